@@ -1,0 +1,16 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Balancing;
+
+/// <summary>One backend of a service.</summary>
+public sealed record BackendSpec
+{
+    /// <summary>The backend's address.</summary>
+    public required IpAddress Address { get; init; }
+
+    /// <summary>The backend's port, 1 to 65535.</summary>
+    public required ushort Port { get; init; }
+
+    /// <summary>Share of new flows, 0 to 65535; 0: no new flows, established ones stay.</summary>
+    public int Weight { get; init; } = 1;
+}

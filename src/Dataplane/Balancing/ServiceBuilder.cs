@@ -1,0 +1,71 @@
+using Dataplane.Configuration;
+using Dataplane.Packets;
+
+namespace Dataplane.Balancing;
+
+/// <summary>Describes one service.</summary>
+public sealed class ServiceBuilder
+{
+    private readonly List<BackendSpec> _backends = [];
+    private readonly List<ConfigurationError> _errors;
+    private readonly string _path;
+    private ServiceSpec _spec;
+
+    internal ServiceBuilder(string name, IpAddress address, int port, string path, List<ConfigurationError> errors)
+    {
+        _path = path;
+        _errors = errors;
+        _spec = new ServiceSpec { Name = name, Address = address, Port = ReadPort(port, $"{path}.port") };
+    }
+
+    /// <summary>Balances TCP, the default.</summary>
+    public ServiceBuilder Tcp() => With(_spec with { Protocol = 6 });
+
+    /// <summary>Balances UDP.</summary>
+    public ServiceBuilder Udp() => With(_spec with { Protocol = 17 });
+
+    /// <summary>Chooses backends by consistent hash, the default.</summary>
+    /// <param name="tableSize">Slots of the table: a prime from 251 to 5,000,011.</param>
+    public ServiceBuilder Maglev(int tableSize = 65537) => With(_spec with { Balance = BalancePolicy.Maglev, TableSize = tableSize });
+
+    /// <summary>Chooses one backend after the other.</summary>
+    public ServiceBuilder RoundRobin() => With(_spec with { Balance = BalancePolicy.RoundRobin });
+
+    /// <summary>Chooses one backend after the other in proportion to the weights.</summary>
+    public ServiceBuilder Weighted() => With(_spec with { Balance = BalancePolicy.Weighted });
+
+    /// <summary>Adds a backend.</summary>
+    /// <param name="address">IPv4 or IPv6 address, of the service's family.</param>
+    /// <param name="port">1 to 65535.</param>
+    /// <param name="weight">Share of new flows, 0 to 65535; 0: no new flows.</param>
+    public ServiceBuilder Backend(string address, int port, int weight = 1)
+    {
+        string path = $"{_path}.backends[{_backends.Count}]";
+        _backends.Add(new BackendSpec
+        {
+            Address = TextReading.Address(address, $"{path}.address", _errors),
+            Port = ReadPort(port, $"{path}.port"),
+            Weight = weight,
+        });
+        return this;
+    }
+
+    internal ServiceSpec Build() => _spec with { Backends = [.. _backends] };
+
+    private ServiceBuilder With(ServiceSpec spec)
+    {
+        _spec = spec;
+        return this;
+    }
+
+    private ushort ReadPort(int port, string path)
+    {
+        if (port is > 0 and <= ushort.MaxValue)
+        {
+            return (ushort)port;
+        }
+
+        _errors.Add(new ConfigurationError(path, "is not a port from 1 to 65535", port.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        return 0;
+    }
+}

@@ -1,0 +1,31 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Balancing;
+
+/// <summary>A service: one address, port and protocol in front of several backends.</summary>
+public sealed record ServiceSpec
+{
+    /// <summary>Name; unique.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The service's address. If it lies in a connected prefix, the engine answers ARP or neighbour discovery for it.</summary>
+    public required IpAddress Address { get; init; }
+
+    /// <summary>The service's port, 1 to 65535.</summary>
+    public required ushort Port { get; init; }
+
+    /// <summary>6 (TCP) or 17 (UDP).</summary>
+    public byte Protocol { get; init; } = 6;
+
+    /// <summary>How a backend is chosen for a new flow.</summary>
+    public BalancePolicy Balance { get; init; }
+
+    /// <summary>How packets reach the backend.</summary>
+    public ForwardMode Forward { get; init; }
+
+    /// <summary>Slots of the Maglev table: a prime from 251 to 5,000,011, at least 100 times the backends for shares within 1 %.</summary>
+    public int TableSize { get; init; } = 65537;
+
+    /// <summary>The backends, of the service's address family. None: packets are dropped as no_backend.</summary>
+    public IReadOnlyList<BackendSpec> Backends { get; init; } = [];
+}

@@ -1,0 +1,33 @@
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane;
+
+/// <summary>The whole configuration of an engine as plain values: what files, hosts and the builder produce, and tables are compiled from.</summary>
+/// <remarks>Immutable; a changed copy is made by <c>with</c>. Nothing is checked here: see <see cref="Configuration.SpecValidator"/>.</remarks>
+public sealed record DataplaneSpec
+{
+    /// <summary>The ports, in the order that gives them their identifiers.</summary>
+    public IReadOnlyList<PortSpec> Ports { get; init; } = [];
+
+    /// <summary>Addresses of the engine on its ports.</summary>
+    public IReadOnlyList<InterfaceSpec> Interfaces { get; init; } = [];
+
+    /// <summary>Neighbours known beforehand.</summary>
+    public IReadOnlyList<NeighbourSpec> Neighbours { get; init; } = [];
+
+    /// <summary>Static routes.</summary>
+    public IReadOnlyList<RouteSpec> Routes { get; init; } = [];
+
+    /// <summary>Filter rules and the default policy.</summary>
+    public FilterSpec Filter { get; init; } = new();
+
+    /// <summary>Balanced services.</summary>
+    public IReadOnlyList<ServiceSpec> Services { get; init; } = [];
+
+    /// <summary>Worker settings and table sizes.</summary>
+    public WorkerSpec Workers { get; init; } = new();
+}

@@ -1,0 +1,121 @@
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+
+namespace Dataplane.Packets;
+
+/// <summary>Up to 256 frames of one port as a structure of arrays; what stages loop over.</summary>
+/// <remarks>
+/// Made once per worker and used again for every batch, so nothing is allocated per packet. The arrays are indexed by the
+/// packet's number in the batch, 0 to <see cref="Count"/> - 1. Frames lie in <see cref="Memory"/>, which belongs to the port
+/// that received them and is theirs only until the batch ends. Used by one thread at a time.
+/// </remarks>
+public sealed class PacketBatch
+{
+    /// <summary>The largest number of packets in a batch.</summary>
+    public const int Capacity = 256;
+
+    internal readonly int[] Offsets = new int[Capacity];
+    internal readonly int[] Lengths = new int[Capacity];
+    internal readonly PacketHeaders[] Headers = new PacketHeaders[Capacity];
+    internal readonly FlowKey[] Keys = new FlowKey[Capacity];
+    internal readonly uint[] Hashes = new uint[Capacity];
+    internal readonly Verdict[] Verdicts = new Verdict[Capacity];
+    internal readonly DropReason[] Reasons = new DropReason[Capacity];
+    internal readonly byte[] OutPorts = new byte[Capacity];
+    internal readonly short[] InInterfaces = new short[Capacity];
+    internal readonly int[] Flows = new int[Capacity];
+    internal readonly int[] NextHops = new int[Capacity];
+    internal readonly int[] Neighbours = new int[Capacity];
+
+    private Memory<byte> _memory;
+
+    /// <summary>The number of packets.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The port that received the packets.</summary>
+    public PortId Port { get; private set; }
+
+    /// <summary>The worker's time when the batch was received, in nanoseconds; the only clock a stage should use.</summary>
+    public long NowNs { get; private set; }
+
+    /// <summary>The memory all frames of the batch lie in. Get the span once per loop, not once per packet.</summary>
+    public Span<byte> Memory => _memory.Span;
+
+    /// <summary>Empties the batch for frames of a port.</summary>
+    public void Clear(PortId port, long nowNs)
+    {
+        Count = 0;
+        Port = port;
+        NowNs = nowNs;
+    }
+
+    /// <summary>Sets the memory that offsets count from. Called by the port before <see cref="Add"/>.</summary>
+    public void SetMemory(Memory<byte> memory) => _memory = memory;
+
+    /// <summary>Appends a frame. Called by ports.</summary>
+    /// <param name="offset">Of the first MAC byte from the start of <see cref="Memory"/>.</param>
+    /// <param name="length">In bytes, without FCS.</param>
+    /// <returns>False when the batch is full.</returns>
+    public bool Add(int offset, int length)
+    {
+        int index = Count;
+        if ((uint)index >= Capacity)
+        {
+            return false;
+        }
+
+        Offsets[index] = offset;
+        Lengths[index] = length;
+        Verdicts[index] = Verdict.Continue;
+        Count = index + 1;
+        return true;
+    }
+
+    /// <summary>Direct access for ports that fill many frames at once: free slots of the offset array.</summary>
+    internal Span<int> FreeOffsets => Offsets.AsSpan(Count);
+
+    /// <summary>Direct access for ports that fill many frames at once: free slots of the length array.</summary>
+    internal Span<int> FreeLengths => Lengths.AsSpan(Count);
+
+    /// <summary>Counts frames written through <see cref="FreeOffsets"/> and <see cref="FreeLengths"/> as added.</summary>
+    internal void AddFilled(int count)
+    {
+        Verdicts.AsSpan(Count, count).Clear();
+        Count += count;
+    }
+
+    /// <summary>The bytes of a frame, writable.</summary>
+    public Span<byte> Frame(int packet) => _memory.Span.Slice(Offsets[packet], Lengths[packet]);
+
+    /// <summary>Where the headers of a packet are. Valid behind the parser.</summary>
+    public ref readonly PacketHeaders HeadersOf(int packet) => ref Headers[packet];
+
+    /// <summary>The flow key of a packet. Valid behind the parser for IP packets.</summary>
+    public ref readonly FlowKey KeyOf(int packet) => ref Keys[packet];
+
+    /// <summary>The flow hash of a packet: computed once, the same everywhere in the engine.</summary>
+    public uint HashOf(int packet) => Hashes[packet];
+
+    /// <summary>What is decided about a packet.</summary>
+    public Verdict VerdictOf(int packet) => Verdicts[packet];
+
+    /// <summary>Why a packet is dropped; <see cref="DropReason.None"/> unless its verdict is <see cref="Verdict.Drop"/>.</summary>
+    public DropReason ReasonOf(int packet) => Verdicts[packet] == Verdict.Drop ? Reasons[packet] : DropReason.None;
+
+    /// <summary>Drops a packet.</summary>
+    public void Drop(int packet, DropReason reason = DropReason.UserStage)
+    {
+        Verdicts[packet] = Verdict.Drop;
+        Reasons[packet] = reason;
+    }
+
+    /// <summary>Sends a frame as it stands by a port, past routing and rewriting.</summary>
+    public void Transmit(int packet, PortId port)
+    {
+        Verdicts[packet] = Verdict.Transmit;
+        OutPorts[packet] = port.Value;
+    }
+
+    /// <summary>The port a packet leaves by; valid when its verdict is <see cref="Verdict.Transmit"/> or <see cref="Verdict.Forward"/>.</summary>
+    public PortId OutPortOf(int packet) => new(OutPorts[packet]);
+}

@@ -1,0 +1,148 @@
+namespace Dataplane.Pipeline;
+
+/// <summary>Why a packet was not sent on: one closed list for the whole engine, one counter each.</summary>
+/// <remarks>Values that begin with <c>Consumed</c> are packets the engine was itself the receiver of.
+/// The snake-case form of a name (<c>ttl_expired</c>) is its name in metrics, logs and files.</remarks>
+public enum DropReason : byte
+{
+    /// <summary>Not dropped.</summary>
+    None = 0,
+
+    /// <summary>Shorter than an Ethernet header and its VLAN tags.</summary>
+    TruncatedEthernet,
+
+    /// <summary>Sent to another station's hardware address.</summary>
+    NotForUs,
+
+    /// <summary>No interface is configured for the port and VLAN it came by.</summary>
+    NoInterface,
+
+    /// <summary>Neither IPv4, IPv6 nor ARP.</summary>
+    UnknownEtherType,
+
+    /// <summary>ARP packet too short or not for Ethernet and IPv4 (RFC 826).</summary>
+    MalformedArp,
+
+    /// <summary>IP packet cut off: the frame ends before its header or before the length it states.</summary>
+    TruncatedIp,
+
+    /// <summary>IP version field does not fit the EtherType.</summary>
+    BadIpVersion,
+
+    /// <summary>IPv4 header length under 20 bytes.</summary>
+    BadIpHeaderLength,
+
+    /// <summary>IP length field shorter than the header.</summary>
+    BadIpLength,
+
+    /// <summary>IPv4 header checksum wrong (RFC 1812 5.2.2).</summary>
+    BadIpChecksum,
+
+    /// <summary>IPv6 extension headers cut off, in the wrong place or more than the parser follows (RFC 8200 4).</summary>
+    BadExtensionHeader,
+
+    /// <summary>Fragment whose data would end beyond 65,535 bytes, or first fragment without the whole transport header (RFC 1858, RFC 7112).</summary>
+    BadFragment,
+
+    /// <summary>TCP, UDP or ICMP header cut off, or its length field impossible.</summary>
+    TruncatedTransport,
+
+    /// <summary>Source address that cannot be a sender: multicast, broadcast, loopback, class E, unspecified (RFC 1812 5.3.7).</summary>
+    MartianSource,
+
+    /// <summary>Destination address that must not be forwarded: loopback, class E, unspecified, link-local (RFC 1812 5.3.7, RFC 4007).</summary>
+    MartianDestination,
+
+    /// <summary>Source address is one of the engine's own.</summary>
+    OwnSource,
+
+    /// <summary>Broadcast that routers do not forward: limited, directed (RFC 2644), or unicast sent to a broadcast hardware address.</summary>
+    Broadcast,
+
+    /// <summary>Multicast; there is no multicast routing.</summary>
+    Multicast,
+
+    /// <summary>A filter rule denied it; the rule's counter says which.</summary>
+    FilterRule,
+
+    /// <summary>No filter rule matched and the default is deny.</summary>
+    FilterDefault,
+
+    /// <summary>Fragment of a packet to a service; the ports that choose the backend are not in it.</summary>
+    ServiceFragment,
+
+    /// <summary>The service has no backend.</summary>
+    NoBackend,
+
+    /// <summary>No free flow entry and none old enough to give up.</summary>
+    FlowTableFull,
+
+    /// <summary>Every source port tried for the translated flow is taken.</summary>
+    NoFreePort,
+
+    /// <summary>TTL or hop limit used up.</summary>
+    TtlExpired,
+
+    /// <summary>No route to the destination.</summary>
+    NoRoute,
+
+    /// <summary>The route says: drop silently.</summary>
+    RouteBlackhole,
+
+    /// <summary>The route says: refuse as unreachable.</summary>
+    RouteUnreachable,
+
+    /// <summary>The route says: refuse as administratively prohibited.</summary>
+    RouteProhibited,
+
+    /// <summary>Longer than the way out allows, and not to be fragmented.</summary>
+    PacketTooBig,
+
+    /// <summary>The next hop did not answer ARP or neighbour discovery.</summary>
+    NeighbourUnresolved,
+
+    /// <summary>Too many packets already wait for this next hop, or for all.</summary>
+    NeighbourQueueFull,
+
+    /// <summary>The neighbour table is full of live entries.</summary>
+    NeighbourTableFull,
+
+    /// <summary>ARP or neighbour discovery packet that fails its checks (RFC 826, RFC 4861 7.1).</summary>
+    BadNeighbourMessage,
+
+    /// <summary>ARP or neighbour discovery message not about us.</summary>
+    NeighbourNotForUs,
+
+    /// <summary>To one of the engine's addresses, and nothing there takes it.</summary>
+    LocalUnreachable,
+
+    /// <summary>ICMP message with a wrong checksum, or an error that belongs to no flow.</summary>
+    IcmpInvalid,
+
+    /// <summary>The port's transmit ring was full.</summary>
+    TransmitRingFull,
+
+    /// <summary>The port's link is down or its interface gone.</summary>
+    LinkDown,
+
+    /// <summary>Longer than a transmit slot.</summary>
+    FrameTooLong,
+
+    /// <summary>A stage of the user dropped it.</summary>
+    UserStage,
+
+    /// <summary>No stage decided anything: a fault of the pipeline's order or of a user's stage.</summary>
+    Undecided,
+
+    /// <summary>The engine stopped, or a reload took away what it waited for.</summary>
+    Stopped,
+
+    /// <summary>ARP message taken in by the engine.</summary>
+    ConsumedArp,
+
+    /// <summary>Neighbour discovery message taken in by the engine.</summary>
+    ConsumedNeighbourDiscovery,
+
+    /// <summary>ICMP message to the engine taken in.</summary>
+    ConsumedIcmp,
+}

@@ -1,0 +1,17 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>A stage of the user: one call per batch, never one per packet.</summary>
+/// <remarks>
+/// Called by the worker's thread. Loop over the batch, touch only packets whose verdict is <see cref="Verdict.Continue"/>, and do
+/// not allocate, block or throw. Keep no reference to the batch or its memory beyond the call.
+/// </remarks>
+public interface IStage
+{
+    /// <summary>Name shown by explain.</summary>
+    string Name { get; }
+
+    /// <summary>Looks at the packets of a batch, and changes, drops or sends them.</summary>
+    void Process(PacketBatch batch);
+}

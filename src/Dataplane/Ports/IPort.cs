@@ -1,0 +1,48 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Ports;
+
+/// <summary>A pair of rings: receiving fills a batch, transmitting drains one.</summary>
+/// <remarks>
+/// Contract. All members but <see cref="ReadStatistics"/> and <see cref="Link"/> are called by one thread at a time, the worker
+/// that owns the port, and neither allocate nor throw. A received frame stays valid and writable until <see cref="Release"/>;
+/// at least <see cref="HeadroomBytes"/> writable bytes lie before it, which the engine may use to lengthen the headers.
+/// </remarks>
+public interface IPort : IDisposable
+{
+    /// <summary>The hardware address that the port sends from unless an interface sets another.</summary>
+    MacAddress Mac { get; }
+
+    /// <summary>The largest layer 3 packet in bytes.</summary>
+    int Mtu { get; }
+
+    /// <summary>Whether frames can pass now. May be read by any thread.</summary>
+    LinkState Link { get; }
+
+    /// <summary>A descriptor that poll(2) reports as readable when frames wait, or -1 when the port wakes the worker by <see cref="SetWaker"/>.</summary>
+    int PollDescriptor { get; }
+
+    /// <summary>Adds received frames to an empty batch: sets its memory and appends offset and length of each.</summary>
+    /// <returns>The number of frames added, 0 when none wait.</returns>
+    int Receive(PacketBatch batch);
+
+    /// <summary>Gives the frames of the batch, and only these, back to the ring.</summary>
+    void Release(PacketBatch batch);
+
+    /// <summary>Copies frames of the batch into the transmit ring; they leave at the next <see cref="Flush"/> at the latest.</summary>
+    /// <param name="batch">The batch the frames lie in; it may belong to another port.</param>
+    /// <param name="packets">Numbers of the packets in the batch, in the order they are to leave.</param>
+    /// <returns>How many were accepted. Every other one the port has marked with <see cref="PacketBatch.Drop"/> and the reason:
+    /// <see cref="Dataplane.Pipeline.DropReason.TransmitRingFull"/>, <see cref="Dataplane.Pipeline.DropReason.LinkDown"/> or
+    /// <see cref="Dataplane.Pipeline.DropReason.FrameTooLong"/>.</returns>
+    int Transmit(PacketBatch batch, ReadOnlySpan<short> packets);
+
+    /// <summary>Makes everything transmitted visible to the other side; one system call at most. Called once per batch.</summary>
+    void Flush();
+
+    /// <summary>Hands over what the port calls to wake the worker when frames arrive while it sleeps (ports without a descriptor).</summary>
+    void SetWaker(IPortWaker waker);
+
+    /// <summary>Reads the counters. May be called by any thread; a snapshot, not atomic across fields.</summary>
+    void ReadStatistics(out PortStatistics statistics);
+}

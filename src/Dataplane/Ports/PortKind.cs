@@ -1,0 +1,26 @@
+namespace Dataplane.Ports;
+
+/// <summary>The kinds of port that a configuration can name.</summary>
+public enum PortKind
+{
+    /// <summary>AF_PACKET with memory-mapped rings (TPACKET) on a network interface.</summary>
+    AfPacket,
+
+    /// <summary>AF_XDP socket on a network interface. Known to the configuration; cannot be opened by this version.</summary>
+    AfXdp,
+
+    /// <summary>TAP device.</summary>
+    Tap,
+
+    /// <summary>Shared-memory interface of VPP and DPDK. Known to the configuration; cannot be opened by this version.</summary>
+    Memif,
+
+    /// <summary>Length-prefixed frames over a stream socket. Known to the configuration; cannot be opened by this version.</summary>
+    Stream,
+
+    /// <summary>Capture files (pcap or pcapng in, pcap out).</summary>
+    Pcap,
+
+    /// <summary>In-memory rings of the same process: for tests and for embedding.</summary>
+    Memory,
+}

@@ -1,0 +1,31 @@
+namespace Dataplane.Ports;
+
+/// <summary>What a port is made of, for the builder.</summary>
+public sealed class PortSource
+{
+    private readonly Func<string, PortSpec> _make;
+
+    private PortSource(Func<string, PortSpec> make) => _make = make;
+
+    /// <summary>AF_PACKET with memory-mapped rings on a network interface. Needs CAP_NET_RAW.</summary>
+    public static PortSource AfPacket(string interfaceName) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.AfPacket, Interface = interfaceName });
+
+    /// <summary>A TAP device, created if it does not exist. Needs CAP_NET_ADMIN.</summary>
+    public static PortSource Tap(string deviceName) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Interface = deviceName });
+
+    /// <summary>Capture files: pcap or pcapng in, pcap out; either may be empty.</summary>
+    public static PortSource Pcap(string inputPath = "", string outputPath = "") =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Pcap, Input = inputPath, Output = outputPath });
+
+    /// <summary>In-memory rings that the same process fills and drains: see <see cref="MemoryPort"/>.</summary>
+    public static PortSource Memory(MemoryPort port) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Memory, Factory = port });
+
+    /// <summary>A port of the user's own making.</summary>
+    public static PortSource Custom(IPortFactory factory) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Memory, Factory = factory });
+
+    internal PortSpec ToSpec(string name) => _make(name);
+}

@@ -1,0 +1,34 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Ports;
+
+/// <summary>One port of the configuration.</summary>
+public sealed record PortSpec
+{
+    /// <summary>Name by which everything else refers to the port: 1 to 32 letters, digits, <c>-</c>, <c>_</c> or <c>.</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What the port is made of.</summary>
+    public PortKind Kind { get; init; } = PortKind.Memory;
+
+    /// <summary>Network interface (af_packet, af_xdp) or TAP device name; 1 to 15 characters. Empty for other kinds.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>Capture file that is read (pcap). Empty: nothing is received.</summary>
+    public string Input { get; init; } = "";
+
+    /// <summary>Capture file that is written (pcap). Empty: what is sent is counted only.</summary>
+    public string Output { get; init; } = "";
+
+    /// <summary>Path of the socket (memif, stream).</summary>
+    public string Socket { get; init; } = "";
+
+    /// <summary>Hardware address the engine sends from; null: the interface's own, or one derived from the port's name.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>Largest layer 3 packet in bytes, 576 to 9000; null: the interface's own, or 1500.</summary>
+    public int? Mtu { get; init; }
+
+    /// <summary>Opens the port in place of the built-in kinds; not part of files.</summary>
+    public IPortFactory? Factory { get; init; }
+}

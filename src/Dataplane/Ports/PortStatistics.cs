@@ -1,0 +1,26 @@
+namespace Dataplane.Ports;
+
+/// <summary>Counters of one port since it was opened. Frames without FCS; bytes from the first MAC byte.</summary>
+public struct PortStatistics
+{
+    /// <summary>Frames handed to the engine.</summary>
+    public long ReceivedPackets;
+
+    /// <summary>Bytes handed to the engine.</summary>
+    public long ReceivedBytes;
+
+    /// <summary>Frames accepted from the engine.</summary>
+    public long TransmittedPackets;
+
+    /// <summary>Bytes accepted from the engine.</summary>
+    public long TransmittedBytes;
+
+    /// <summary>Frames the kernel (or the peer of the ring) dropped before the engine could see them.</summary>
+    public long KernelDrops;
+
+    /// <summary>Frames the port refused to send because its ring was full or its link not up.</summary>
+    public long TransmitRefused;
+
+    /// <summary>Frames that were malformed at the ring itself: descriptors out of range, lengths beyond the slot.</summary>
+    public long Errors;
+}
