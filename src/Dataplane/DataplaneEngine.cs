@@ -26,7 +26,7 @@ public sealed class DataplaneEngine : IAsyncDisposable
     public DataplaneSpec Spec { get; }
 
     /// <summary>Opens the ports and starts the worker.</summary>
-    public Task StartAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken = default) => _options.Stages.Count == 0 ? Task.CompletedTask : Task.CompletedTask;
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -6,7 +6,7 @@ namespace Dataplane.Ports;
 /// <remarks>
 /// Contract. All members but <see cref="ReadStatistics"/> and <see cref="Link"/> are called by one thread at a time, the worker
 /// that owns the port, and neither allocate nor throw. A received frame stays valid and writable until <see cref="Release"/>;
-/// at least <see cref="HeadroomBytes"/> writable bytes lie before it, which the engine may use to lengthen the headers.
+/// at least 64 writable bytes lie before it, which the engine may use to lengthen the headers.
 /// </remarks>
 public interface IPort : IDisposable
 {
