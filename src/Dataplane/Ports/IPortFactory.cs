@@ -8,6 +8,6 @@ public interface IPortFactory
 
     /// <summary>Opens the port; may allocate, block briefly and throw.</summary>
     /// <param name="name">The port's name in the configuration, for messages.</param>
-    /// <exception cref="Dataplane.Native.LinuxException">The kernel refused; the message names call, errno, interface and remedy.</exception>
+    /// <exception cref="IOException">The system refused; the message names call, errno, interface and remedy.</exception>
     IPort Open(string name);
 }
