@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace Dataplane.Native.Abi;
+
+/// <summary>Imports from the C library, one signature in one place. Each returns what the C function returns; the error is the last P/Invoke error.</summary>
+/// <remarks>The C library is the kernel's stable door on every architecture, and its syscall wrappers are cancellation-safe; no other native library is used.</remarks>
+internal static unsafe partial class Libc
+{
+    private const string Library = "libc";
+
+    [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
+    internal static partial int Close(int fd);
+
+    [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
+    internal static partial nint Mmap(nint address, nuint length, int protection, int flags, int fd, long offset);
+
+    [LibraryImport(Library, EntryPoint = "munmap", SetLastError = true)]
+    internal static partial int Munmap(nint address, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "mprotect", SetLastError = true)]
+    internal static partial int Mprotect(nint address, nuint length, int protection);
+
+    [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
+    internal static partial int Madvise(nint address, nuint length, int advice);
+
+    [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
+    internal static partial int Eventfd(uint initial, int flags);
+
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    internal static partial nint Read(int fd, void* buffer, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(int fd, void* buffer, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "ppoll", SetLastError = true)]
+    internal static partial int Ppoll(pollfd* descriptors, nuint count, timespec* timeout, void* signalMask);
+
+    [LibraryImport(Library, EntryPoint = "sched_setaffinity", SetLastError = true)]
+    internal static partial int SchedSetaffinity(int threadId, nuint maskBytes, void* mask);
+
+    [LibraryImport(Library, EntryPoint = "sched_getaffinity", SetLastError = true)]
+    internal static partial int SchedGetaffinity(int threadId, nuint maskBytes, void* mask);
+
+    [LibraryImport(Library, EntryPoint = "gettid")]
+    internal static partial int Gettid();
+}
