@@ -4,7 +4,7 @@ using Dataplane.Native.Abi;
 namespace Dataplane.Native;
 
 /// <summary>The kernel refused a call. The message names the call, what it was made for, the error and, where one is known, the remedy.</summary>
-public sealed class LinuxException : Exception
+public sealed class LinuxException : IOException
 {
     internal LinuxException(int errno, string call, string? subject = null, string? remedy = null)
         : base(Format(errno, call, subject, remedy ??= Remedies.For(errno, call)))

@@ -43,4 +43,29 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "gettid")]
     internal static partial int Gettid();
+
+    [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "setns", SetLastError = true)]
+    internal static partial int Setns(int fd, int type);
+
+    [LibraryImport(Library, EntryPoint = "socket", SetLastError = true)]
+    internal static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport(Library, EntryPoint = "bind", SetLastError = true)]
+    internal static partial int Bind(int socket, void* address, uint addressBytes);
+
+    [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
+    internal static partial int Setsockopt(int socket, int level, int option, void* value, uint valueBytes);
+
+    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
+    internal static partial int Getsockopt(int socket, int level, int option, void* value, uint* valueBytes);
+
+    [LibraryImport(Library, EntryPoint = "sendto", SetLastError = true)]
+    internal static partial nint Sendto(int socket, void* buffer, nuint length, int flags, void* address, uint addressBytes);
+
+    // Variadic in C. Its third argument travels where a fixed one would on the Linux ABIs of x86-64 and arm64.
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int Ioctl(int fd, nuint request, void* argument);
 }

@@ -57,7 +57,8 @@ internal static class AbiLayout
     private static void WriteStructure(StringBuilder body, Type type, string name)
     {
         body.AppendLine($"_Static_assert(sizeof({name}) == {SizeOf(type)}, \"size of {type.Name}\");");
-        foreach (FieldInfo field in type.GetFields(InstanceFields))
+        // Private fields only fill up to the size of a union; the size is proven above.
+        foreach (FieldInfo field in type.GetFields(InstanceFields).Where(f => f.IsPublic))
         {
             string path = field.GetCustomAttribute<KernelFieldAttribute>()?.Path ?? field.Name;
             (int offset, int size) = Locate(type, field);

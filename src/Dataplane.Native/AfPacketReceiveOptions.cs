@@ -1,0 +1,48 @@
+namespace Dataplane.Native;
+
+/// <summary>Shape of an <see cref="AfPacketReceiver"/>'s ring.</summary>
+public sealed record AfPacketReceiveOptions
+{
+    /// <summary>
+    /// Size of a receive block in bytes: a power of two from 128 KB to 4 MB, so that a 64 KB super-frame fits. The kernel hands a
+    /// block over when it is full or <see cref="RetireTimeoutMs"/> after its first frame.
+    /// </summary>
+    public int BlockBytes { get; init; } = 128 << 10;
+
+    /// <summary>
+    /// Number of blocks, 2 to 1,024. Under light load the kernel hands over one block per <see cref="RetireTimeoutMs"/>, however little is in it, so the
+    /// number bounds for how long the reader may pause without loss: 64 ms by default. Under overload all blocks together bound how long a frame waits.
+    /// </summary>
+    public int BlockCount { get; init; } = 64;
+
+    /// <summary>Longest time in milliseconds that a frame waits in a block that does not fill up, 1 to 100.</summary>
+    public int RetireTimeoutMs { get; init; } = 1;
+
+    /// <summary>Writable bytes in front of every frame, 64 to 512.</summary>
+    public int HeadroomBytes { get; init; } = 64;
+
+    /// <summary>Memory in bytes for the segments that super-frames are cut into between two releases, 128 KB to 16 MB.</summary>
+    public int SegmentArenaBytes { get; init; } = 1 << 20;
+
+    /// <summary>Whether to receive frames for other stations too.</summary>
+    public bool Promiscuous { get; init; } = true;
+
+    /// <summary>Network namespace of the interface: null for the current one, a name as in <c>ip netns list</c>, or a path.</summary>
+    public string? NetworkNamespace { get; init; }
+
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(BlockBytes, 128 << 10);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(BlockBytes, 4 << 20);
+        if (!int.IsPow2(BlockBytes))
+            throw new ArgumentOutOfRangeException(nameof(BlockBytes), BlockBytes, "The size of a receive block must be a power of two.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(BlockCount, 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(BlockCount, 1024);
+        ArgumentOutOfRangeException.ThrowIfLessThan(RetireTimeoutMs, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(RetireTimeoutMs, 100);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HeadroomBytes, 64);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(HeadroomBytes, 512);
+        ArgumentOutOfRangeException.ThrowIfLessThan(SegmentArenaBytes, 128 << 10);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(SegmentArenaBytes, 16 << 20);
+    }
+}

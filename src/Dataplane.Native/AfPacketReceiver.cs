@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using Dataplane.Native.Abi;
+using static Dataplane.Native.Abi.Packet;
+
+namespace Dataplane.Native;
+
+/// <summary>Receives the frames of a network interface from blocks that the kernel fills in shared memory (AF_PACKET, TPACKET_V3).</summary>
+/// <remarks>
+/// <para>Theory of operation. The kernel fills blocks in turn and hands each over when it is full or its time is up. <see cref="Receive"/>
+/// lists the frames of the blocks that were handed over, where they lie; <see cref="ReleaseReceived"/> gives fully listed blocks
+/// back. A block of which only a part was listed is continued by the next call. Nothing is copied, with one exception:</para>
+/// <para>The kernel hands over frames as they travel inside the machine. A checksum may be left to hardware that does not exist, a VLAN tag
+/// may lie beside the frame, and 64 KB of TCP may come as one frame. What is listed here is what would be on a wire: the
+/// checksum is completed and the tag put back in place, and a super-frame is cut into segments, which lie in an arena in front of the
+/// ring in the same <see cref="Region"/>.</para>
+/// <para>Offsets and lengths read from the ring are checked against their block before use. One thread at a time may use the receiver;
+/// <see cref="ReadStatistics"/>, <see cref="State"/> and <see cref="RefreshState"/> may be used by any.</para>
+/// </remarks>
+public sealed unsafe partial class AfPacketReceiver : IDisposable
+{
+    private readonly FileDescriptor _socket;
+    private readonly InterfaceControl _control;
+    private readonly Lock _gate = new();      // against a socket that closes while another thread asks it
+    private readonly int _blockBytes;
+    private readonly int _blockCount;
+    private readonly int _arenaBytes;
+    private readonly int _headroomBytes;
+    private byte* _ring;
+    private int _state;
+    private long _kernelDrops;
+    private long _kernelFreezes;
+
+    private AfPacketReceiver(FileDescriptor socket, NetworkInterfaceInfo info, MappedRegion region, AfPacketReceiveOptions options)
+    {
+        _socket = socket;
+        _control = new InterfaceControl(socket);
+        Interface = info;
+        Region = region;
+        _blockBytes = options.BlockBytes;
+        _blockCount = options.BlockCount;
+        _arenaBytes = options.SegmentArenaBytes;
+        _headroomBytes = options.HeadroomBytes;
+        _ring = region.Start + (region.LengthBytes - ((long)_blockBytes * _blockCount));
+        Debug.Assert(_ring - region.Start >= _arenaBytes, "The arena lies before the ring.");
+    }
+
+    /// <summary>The interface as it was when the receiver was opened.</summary>
+    public NetworkInterfaceInfo Interface { get; }
+
+    /// <summary>The memory that offsets count from: the arena, then the ring.</summary>
+    public MappedRegion Region { get; }
+
+    /// <summary>Readable for poll(2) while the kernel has handed over blocks; in error after the interface went down or away, until <see cref="RefreshState"/>.</summary>
+    public FileDescriptor Descriptor => _socket;
+
+    /// <summary>State of the interface when it was last looked at.</summary>
+    public InterfaceState State => (InterfaceState)Volatile.Read(ref _state);
+
+    /// <summary>Opens a ring on an interface.</summary>
+    /// <remarks>An interface that is down is no error: frames come once it is up.</remarks>
+    /// <param name="interfaceName">Name of an Ethernet interface.</param>
+    /// <param name="options">Shape of the ring; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    /// <exception cref="LinuxException">CAP_NET_RAW is missing, there is no such interface, or the kernel has no memory for the ring.</exception>
+    /// <exception cref="NotSupportedException">The interface does not carry Ethernet frames.</exception>
+    public static AfPacketReceiver Open(string interfaceName, AfPacketReceiveOptions? options = null)
+    {
+        options ??= new AfPacketReceiveOptions();
+        options.Validate();
+        FileDescriptor socket = PacketSocket.Open(interfaceName, options.NetworkNamespace, out NetworkInterfaceInfo info);
+        MappedRegion? region = null;
+        try
+        {
+            PacketSocket.Set(socket, PACKET_VERSION, TPACKET_V3, "PACKET_VERSION", interfaceName);
+            PacketSocket.Set(socket, PACKET_RESERVE, ReserveFor(options.HeadroomBytes), "PACKET_RESERVE", interfaceName);
+            PacketSocket.Set(socket, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR", interfaceName);
+            PacketSocket.Set(socket, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING", interfaceName);
+            var shape = new tpacket_req3
+            {
+                tp_block_size = (uint)options.BlockBytes,
+                tp_block_nr = (uint)options.BlockCount,
+                // Frames have no fixed size in this version of the ring; the kernel only demands that the numbers agree.
+                tp_frame_size = (uint)options.BlockBytes,
+                tp_frame_nr = (uint)options.BlockCount,
+                tp_retire_blk_tov = (uint)options.RetireTimeoutMs,
+            };
+            PacketSocket.Set(socket, PACKET_RX_RING, shape, "PACKET_RX_RING", interfaceName);
+            region = MappedRegion.ForRing(socket, options.SegmentArenaBytes, options.BlockBytes * options.BlockCount, interfaceName);
+            var receiver = new AfPacketReceiver(socket, info, region, options);
+            if (options.Promiscuous)
+                PacketSocket.Set(socket, PACKET_ADD_MEMBERSHIP, new packet_mreq { mr_ifindex = info.Index, mr_type = PACKET_MR_PROMISC }, "PACKET_ADD_MEMBERSHIP", interfaceName);
+            PacketSocket.Bind(socket, info, ETH_P_ALL);
+            receiver.RefreshState();
+            return receiver;
+        }
+        catch
+        {
+            region?.Dispose();
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Looks whether the interface is up and takes the socket's pending error. Three short system calls: not for every batch.</summary>
+    /// <returns>The state; <see cref="InterfaceState.Gone"/> once disposed.</returns>
+    public InterfaceState RefreshState()
+    {
+        lock (_gate)
+        {
+            InterfaceState state = InterfaceState.Gone;
+            if (_ring is not null)
+            {
+                PacketSocket.TakeError(_socket);
+                state = _control.StateOf(Interface.Index);
+            }
+
+            Volatile.Write(ref _state, (int)state);
+            return state;
+        }
+    }
+
+    /// <summary>Reads the counters. One system call; may be called by any thread.</summary>
+    public AfPacketReceiveStatistics ReadStatistics()
+    {
+        lock (_gate)
+        {
+            if (_ring is not null)
+                AddKernelCounters();
+            return CountersOf(_kernelDrops, _kernelFreezes);
+        }
+    }
+
+    /// <summary>Stops receiving and gives all memory back. Call it after the last <see cref="Receive"/> has returned.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_ring is null)
+                return;
+            AddKernelCounters();
+            _ring = null;
+            Region.Dispose();
+            _socket.Dispose();
+            Volatile.Write(ref _state, (int)InterfaceState.Gone);
+        }
+    }
+
+    private void AddKernelCounters()
+    {
+        tpacket_stats_v3 taken = PacketSocket.TakeStatistics(_socket);
+        _kernelDrops += taken.tp_drops;
+        _kernelFreezes += taken.tp_freeze_q_cnt;
+    }
+
+    /// <summary>What PACKET_RESERVE must be so that at least the head-room lies before a frame, after its VLAN tag was put back.</summary>
+    /// <remarks>
+    /// The kernel places a frame at TPACKET_ALIGN(TPACKET3_HDRLEN + 16) + reserve + 10 - 14 of its slot. Everything before it may be
+    /// overwritten once the frame was listed, since its own header has been read by then.
+    /// </remarks>
+    private static uint ReserveFor(int headroomBytes)
+    {
+        int without = SmallestFrameOffset - VlanTagBytes;
+        return headroomBytes <= without ? 0 : (uint)((headroomBytes - without + TPACKET_ALIGNMENT - 1) & ~(TPACKET_ALIGNMENT - 1));
+    }
+}

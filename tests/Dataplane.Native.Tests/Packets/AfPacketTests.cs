@@ -1,0 +1,227 @@
+namespace Dataplane.Native.Tests.Packets;
+
+public class AfPacketTests
+{
+    private const long Second = 1_000_000_000;
+
+    [PrivilegedFact]
+    public void Receive_FramesFromTransmitter_AreTheSameInOrder()
+    {
+        using var bed = new PacketBed();
+        int[] sizes = [60, 64, 65, 100, 590, 1514, 1518, 60];
+        var received = new List<byte[]>();
+        for (int i = 0; i < 3000; i++)
+        {
+            bed.Send(Frames.Numbered(i, sizes[i % sizes.Length]));
+            if (i % 250 == 249)
+                received.AddRange(bed.Collect(250));
+        }
+
+        Assert.Equal(3000, received.Count);
+        for (int i = 0; i < received.Count; i++)
+            Assert.Equal(Frames.Numbered(i, sizes[i % sizes.Length]), received[i]);
+
+        AfPacketReceiveStatistics rx = bed.Receiver.ReadStatistics();
+        AfPacketTransmitStatistics tx = bed.Transmitter.ReadStatistics();
+        Assert.Equal(3000, rx.Frames);
+        Assert.Equal(received.Sum(f => (long)f.Length), rx.Bytes);
+        Assert.Equal(rx.Bytes, tx.SubmittedBytes);
+        Assert.Equal((0, 0, 0), (rx.KernelDrops, rx.Malformed, rx.Oversized));
+        Assert.Equal((3000, 3000, 0), (tx.SubmittedFrames, tx.SentFrames, tx.RejectedFrames));
+    }
+
+    [PrivilegedFact]
+    public void Receive_LittleRoom_ContinuesBlocksAndKeepsHeadroom()
+    {
+        using var bed = new PacketBed();
+        for (int i = 0; i < 100; i++)
+            bed.Send(Frames.Numbered(i, 200));
+        int next = 0;
+        int[] offsets = new int[7], lengths = new int[7];
+        while (next < 100)
+        {
+            Assert.True(bed.WaitReadable());
+            int count = bed.Receiver.Receive(offsets, lengths);
+            for (int i = 0; i < count; i++)
+            {
+                Assert.Equal(Frames.Numbered(next++, 200), bed.Receiver.Region.Span.Slice(offsets[i], lengths[i]).ToArray());
+                // All 64 bytes in front are ours; writing them must not disturb what follows.
+                bed.Receiver.Region.Span.Slice(offsets[i] - 64, 64).Fill(0xEE);
+                bed.Receiver.Region.Span.Slice(offsets[i], lengths[i]).Fill(0xEE);
+            }
+
+            bed.Receiver.ReleaseReceived();
+        }
+
+        Assert.Equal(0, bed.Receiver.ReadStatistics().Malformed);
+    }
+
+    [PrivilegedFact]
+    public void Receive_NothingReleased_StopsAtTheRingsEndAndCountsDrops()
+    {
+        using var bed = new PacketBed(new AfPacketReceiveOptions { BlockBytes = 128 << 10, BlockCount = 2 });
+        int[] offsets = new int[256], lengths = new int[256];
+        var seen = new HashSet<int>();
+        for (int i = 0; i < 3000; i++)
+            bed.Send(Frames.Numbered(i, 300));
+        while (bed.WaitReadable(20_000_000))
+        {
+            int count = bed.Receiver.Receive(offsets, lengths);
+            if (count == 0)
+                break;
+            for (int i = 0; i < count; i++)
+                Assert.True(seen.Add(Frames.NumberOf(bed.Receiver.Region.Span.Slice(offsets[i], lengths[i]))));
+        }
+
+        AfPacketReceiveStatistics rx = bed.Receiver.ReadStatistics();
+        Assert.Equal(3000, seen.Count + rx.KernelDrops);
+        Assert.True(rx.KernelDrops > 0 && rx.KernelFreezes > 0);
+        // The counters are sums although the kernel forgets its own at every reading.
+        Assert.Equal(rx, bed.Receiver.ReadStatistics());
+
+        bed.Receiver.ReleaseReceived();
+        bed.Send(Frames.Numbered(5000, 300));
+        Assert.Equal(5000, Frames.NumberOf(Assert.Single(bed.Collect(1))));
+    }
+
+    [PrivilegedFact]
+    public void Receive_OwnTransmissions_AreNotSeen()
+    {
+        using var bed = new PacketBed();
+        using var sameSide = AfPacketReceiver.Open("a0", new AfPacketReceiveOptions { NetworkNamespace = bed.Left.Name });
+        for (int i = 0; i < 100; i++)
+            bed.Send(Frames.Numbered(i, 100));
+        Assert.Equal(100, bed.Collect(100).Count);
+        Assert.Equal(0, sameSide.Receive(new int[8], new int[8]));
+        Assert.Equal(0, sameSide.ReadStatistics().KernelDrops);
+    }
+
+    // The kernel takes the outer tag out of every frame it receives and keeps it beside (skb_vlan_untag).
+    [PrivilegedTheory]
+    [InlineData(0x8100, 0x0FFF)]
+    [InlineData(0x8100, 0xE001)]
+    [InlineData(0x88A8, 0x3005)]
+    public void Receive_VlanTag_IsBackInTheFrame(int type, int control)
+    {
+        using var bed = new PacketBed();
+        byte[] plain = Frames.Numbered(1, 100);
+        byte[] tagged = [.. plain[..12], (byte)(type >> 8), (byte)type, (byte)(control >> 8), (byte)control, .. plain[12..]];
+        bed.Send(tagged);
+        Assert.Equal(tagged, Assert.Single(bed.Collect(1)));
+        Assert.Equal(1, bed.Receiver.ReadStatistics().VlanTagsRestored);
+    }
+
+    [PrivilegedFact]
+    public void Receive_TaggedTwice_HasBothTags()
+    {
+        using var bed = new PacketBed();
+        byte[] inner = Frames.Numbered(1, 100);
+        byte[] frame = [.. inner[..12], 0x88, 0xA8, 0x20, 5, 0x81, 0x00, 0x60, 9, .. inner[12..]];
+        bed.Send(frame);
+        Assert.Equal(frame, Assert.Single(bed.Collect(1)));
+    }
+
+    [PrivilegedFact]
+    public void State_InterfaceDownUpAndDeleted_IsReported()
+    {
+        using var bed = new PacketBed();
+        Assert.Equal(InterfaceState.Up, bed.Receiver.State);
+        bed.Right.Link("set", "b0", "down");
+        using var wake = new EventDescriptor();
+        using var poller = new Poller([bed.Receiver.Descriptor], wake);
+        Assert.Equal(1, poller.Wait(10 * Second));
+        Assert.True(poller.HasError(0));
+        Assert.Equal(InterfaceState.Down, bed.Receiver.RefreshState());
+        Assert.Equal(0, poller.Wait(0));
+        Assert.Equal(0, bed.Receiver.Receive(new int[4], new int[4]));
+
+        bed.Right.Link("set", "b0", "up");
+        Assert.Equal(InterfaceState.Up, bed.Receiver.RefreshState());
+        bed.Send(Frames.Numbered(8, 80));
+        Assert.Equal(8, Frames.NumberOf(Assert.Single(bed.Collect(1))));
+
+        bed.Right.Link("del", "b0");
+        Assert.Equal(1, poller.Wait(10 * Second));
+        Assert.Equal(InterfaceState.Gone, bed.Receiver.RefreshState());
+        Assert.Equal(0, poller.Wait(0));
+        Assert.Equal(0, bed.Receiver.Receive(new int[4], new int[4]));
+        bed.Submit(Frames.Numbered(1, 80));
+        Assert.Equal(TransmitResult.Gone, bed.Transmitter.Kick());
+        Assert.Equal(1, bed.Transmitter.Withdraw());
+    }
+
+    [PrivilegedFact]
+    public void Open_UnknownInterface_NamesItAndTheRemedy()
+    {
+        using var bed = new PacketBed();
+        var error = Assert.Throws<LinuxException>(() => AfPacketReceiver.Open("nothere0", new AfPacketReceiveOptions { NetworkNamespace = bed.Left.Name }));
+        Assert.StartsWith("ioctl(SIOCGIFINDEX) for nothere0 failed: ENODEV (no such device). Remedy: check the interface name", error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<LinuxException>(() => AfPacketTransmitter.Open("a0", new AfPacketTransmitOptions { NetworkNamespace = "dpnative-nowhere" }));
+        Assert.Contains("network namespace dpnative-nowhere failed: ENOENT", error.Message, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void OpenAndDispose_AThousandTimes_LeavesNothing()
+    {
+        using var bed = new PacketBed();
+        var rx = new AfPacketReceiveOptions { BlockBytes = 128 << 10, BlockCount = 2, NetworkNamespace = bed.Left.Name, SegmentArenaBytes = 128 << 10 };
+        var tx = new AfPacketTransmitOptions { SlotCount = 64, NetworkNamespace = bed.Left.Name };
+        OpenAndClose(0);
+        int descriptors = ProcessResources.DescriptorCount();
+        int mappings = ProcessResources.MappingCount();
+        // Closing waits for every processor of the kernel to pass by, so most of the time nobody runs: hence many at once.
+        Parallel.For(0, 1000, new ParallelOptions { MaxDegreeOfParallelism = 16 }, OpenAndClose);
+        Assert.InRange(ProcessResources.DescriptorCount(), 0, descriptors + 5);
+        Assert.InRange(ProcessResources.MappingCount() - mappings, int.MinValue, 200);
+
+        void OpenAndClose(int cycle)
+        {
+            AfPacketReceiver.Open("a0", rx).Dispose();
+            AfPacketTransmitter.Open("a0", tx).Dispose();
+        }
+    }
+
+    [PrivilegedFact]
+    public void ReceiveAndTransmit_TenThousandBatches_AllocateNothing()
+    {
+        using var bed = new PacketBed();
+        byte[] frame = Frames.Numbered(1, 64);
+        int[] offsets = new int[32], lengths = new int[32];
+        long Run(int batches)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int batch = 0; batch < batches; batch++)
+            {
+                for (int i = 0; i < 4; i++)
+                    bed.Submit(frame);
+                bed.Transmitter.Kick();
+                bed.Receiver.Receive(offsets, lengths);
+                bed.Receiver.ReleaseReceived();
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Run(500);
+        Assert.Equal(0, Run(10_000));
+        Assert.True(bed.Receiver.ReadStatistics().Frames > 0);
+    }
+
+    [PrivilegedFact]
+    public void Dispose_Twice_EverythingAnswersAndNothingThrows()
+    {
+        using var bed = new PacketBed();
+        bed.Receiver.Dispose();
+        bed.Receiver.Dispose();
+        bed.Transmitter.Dispose();
+        bed.Transmitter.Dispose();
+        Assert.Equal(0, bed.Receiver.Receive(new int[4], new int[4]));
+        bed.Receiver.ReleaseReceived();
+        Assert.Equal(InterfaceState.Gone, bed.Receiver.RefreshState());
+        Assert.Equal(0, bed.Receiver.ReadStatistics().Frames);
+        Assert.False(bed.Transmitter.TryReserve(64, out _));
+        bed.Transmitter.Submit();
+        Assert.Equal(TransmitResult.Gone, bed.Transmitter.Kick());
+        Assert.Equal(0, bed.Transmitter.Withdraw());
+    }
+}
