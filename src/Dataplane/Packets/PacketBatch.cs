@@ -22,6 +22,7 @@ public sealed class PacketBatch
     internal readonly Verdict[] Verdicts = new Verdict[Capacity];
     internal readonly DropReason[] Reasons = new DropReason[Capacity];
     internal readonly byte[] OutPorts = new byte[Capacity];
+    internal readonly PacketMarks[] Marks = new PacketMarks[Capacity];
     internal readonly short[] InInterfaces = new short[Capacity];
     internal readonly int[] Flows = new int[Capacity];
     internal readonly int[] NextHops = new int[Capacity];
@@ -67,6 +68,7 @@ public sealed class PacketBatch
         Offsets[index] = offset;
         Lengths[index] = length;
         Verdicts[index] = Verdict.Continue;
+        Marks[index] = PacketMarks.None;
         Count = index + 1;
         return true;
     }
@@ -81,6 +83,7 @@ public sealed class PacketBatch
     internal void AddFilled(int count)
     {
         Verdicts.AsSpan(Count, count).Clear();
+        Marks.AsSpan(Count, count).Clear();
         Count += count;
     }
 

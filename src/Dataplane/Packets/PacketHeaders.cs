@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Dataplane.Packets;
 
 /// <summary>Where a packet's headers are and what the parser found in them; offsets in bytes from the start of the frame.</summary>
-/// <remarks>16 bytes, so that four packets share a cache line.</remarks>
-[StructLayout(LayoutKind.Sequential, Size = 16)]
+/// <remarks>20 bytes: three packets share a cache line.</remarks>
+[StructLayout(LayoutKind.Sequential, Size = 20)]
 public struct PacketHeaders
 {
     /// <summary>EtherType behind any VLAN tags and SNAP header; 0x05FF for an IEEE 802.2 frame without one.</summary>
@@ -39,4 +39,7 @@ public struct PacketHeaders
 
     /// <summary>4, 6, or 0 when not IP.</summary>
     public byte IpVersion;
+
+    /// <summary>Number of VLAN tags.</summary>
+    public byte VlanTags;
 }

@@ -1,0 +1,20 @@
+namespace Dataplane.Packets;
+
+/// <summary>IP protocol numbers the engine knows (IANA protocol numbers).</summary>
+internal static class IpProtocol
+{
+    public const byte HopByHop = 0;
+    public const byte Icmp = 1;
+    public const byte Tcp = 6;
+    public const byte Udp = 17;
+    public const byte Routing = 43;
+    public const byte Fragment = 44;
+    public const byte Esp = 50;
+    public const byte Authentication = 51;
+    public const byte Icmpv6 = 58;
+    public const byte NoNext = 59;
+    public const byte DestinationOptions = 60;
+    public const byte Mobility = 135;
+    public const byte HostIdentity = 139;
+    public const byte Shim6 = 140;
+}

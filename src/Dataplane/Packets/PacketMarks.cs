@@ -1,0 +1,17 @@
+namespace Dataplane.Packets;
+
+/// <summary>What the engine must remember about a packet besides its headers.</summary>
+[Flags]
+internal enum PacketMarks : byte
+{
+    None = 0,
+
+    /// <summary>Made by the engine itself: no TTL is taken off it, and it causes no ICMP error.</summary>
+    LocalOrigin = 1,
+
+    /// <summary>Came to a broadcast or multicast hardware address: causes no ICMP error and is not forwarded (RFC 1812 4.3.2.7, 5.3.4).</summary>
+    LinkBroadcast = 2,
+
+    /// <summary>Was held and comes back: it has been counted as received or originated before.</summary>
+    Released = 4,
+}

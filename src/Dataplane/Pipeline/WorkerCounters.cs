@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+using Dataplane.Packets;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>The counters of one worker: written by it once per batch, read consistently by any thread.</summary>
+/// <remarks>
+/// A sequence lock: the sequence is odd while the worker writes. The reader copies and tries again when the sequence was odd or
+/// has changed, so what it returns satisfies the accounting invariant at every moment. The worker never waits.
+/// </remarks>
+internal sealed class WorkerCounters
+{
+    private readonly long[] _dropped = new long[DropReasonNames.Count];
+    private long _sequence;
+    private long _received;
+    private long _originated;
+    private long _transmitted;
+    private long _held;
+
+    /// <summary>Counts what became of a batch.</summary>
+    /// <param name="batch">A batch of which every packet is decided.</param>
+    /// <param name="received">How many of it the ports handed over.</param>
+    /// <param name="originated">How many of it the engine made.</param>
+    /// <param name="released">How many of it had been held.</param>
+    public void CountBatch(PacketBatch batch, int received, int originated, int released)
+    {
+        Begin();
+        ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
+        int transmitted = 0, held = 0;
+        for (int i = 0; i < verdicts.Length; i++)
+        {
+            switch (verdicts[i])
+            {
+                case Verdict.Transmit:
+                    transmitted++;
+                    break;
+                case Verdict.Hold:
+                    held++;
+                    break;
+                default:
+                    _dropped[(int)batch.Reasons[i]]++;
+                    break;
+            }
+        }
+
+        _received += received;
+        _originated += originated;
+        _transmitted += transmitted;
+        _held += held - released;
+        End();
+    }
+
+    /// <summary>Counts a held packet that is given up.</summary>
+    public void CountHeldDropped(DropReason reason)
+    {
+        Begin();
+        _held--;
+        _dropped[(int)reason]++;
+        End();
+    }
+
+    /// <summary>Packets dropped for one reason; for the worker itself.</summary>
+    public long DroppedFor(DropReason reason) => _dropped[(int)reason];
+
+    /// <summary>Reads all counters at one moment. Any thread.</summary>
+    public Accounting Read()
+    {
+        long[] dropped = new long[_dropped.Length];
+        var spinner = default(SpinWait);
+        while (true)
+        {
+            long before = Volatile.Read(ref _sequence);
+            if ((before & 1) == 0)
+            {
+                long received = _received, originated = _originated, transmitted = _transmitted, held = _held;
+                _dropped.AsSpan().CopyTo(dropped);
+                Interlocked.MemoryBarrier();
+                if (Volatile.Read(ref _sequence) == before)
+                {
+                    return new Accounting(received, originated, transmitted, held, ImmutableArray.Create(dropped));
+                }
+            }
+
+            spinner.SpinOnce();
+        }
+    }
+
+    private void Begin()
+    {
+        // The write of the sequence must be seen before the counters change: a full fence once per batch.
+        Volatile.Write(ref _sequence, _sequence + 1);
+        Interlocked.MemoryBarrier();
+    }
+
+    private void End() => Volatile.Write(ref _sequence, _sequence + 1);
+}
