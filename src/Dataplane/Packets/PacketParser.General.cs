@@ -8,6 +8,9 @@ internal static partial class PacketParser
 {
     private const int Ipv6Header = 40;
 
+    /// <summary>Extension headers that only hosts look into (RFC 6275, RFC 7401, RFC 5533); stepped over like options.</summary>
+    private const byte Mobility = 135, HostIdentity = 139, Shim6 = 140;
+
     /// <summary>Tags followed at most; more than two are not in use.</summary>
     private const int MaxVlanTags = 4;
 
@@ -64,7 +67,7 @@ internal static partial class PacketParser
         frame.Length >= offset + 8
         && BinaryPrimitives.ReadUInt32BigEndian(frame[offset..]) == 0xAAAA0300 && BinaryPrimitives.ReadUInt16BigEndian(frame[(offset + 4)..]) == 0
             ? (BinaryPrimitives.ReadUInt16BigEndian(frame[(offset + 6)..]), offset + 8)
-            : (EtherTypes.Ieee8022, offset);
+            : (EtherTypes.None, offset);
 
     private static DropReason ParseIpv4(ReadOnlySpan<byte> frame, int network, ref PacketHeaders headers, ref FlowKey key)
     {
@@ -132,7 +135,7 @@ internal static partial class PacketParser
         int transport = network + Ipv6Header;
         DropReason reason = WalkExtensions(frame, ref transport, ref headers);
         key.Transport = FlowKey.PackTransport(0, 0, headers.Protocol, 6);
-        if (reason != DropReason.None || headers.Fragment == FragmentKind.Later || headers.Protocol == IpProtocol.NoNext)
+        if (reason != DropReason.None || headers.Fragment == FragmentKind.Later || headers.Protocol == IpProtocols.NoNextHeader)
         {
             return reason;
         }
@@ -153,15 +156,15 @@ internal static partial class PacketParser
             }
 
             // Hop-by-hop options may stand only directly behind the IPv6 header (RFC 8200 4.1).
-            if (walked == MaxExtensionHeaders || frame.Length < offset + 8 || (protocol == IpProtocol.HopByHop && walked > 0))
+            if (walked == MaxExtensionHeaders || frame.Length < offset + 8 || (protocol == IpProtocols.HopByHop && walked > 0))
             {
                 return headers.Fragment == FragmentKind.First ? DropReason.BadFragment : DropReason.BadExtensionHeader;
             }
 
             int length = protocol switch
             {
-                IpProtocol.Fragment => 8,
-                IpProtocol.Authentication => (frame[offset + 1] + 2) << 2,
+                IpProtocols.Fragment => 8,
+                IpProtocols.Authentication => (frame[offset + 1] + 2) << 2,
                 _ => (frame[offset + 1] + 1) << 3,
             };
             if (frame.Length < offset + length)
@@ -170,7 +173,7 @@ internal static partial class PacketParser
             }
 
             headers.Protocol = frame[offset];
-            if (protocol == IpProtocol.Fragment)
+            if (protocol == IpProtocols.Fragment)
             {
                 int word = BinaryPrimitives.ReadUInt16BigEndian(frame[(offset + 2)..]);
                 int fragmentOffset = word & 0xFFF8;
@@ -193,6 +196,6 @@ internal static partial class PacketParser
         }
     }
 
-    private static bool IsExtension(byte protocol) => protocol is IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.Fragment
-        or IpProtocol.Authentication or IpProtocol.DestinationOptions or IpProtocol.Mobility or IpProtocol.HostIdentity or IpProtocol.Shim6;
+    private static bool IsExtension(byte protocol) => protocol is IpProtocols.HopByHop or IpProtocols.Routing or IpProtocols.Fragment
+        or IpProtocols.Authentication or IpProtocols.DestinationOptions or Mobility or HostIdentity or Shim6;
 }

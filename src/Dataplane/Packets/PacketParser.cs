@@ -142,7 +142,7 @@ internal static partial class PacketParser
         DropReason truncated = headers.Fragment == FragmentKind.First ? DropReason.BadFragment : DropReason.TruncatedTransport;
         switch (headers.Protocol)
         {
-            case IpProtocol.Tcp:
+            case IpProtocols.Tcp:
                 if (transport.Length < MinTcpHeader)
                 {
                     return truncated;
@@ -153,7 +153,7 @@ internal static partial class PacketParser
                 key.Transport |= (ulong)BinaryPrimitives.ReadUInt32BigEndian(transport) << 32;
                 return dataOffset < MinTcpHeader || dataOffset > transport.Length ? truncated : DropReason.None;
 
-            case IpProtocol.Udp:
+            case IpProtocols.Udp:
                 if (transport.Length < UdpHeader)
                 {
                     return truncated;
@@ -165,8 +165,8 @@ internal static partial class PacketParser
                     ? DropReason.TruncatedTransport
                     : DropReason.None;
 
-            case IpProtocol.Icmp when headers.IpVersion == 4:
-            case IpProtocol.Icmpv6 when headers.IpVersion == 6:
+            case IpProtocols.Icmp when headers.IpVersion == 4:
+            case IpProtocols.Icmpv6 when headers.IpVersion == 6:
                 if (transport.Length < IcmpHeader)
                 {
                     return truncated;

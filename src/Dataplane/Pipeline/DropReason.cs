@@ -128,6 +128,9 @@ public enum DropReason : byte
     /// <summary>Longer than a transmit slot.</summary>
     FrameTooLong,
 
+    /// <summary>The engine's own bounded buffers were full, and the packet could not be split without them.</summary>
+    NoBuffer,
+
     /// <summary>A stage of the user dropped it.</summary>
     UserStage,
 

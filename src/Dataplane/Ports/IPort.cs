@@ -1,3 +1,4 @@
+using Dataplane.Native;
 using Dataplane.Packets;
 
 namespace Dataplane.Ports;
@@ -19,8 +20,8 @@ public interface IPort : IDisposable
     /// <summary>Whether frames can pass now. May be read by any thread.</summary>
     LinkState Link { get; }
 
-    /// <summary>A descriptor that poll(2) reports as readable when frames wait, or -1 when the port wakes the worker by <see cref="SetWaker"/>.</summary>
-    int PollDescriptor { get; }
+    /// <summary>A descriptor that poll(2) reports as readable when frames wait; null when the port wakes the worker by <see cref="SetWaker"/>.</summary>
+    FileDescriptor? PollDescriptor { get; }
 
     /// <summary>Adds received frames to an empty batch: sets its memory and appends offset and length of each.</summary>
     /// <returns>The number of frames added, 0 when none wait.</returns>

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using Dataplane.Packets;
+
+namespace Dataplane.Balancing;
+
+/// <summary>Counters of one backend; written by one worker, read by any thread.</summary>
+/// <remarks>On cache lines of its own: the object is larger than one.</remarks>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct BackendCounts
+{
+    public long Flows;
+    public long Packets;
+    public long Bytes;
+}
+
+/// <summary>One backend in force: its addresses, and a slot number that stays its own as long as it is configured.</summary>
+/// <remarks>When a backend goes, the generation of its slot changes; flows remember both, so none can outlive its backend unseen.</remarks>
+internal sealed class BackendRuntime
+{
+    public required int Slot { get; init; }
+
+    public required uint Generation { get; init; }
+
+    public required IpAddress Address { get; init; }
+
+    public required ushort Port { get; init; }
+
+    public required int Weight { get; init; }
+
+    /// <summary>Carried over from one version of the tables to the next.</summary>
+    public required BackendCounter Counter { get; init; }
+
+    public override string ToString() => Address.IsIpv6 ? $"[{Address}]:{Port}" : $"{Address}:{Port}";
+}
+
+/// <summary>Holder of a backend's counters.</summary>
+internal sealed class BackendCounter
+{
+    public BackendCounts Counts;
+}

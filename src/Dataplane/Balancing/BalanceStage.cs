@@ -1,0 +1,101 @@
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Balancing;
+
+/// <summary>Gives the first packet of a flow to a service its backend, and the flow its entries.</summary>
+/// <remarks>
+/// Input: packets without a flow. Output: a flow for those to a service. Drops: no backend, full table, no free port, fragments.
+/// State: flow table, cursors. Cost: one hash look-up for packets that are for no service; the rest is paid once per flow.
+/// </remarks>
+internal static class BalanceStage
+{
+    public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        ServiceTable services = context.Tables.Services;
+        if (services.IsEmpty)
+        {
+            return;
+        }
+
+        for (int i = 0; i < batch.Count; i++)
+        {
+            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || batch.Headers[i].Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+            {
+                continue;
+            }
+
+            ServiceRuntime? service = services.Find(in batch.Keys[i]);
+            if (service is not null)
+            {
+                Assign<TTracing>(context, batch, i, service);
+            }
+        }
+    }
+
+    private static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service)
+        where TTracing : struct, ITracing
+    {
+        if (batch.Headers[i].Fragment != FragmentKind.None)
+        {
+            batch.Drop(i, DropReason.ServiceFragment);
+            return;
+        }
+
+        // An earlier packet of this batch may have made the flow.
+        int flow = context.Flows.Find(in batch.Keys[i], batch.Hashes[i]);
+        if (flow >= 0)
+        {
+            FlowStage.Hit<TTracing>(context, batch, i, flow);
+            return;
+        }
+
+        BackendRuntime? backend = service.Choose(in batch.Keys[i], out int slot);
+        if (backend is null)
+        {
+            batch.Drop(i, DropReason.NoBackend);
+        }
+        else
+        {
+            flow = NatFlows.Create(context, in batch.Keys[i], batch.Hashes[i], batch.Headers[i].TcpFlags, service, backend, out DropReason reason);
+            if (flow < 0)
+            {
+                batch.Drop(i, reason);
+            }
+            else
+            {
+                batch.Flows[i] = flow;
+                if (!TTracing.IsOn)
+                {
+                    Count(batch, i, backend);
+                }
+            }
+        }
+
+        if (TTracing.IsOn)
+        {
+            Explain(context, batch, i, service, backend, slot);
+        }
+    }
+
+    private static void Count(PacketBatch batch, int i, BackendRuntime backend)
+    {
+        ref BackendCounts counts = ref backend.Counter.Counts;
+        counts.Flows++;
+        counts.Packets++;
+        counts.Bytes += batch.Lengths[i];
+    }
+
+    private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot)
+    {
+        string policy = service.Spec.Balance.ToString().ToLowerInvariant();
+        string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : backend!.ToString();
+        string place = service.Table is null ? $"turn {slot}" : $"slot {slot} of {service.Spec.TableSize}";
+        context.Trace!.Add(batch, "balance", outcome, $"service {service.Spec.Name}: {policy} {place} gives {backend?.ToString() ?? "no backend"}",
+            ("service", service.Spec.Name), ("policy", policy), ("slot", slot), ("backend", backend?.ToString()),
+            ("candidates", service.All.Select(candidate => $"{candidate} weight {candidate.Weight}").ToArray()), ("tables_version", context.Tables.Version));
+    }
+}

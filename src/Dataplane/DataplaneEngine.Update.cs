@@ -1,0 +1,103 @@
+using Dataplane.Configuration;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Telemetry;
+
+namespace Dataplane;
+
+/// <summary>Change without loss: new tables are compiled beside the old ones and swapped in between two batches.</summary>
+public sealed partial class DataplaneEngine
+{
+    /// <summary>Replaces the configuration. The old one stays in force if anything is wrong with the new.</summary>
+    /// <param name="spec">The new configuration, whole.</param>
+    /// <param name="cancellationToken">Ends waiting for an update in hand, not the update itself.</param>
+    /// <returns>What has changed; when the task completes, no packet is judged by the old tables any more.</returns>
+    /// <exception cref="ConfigurationException">Something is wrong; the exception holds every error.</exception>
+    /// <exception cref="IOException">A new port could not be opened.</exception>
+    /// <exception cref="InvalidOperationException">The engine is not running.</exception>
+    /// <remarks>Sizes of tables, spin time, seed and CPU in <see cref="DataplaneSpec.Workers"/> are read at the start only.</remarks>
+    public async Task<ChangeReceipt> UpdateAsync(DataplaneSpec spec, CancellationToken cancellationToken = default)
+    {
+        ThrowIfInvalid(spec);
+        await _updating.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await ApplyAsync(spec).ConfigureAwait(false);
+        }
+        finally
+        {
+            _updating.Release();
+        }
+    }
+
+    /// <summary>Changes the configuration in force.</summary>
+    /// <param name="change">Makes the new configuration from the one in force.</param>
+    /// <param name="cancellationToken">Ends waiting for an update in hand, not the update itself.</param>
+    /// <inheritdoc cref="UpdateAsync(DataplaneSpec, CancellationToken)"/>
+    public async Task<ChangeReceipt> UpdateAsync(Func<DataplaneSpec, DataplaneSpec> change, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        await _updating.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            DataplaneSpec spec = change(Spec);
+            ThrowIfInvalid(spec);
+            return await ApplyAsync(spec).ConfigureAwait(false);
+        }
+        finally
+        {
+            _updating.Release();
+        }
+    }
+
+    private async Task<ChangeReceipt> ApplyAsync(DataplaneSpec spec)
+    {
+        if (State != EngineState.Running)
+        {
+            throw new InvalidOperationException($"The engine is {State}; only a running one can be updated.");
+        }
+
+        PortSet before = _ports;
+        PortSet after = OpenPorts(spec, before, out List<IPort> opened);
+        opened.ForEach(port => port.SetWaker(_worker!));
+        WorkerPlan old = _plan!;
+        CompiledTables compiled = TableCompiler.Compile(spec, after, _slots, old.Tables);
+        var plan = new WorkerPlan(compiled.Tables, _worker!.WakeEvent);
+        (_plan, _ports, Spec) = (plan, after, spec);
+        _worker.Publish(plan);
+        await WaitForAsync(() => _worker.HasAdopted(plan)).ConfigureAwait(false);
+
+        // The worker has passed a quiescent point: nothing uses the old tables, their sleep list or the ports only they had.
+        old.Dispose();
+        (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
+        foreach ((int _, PortSpec _, IPort port) in closed)
+        {
+            port.Dispose();
+        }
+
+        string[] openedNames = [.. after.Entries.Where(entry => opened.Contains(entry.Port)).Select(entry => entry.Spec.Name)];
+        return new ChangeReceipt(compiled.Tables.Version, compiled.Changes, openedNames, [.. closed.Select(entry => entry.Spec.Name)]);
+    }
+
+    /// <summary>Waits for the worker to pass a quiescent point; without a thread of its own, passes it here.</summary>
+    private async Task WaitForAsync(Func<bool> done)
+    {
+        if (_thread is null)
+        {
+            _worker!.RunOnce(_worker.NowNs);
+            return;
+        }
+
+        for (int tries = 0; !done() && !_completion.Task.IsCompleted; tries++)
+        {
+            if (tries < 100)
+            {
+                await Task.Yield();
+            }
+            else
+            {
+                await Task.Delay(1).ConfigureAwait(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Filtering;
+
+/// <summary>Applies the filter rules in order.</summary>
+/// <remarks>
+/// Input: packets that may enter. Output: the same, less those denied. Drops: by rule, by default. State: a counter per rule.
+/// Cost: nothing without rules; else one compare per rule and packet until the first match.
+/// </remarks>
+internal static class FilterStage
+{
+    public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        FilterProgram program = context.Tables.Filter;
+        if (program.IsEmpty && !TTracing.IsOn)
+        {
+            return;
+        }
+
+        for (int i = 0; i < batch.Count; i++)
+        {
+            if (batch.Verdicts[i] != Verdict.Continue)
+            {
+                continue;
+            }
+
+            int rule = program.Match(in batch.Keys[i], in batch.Headers[i], batch.Port.Value);
+            FilterAction action = rule < 0 ? program.DefaultAction : program.ActionOf(rule);
+            if (action == FilterAction.Deny)
+            {
+                batch.Drop(i, rule < 0 ? DropReason.FilterDefault : DropReason.FilterRule);
+            }
+
+            if (TTracing.IsOn)
+            {
+                Explain(context, batch, i, program, rule, action);
+            }
+            else
+            {
+                program.Count(rule, batch.Lengths[i]);
+            }
+        }
+    }
+
+    private static void Explain(WorkerContext context, PacketBatch batch, int i, FilterProgram program, int rule, FilterAction action)
+    {
+        string name = rule < 0 ? "default" : program.NameOf(rule);
+        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Keys[i], in batch.Headers[i], batch.Port.Value);
+        string otherwise = next < 0 ? "default" : program.NameOf(next);
+        string outcome = action == FilterAction.Deny ? "denied" : "allowed";
+        string detail = rule < 0 ? $"no rule matches; the default is {program.DefaultAction.ToString().ToLowerInvariant()}" : $"rule {name} matches first; without it {otherwise} would decide";
+        context.Trace!.Add(batch, "filter", outcome, detail, ("rule", name), ("rule_index", rule), ("otherwise", rule < 0 ? null : otherwise),
+            ("tables_version", context.Tables.Version));
+    }
+}

@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+using Dataplane.Packets;
+
+namespace Dataplane.Flows;
+
+/// <summary>One direction of a translated flow: what it looks like when it comes, and how it is to leave.</summary>
+/// <remarks>128 bytes, two cache lines: the first holds key and new source, the second everything else a packet needs.</remarks>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct FlowEntry
+{
+    /// <summary>The packets this entry is for.</summary>
+    public FlowKey Key;
+
+    /// <summary>Addresses the packets leave with.</summary>
+    public ulong NewSourceHigh, NewSourceLow, NewDestinationHigh, NewDestinationLow;
+
+    /// <summary>Ports they leave with: source in the upper half.</summary>
+    public uint NewPorts;
+
+    /// <summary>What the new addresses add to a checksum that covers them (RFC 1624).</summary>
+    public ushort AddressDelta;
+
+    /// <summary>What new addresses and new ports add to the transport checksum.</summary>
+    public ushort TransportDelta;
+
+    /// <summary>Index of the entry of the other direction.</summary>
+    public int Peer;
+
+    /// <summary>Slot of the backend, and the generation of the slot when the flow was made: a mismatch means the backend is gone.</summary>
+    public int Backend;
+
+    /// <inheritdoc cref="Backend"/>
+    public uint BackendGeneration;
+
+    /// <summary>Version of the tables that <see cref="NextHop"/> belongs to.</summary>
+    public int TablesVersion;
+
+    /// <summary>Index into the tables' next hops.</summary>
+    public int NextHop;
+
+    /// <summary>Neighbour behind the next hop, and its generation when it was looked up.</summary>
+    public int Neighbour;
+
+    /// <inheritdoc cref="Neighbour"/>
+    public uint NeighbourGeneration;
+
+    /// <summary>When the last packet came, in <see cref="FlowTable"/> ticks.</summary>
+    public uint LastSeen;
+
+    /// <summary>Hash of <see cref="Key"/>, to find its buckets again.</summary>
+    public uint Hash;
+
+    /// <summary>Where the flow is in its life; the same in both directions.</summary>
+    public FlowState State;
+
+    /// <summary>Whether this is the direction of the first packet.</summary>
+    public bool IsForward;
+
+    /// <summary>Where the packets go.</summary>
+    public readonly IpAddress NewDestination =>
+        Key.Family == 6 ? IpAddress.FromV6(NewDestinationHigh, NewDestinationLow) : IpAddress.FromV4((uint)NewDestinationLow);
+
+    /// <summary>Where the packets then seem to come from.</summary>
+    public readonly IpAddress NewSource =>
+        Key.Family == 6 ? IpAddress.FromV6(NewSourceHigh, NewSourceLow) : IpAddress.FromV4((uint)NewSourceLow);
+}

@@ -1,0 +1,20 @@
+namespace Dataplane.Flows;
+
+/// <summary>Where a flow is in its life; decides how long it may be idle.</summary>
+internal enum FlowState : byte
+{
+    /// <summary>No entry.</summary>
+    Free = 0,
+
+    /// <summary>TCP before the handshake is seen from both sides (RFC 5382 REQ-5: 4 minutes).</summary>
+    TcpTransitory,
+
+    /// <summary>TCP established (RFC 5382 REQ-5: 2 hours 4 minutes).</summary>
+    TcpEstablished,
+
+    /// <summary>TCP after a FIN or RST: 2 minutes, then forgotten.</summary>
+    TcpClosing,
+
+    /// <summary>UDP (RFC 4787 REQ-5: 5 minutes).</summary>
+    Udp,
+}

@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Flows;
+
+/// <summary>ICMP errors about packets of translated flows, translated as those were (RFC 5508 4): path MTU discovery depends on it.</summary>
+/// <remarks>
+/// The error quotes a packet we sent; turned around, the quoted addresses are the key of the direction the error itself travels in.
+/// Its entry says what the outer addresses become, and turned around again, what the quoted ones do.
+/// </remarks>
+internal static class IcmpErrorTranslation
+{
+    private const int IcmpHeader = 8;
+
+    /// <summary>Translates the packet if it is an ICMP error about a flow; any other is left alone.</summary>
+    public static void Process<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        ref PacketHeaders headers = ref batch.Headers[i];
+        Span<byte> frame = batch.Frame(i);
+        Span<byte> message = frame[headers.TransportOffset..headers.EndOffset];
+        bool isV4 = headers.IpVersion == 4;
+        if (!IsError(message[0], isV4) || headers.Fragment != FragmentKind.None)
+        {
+            return;
+        }
+
+        Span<byte> quoted = message[IcmpHeader..];
+        if (!QuotedPacket.TryRead(quoted, isV4, out QuotedPacket inner))
+        {
+            return;
+        }
+
+        FlowKey turned = inner.Key.Reversed();
+        int index = context.Flows.Find(in turned, context.Hash.Of(in turned));
+        if (index < 0)
+        {
+            return;
+        }
+
+        uint pseudo = PseudoHeader(in batch.Keys[i], isV4, message.Length);
+        if (!InternetChecksum.Verify(message, pseudo))
+        {
+            batch.Drop(i, DropReason.IcmpInvalid);
+            return;
+        }
+
+        ref FlowEntry entry = ref context.Flows[index];
+        Translate(ref batch.Keys[i], in entry, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
+        if (TTracing.IsOn)
+        {
+            context.Trace!.Add(batch, "flow", "icmp_error", $"ICMP error about {inner.Key}, translated to {batch.Keys[i].Destination}",
+                ("quoted", inner.Key.ToString()), ("new_destination", batch.Keys[i].Destination.ToString()));
+        }
+    }
+
+    private static void Translate(ref FlowKey outer, in FlowEntry entry, Span<byte> network, Span<byte> message, Span<byte> quoted,
+        in QuotedPacket inner, bool isV4)
+    {
+        // A router on the way is no party of the flow: its own address stays.
+        IpAddress source = outer.Source == entry.Key.Source ? entry.NewSource : outer.Source;
+        IpAddress destination = entry.NewDestination;
+        inner.Rewrite(quoted, entry.NewDestination, (ushort)entry.NewPorts, entry.NewSource, (ushort)(entry.NewPorts >> 16));
+        if (isV4)
+        {
+            source.Write(network[12..]);
+            destination.Write(network[16..]);
+            int header = (network[0] & 0x0F) << 2;
+            BinaryPrimitives.WriteUInt16BigEndian(network[10..], 0);
+            BinaryPrimitives.WriteUInt16BigEndian(network[10..], InternetChecksum.Compute(network[..header]));
+        }
+        else
+        {
+            source.Write(network[8..]);
+            destination.Write(network[24..]);
+        }
+
+        outer = FlowKey.Create(source, 0, destination, 0, outer.Protocol);
+        BinaryPrimitives.WriteUInt16BigEndian(message[2..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(message[2..], InternetChecksum.Compute(message, PseudoHeader(in outer, isV4, message.Length)));
+    }
+
+    private static uint PseudoHeader(in FlowKey key, bool isV4, int length) =>
+        isV4 ? 0 : InternetChecksum.PseudoHeader(key.Source, key.Destination, IpProtocols.Icmpv6, (uint)length);
+
+    /// <summary>Unreachable, source quench, time exceeded, parameter problem; for ICMPv6 also too big. Not redirects.</summary>
+    private static bool IsError(byte type, bool isV4) => isV4 ? type is 3 or 4 or 11 or 12 : type is >= 1 and <= 4;
+}

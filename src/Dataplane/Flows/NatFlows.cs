@@ -1,0 +1,95 @@
+using Dataplane.Balancing;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+
+namespace Dataplane.Flows;
+
+/// <summary>Makes the two entries of a flow whose destination is translated to a backend.</summary>
+internal static class NatFlows
+{
+    private const int PortTries = 32;
+    private const int FirstPort = 1024;
+
+    /// <summary>Makes the flow.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="key">The flow as the client sends it.</param>
+    /// <param name="hash">Hash of <paramref name="key"/>.</param>
+    /// <param name="tcpFlags">Of its first packet.</param>
+    /// <param name="service">Where the client sends it.</param>
+    /// <param name="backend">Where it is to go.</param>
+    /// <param name="reason">Why it could not be made.</param>
+    /// <returns>Index of the entry of this direction, or -1.</returns>
+    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, ServiceRuntime service, BackendRuntime backend,
+        out DropReason reason)
+    {
+        FlowTable flows = context.Flows;
+        var forward = new FlowEntry
+        {
+            Key = key,
+            Hash = hash,
+            NewSourceHigh = key.SourceHigh,
+            NewSourceLow = key.SourceLow,
+            NewDestinationHigh = backend.Address.High,
+            NewDestinationLow = backend.Address.Low,
+            State = TcpStates.First(key.Protocol, tcpFlags),
+            Backend = backend.Slot,
+            BackendGeneration = backend.Generation,
+            TablesVersion = -1,
+            NextHop = -1,
+            Neighbour = -1,
+        };
+        if (!TryFindReverse(context, in key, hash, backend, out FlowEntry reverse, out ushort sourcePort))
+        {
+            reason = DropReason.NoFreePort;
+            return -1;
+        }
+
+        forward.NewPorts = ((uint)sourcePort << 16) | backend.Port;
+        reverse.NewSourceHigh = service.Spec.Address.High;
+        reverse.NewSourceLow = service.Spec.Address.Low;
+        reverse.NewDestinationHigh = key.SourceHigh;
+        reverse.NewDestinationLow = key.SourceLow;
+        reverse.NewPorts = ((uint)key.DestinationPort << 16) | key.SourcePort;
+        reverse.State = forward.State;
+        reverse.Backend = forward.Backend;
+        reverse.BackendGeneration = forward.BackendGeneration;
+        reverse.TablesVersion = reverse.NextHop = reverse.Neighbour = -1;
+        SetDeltas(ref forward);
+        SetDeltas(ref reverse);
+        int index = flows.InsertPair(in forward, in reverse, context.NowNs);
+        reason = index < 0 ? DropReason.FlowTableFull : DropReason.None;
+        return index;
+    }
+
+    /// <summary>
+    /// The way back is keyed by backend and client alone. If the client already talks to this backend through another service from the
+    /// same port, the two could not be told apart: then the client's port is translated as well, to the first that is free.
+    /// </summary>
+    private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, BackendRuntime backend, out FlowEntry reverse, out ushort sourcePort)
+    {
+        sourcePort = key.SourcePort;
+        for (int tries = 0; tries < PortTries; tries++)
+        {
+            reverse = new FlowEntry { Key = FlowKey.Create(backend.Address, backend.Port, key.Source, sourcePort, key.Protocol) };
+            reverse.Hash = context.Hash.Of(in reverse.Key);
+            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0)
+            {
+                return true;
+            }
+
+            sourcePort = (ushort)(FirstPort + ((hash + ((uint)tries * 7919)) % (65536 - FirstPort)));
+        }
+
+        reverse = default;
+        return false;
+    }
+
+    private static void SetDeltas(ref FlowEntry entry)
+    {
+        ushort source = InternetChecksum.Delta(new UInt128(entry.Key.SourceHigh, entry.Key.SourceLow), new UInt128(entry.NewSourceHigh, entry.NewSourceLow));
+        ushort target = InternetChecksum.Delta(new UInt128(entry.Key.DestinationHigh, entry.Key.DestinationLow),
+            new UInt128(entry.NewDestinationHigh, entry.NewDestinationLow));
+        entry.AddressDelta = InternetChecksum.Combine(source, target);
+        entry.TransportDelta = InternetChecksum.Combine(entry.AddressDelta, InternetChecksum.Delta((uint)(entry.Key.Transport >> 32), entry.NewPorts));
+    }
+}

@@ -1,0 +1,83 @@
+using System.Buffers.Binary;
+using Dataplane.Packets;
+
+namespace Dataplane.Flows;
+
+/// <summary>The beginning of a packet as an ICMP error quotes it: at least the ports, possibly no more.</summary>
+internal readonly struct QuotedPacket
+{
+    private readonly int _transport;
+    private readonly bool _isV4;
+
+    private QuotedPacket(FlowKey key, int transport, bool isV4)
+    {
+        Key = key;
+        _transport = transport;
+        _isV4 = isV4;
+    }
+
+    /// <summary>The quoted packet's flow.</summary>
+    public FlowKey Key { get; }
+
+    /// <summary>Reads TCP and UDP packets that are no later fragments; IPv6 extension headers are not followed.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> quoted, bool isV4, out QuotedPacket packet)
+    {
+        packet = default;
+        int header = isV4 ? 20 : 40;
+        if (quoted.Length < header + 8 || quoted[0] >> 4 != (isV4 ? 4 : 6))
+        {
+            return false;
+        }
+
+        byte protocol = quoted[isV4 ? 9 : 6];
+        if (isV4)
+        {
+            header = (quoted[0] & 0x0F) << 2;
+            if (header < 20 || quoted.Length < header + 8 || (BinaryPrimitives.ReadUInt16BigEndian(quoted[6..]) & 0x1FFF) != 0)
+            {
+                return false;
+            }
+        }
+
+        if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        {
+            return false;
+        }
+
+        IpAddress source = isV4 ? IpAddress.ReadV4(quoted[12..]) : IpAddress.ReadV6(quoted[8..]);
+        IpAddress destination = isV4 ? IpAddress.ReadV4(quoted[16..]) : IpAddress.ReadV6(quoted[24..]);
+        ushort sourcePort = BinaryPrimitives.ReadUInt16BigEndian(quoted[header..]);
+        ushort destinationPort = BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]);
+        packet = new QuotedPacket(FlowKey.Create(source, sourcePort, destination, destinationPort, protocol), header, isV4);
+        return true;
+    }
+
+    /// <summary>Writes other addresses and ports into the quotation and adjusts the checksums it contains.</summary>
+    public void Rewrite(Span<byte> quoted, IpAddress source, ushort sourcePort, IpAddress destination, ushort destinationPort)
+    {
+        ushort addresses = InternetChecksum.Combine(InternetChecksum.Delta(Key.Source, source), InternetChecksum.Delta(Key.Destination, destination));
+        uint ports = ((uint)sourcePort << 16) | destinationPort;
+        ushort all = InternetChecksum.Combine(addresses, InternetChecksum.Delta((uint)(Key.Transport >> 32), ports));
+        source.Write(quoted[(_isV4 ? 12 : 8)..]);
+        destination.Write(quoted[(_isV4 ? 16 : 24)..]);
+        if (_isV4)
+        {
+            Adjust(quoted[10..], addresses);
+        }
+
+        Span<byte> transport = quoted[_transport..];
+        BinaryPrimitives.WriteUInt32BigEndian(transport, ports);
+        if (Key.Protocol == IpProtocols.Udp)
+        {
+            ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(transport[6..]);
+            BinaryPrimitives.WriteUInt16BigEndian(transport[6..], checksum == 0 ? checksum : InternetChecksum.AdjustUdp(checksum, all));
+        }
+        else if (transport.Length >= 18)
+        {
+            Adjust(transport[16..], all);
+        }
+    }
+
+    private static void Adjust(Span<byte> field, ushort delta) =>
+        BinaryPrimitives.WriteUInt16BigEndian(field, InternetChecksum.Adjust(BinaryPrimitives.ReadUInt16BigEndian(field), delta));
+}

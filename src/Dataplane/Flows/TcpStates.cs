@@ -1,0 +1,44 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Flows;
+
+/// <summary>How TCP flags move a flow from state to state; only as exact as ageing needs.</summary>
+internal static class TcpStates
+{
+    private const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
+
+    /// <summary>State of a flow by its first packet. One that begins in the middle, behind a restart, counts as established.</summary>
+    public static FlowState First(byte protocol, byte flags)
+    {
+        if (protocol != IpProtocols.Tcp)
+        {
+            return FlowState.Udp;
+        }
+
+        return (flags & (Fin | Rst)) != 0 ? FlowState.TcpClosing
+            : (flags & Syn) != 0 ? FlowState.TcpTransitory
+            : FlowState.TcpEstablished;
+    }
+
+    /// <summary>True when a packet may change the state: everything but data and acknowledgements of an established connection.</summary>
+    public static bool Matters(FlowState state, byte flags) => state != FlowState.Udp && (state != FlowState.TcpEstablished || (flags & (Fin | Syn | Rst)) != 0);
+
+    /// <summary>The state behind a packet.</summary>
+    /// <param name="state">The state before.</param>
+    /// <param name="flags">The packet's flags.</param>
+    /// <param name="forward">Whether it comes from the client.</param>
+    public static FlowState Next(FlowState state, byte flags, bool forward)
+    {
+        if ((flags & (Fin | Rst)) != 0)
+        {
+            return FlowState.TcpClosing;
+        }
+
+        // The client's first segment without SYN acknowledges the backend's: the handshake is done.
+        bool done = forward && (flags & (Syn | Ack)) == Ack;
+        return state == FlowState.TcpTransitory && done ? FlowState.TcpEstablished : state;
+    }
+
+    /// <summary>True for a SYN that reuses the ports of a connection that has ended: it is a new flow.</summary>
+    public static bool Reopens(FlowState state, byte flags, bool forward) => forward && state == FlowState.TcpClosing && (flags & (Syn | Ack | Rst)) == Syn;
+}

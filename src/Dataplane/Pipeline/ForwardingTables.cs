@@ -1,0 +1,78 @@
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>Everything the stages look things up in: compiled by the control side, swapped in whole, never changed afterwards.</summary>
+/// <remarks>What a worker remembers inside (the neighbour of a gateway, the cursor of a service) is that worker's alone.</remarks>
+internal sealed class ForwardingTables
+{
+    /// <summary>Counts up from 1 with every compilation; flows remember it.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>What the tables were compiled from.</summary>
+    public required DataplaneSpec Spec { get; init; }
+
+    /// <summary>Open ports by identifier; null for identifiers not in use.</summary>
+    public required IPort?[] Ports { get; init; }
+
+    public required L3Interface[] Interfaces { get; init; }
+
+    public required InterfaceMap InterfaceMap { get; init; }
+
+    public required OwnAddresses OwnAddresses { get; init; }
+
+    public required FilterProgram Filter { get; init; }
+
+    public required ServiceTable Services { get; init; }
+
+    /// <summary>Generation of each backend slot; a flow whose own is another has outlived its backend.</summary>
+    public required uint[] BackendGenerations { get; init; }
+
+    /// <summary>Counters by backend slot.</summary>
+    public required BackendCounter[] BackendCounters { get; init; }
+
+    public required LpmTable Routes { get; init; }
+
+    /// <summary>What the values of <see cref="Routes"/> stand for.</summary>
+    public required RouteEntry[] RouteEntries { get; init; }
+
+    public required NextHop[] NextHops { get; init; }
+
+    /// <summary>By interface: the next hop that reaches neighbours on its link directly.</summary>
+    public required int[] OnLinkHops { get; init; }
+
+    /// <summary>Neighbours of the configuration, with port identifiers resolved.</summary>
+    public required (byte Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }
+
+    /// <summary>Tables of an engine that has not been started: everything is dropped.</summary>
+    public static ForwardingTables Empty { get; } = TableCompiler.Compile(new DataplaneSpec(), PortSet.Empty, new BackendSlots(), null).Tables;
+
+    /// <summary>The route to a destination, or null.</summary>
+    public RouteEntry? Lookup(IpAddress destination)
+    {
+        int value = destination.IsIpv4 ? Routes.LookupV4((uint)destination.Low) : Routes.LookupV6(destination.High, destination.Low);
+        return value < 0 ? null : RouteEntries[value];
+    }
+
+    /// <summary>Generation of a backend slot, 0 when there is no such slot.</summary>
+    public uint GenerationOf(int slot) => (uint)slot < (uint)BackendGenerations.Length ? BackendGenerations[slot] : 0;
+
+    /// <summary>Some address of the engine, for an interface that has none of the family.</summary>
+    public IpAddress AnyAddress(bool isV4)
+    {
+        foreach (L3Interface entry in Interfaces)
+        {
+            IpAddress address = isV4 ? entry.V4 : entry.V6;
+            if (!address.IsNone)
+            {
+                return address;
+            }
+        }
+
+        return default;
+    }
+}

@@ -1,0 +1,79 @@
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>Compiles a valid specification into the tables the stages use. Control side: allocates.</summary>
+internal static class TableCompiler
+{
+    /// <summary>Compiles.</summary>
+    /// <param name="spec">A specification without errors.</param>
+    /// <param name="ports">The open ports.</param>
+    /// <param name="slots">Backend numbers, which outlive the tables.</param>
+    /// <param name="previous">The tables in force, from which counters, cursors and Maglev slots are carried over; null at the start.</param>
+    public static CompiledTables Compile(DataplaneSpec spec, PortSet ports, BackendSlots slots, ForwardingTables? previous)
+    {
+        L3Interface[] interfaces = CompileInterfaces(spec, ports);
+        (ServiceRuntime[] services, ServiceChange[] changes) = ServiceCompiler.Compile(spec.Services, slots, previous);
+        var routes = new RouteCompiler(interfaces, ports);
+        routes.AddInterfaces();
+        routes.AddRoutes(spec.Routes);
+        routes.AddServices(spec.Services);
+        var tables = new ForwardingTables
+        {
+            Version = (previous?.Version ?? 0) + 1,
+            Spec = spec,
+            Ports = ports.ById,
+            Interfaces = interfaces,
+            InterfaceMap = new InterfaceMap(interfaces),
+            OwnAddresses = new OwnAddresses([.. interfaces.SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address), .. spec.Services.Select(s => s.Address)]),
+            Filter = FilterProgram.Compile(spec.Filter, name => ports.IdOf(name), previous?.Filter),
+            Services = new ServiceTable(services),
+            BackendGenerations = slots.Generations,
+            BackendCounters = slots.Counters,
+            Routes = routes.BuildTable(),
+            RouteEntries = routes.Entries,
+            NextHops = routes.NextHops,
+            OnLinkHops = routes.OnLinkHops,
+            Neighbours = [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour))],
+        };
+        return new CompiledTables(tables, changes);
+    }
+
+    private static L3Interface[] CompileInterfaces(DataplaneSpec spec, PortSet ports)
+    {
+        var result = new List<L3Interface>();
+        foreach (IGrouping<(string Port, int Vlan), InterfaceSpec> group in spec.Interfaces.GroupBy(entry => (entry.Port, entry.Vlan)))
+        {
+            int id = ports.IdOf(group.Key.Port);
+            IPort port = ports.ById[id]!;
+            MacAddress mac = group.Select(entry => entry.Mac).FirstOrDefault(own => own is not null) ?? port.Mac;
+            IpPrefix[] configured = [.. group.Select(entry => entry.Address)];
+            IpAddress linkLocal = configured.Any(prefix => prefix.Address.IsIpv6) ? L3Interface.LinkLocalOf(mac) : default;
+            IpPrefix[] addresses = linkLocal.IsNone || configured.Any(prefix => prefix.Address == linkLocal)
+                ? configured
+                : [.. configured, new IpPrefix(linkLocal, 64)];
+            IEnumerable<IpAddress> services = spec.Services.Select(service => service.Address)
+                .Where(address => configured.Any(prefix => prefix.Contains(address)));
+            result.Add(new L3Interface
+            {
+                Index = (short)result.Count,
+                Port = (byte)id,
+                PortName = group.Key.Port,
+                Vlan = (ushort)group.Key.Vlan,
+                Mac = mac,
+                Mtu = port.Mtu,
+                Addresses = addresses,
+                V4 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv4),
+                V6 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal),
+                LinkLocal = linkLocal,
+                Answered = [.. addresses.Select(prefix => prefix.Address), .. services],
+            });
+        }
+
+        return [.. result];
+    }
+}

@@ -1,0 +1,243 @@
+using Dataplane.Flows;
+using Dataplane.Native;
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>Runs the pipeline over the ports: on a thread of its own, or step by step on the caller's.</summary>
+/// <remarks>
+/// Run to completion: a batch is received, forwarded and given back before the next. Between batches is the quiescent point: there new
+/// tables are taken over, and requests of the control side are carried out. Spins while there is work and a little longer, then sleeps
+/// in poll until a frame, a waker or the next timer.
+/// </remarks>
+internal sealed class Worker : IPortWaker, IDisposable
+{
+    private const long TickNs = 100_000_000;
+
+    /// <summary>Ticks in which the hand of the flow table goes once around: one minute.</summary>
+    private const int SweepTicks = 600;
+
+    private readonly PacketBatch _batch = new();
+    private readonly TransmitStage _transmit = new();
+    private readonly EventDescriptor _wake = new();
+    private readonly TimeProvider _time;
+    private readonly long _spinNs;
+    private WorkerPlan? _published;
+    private WorkerPlan? _plan;
+    private Action<WorkerContext>? _request;
+    private long _nextTickNs;
+    private int _sleeping;
+    private int _stopping;
+
+    public Worker(WorkerContext context, TimeProvider time, int spinMicroseconds)
+    {
+        Context = context;
+        _time = time;
+        _spinNs = spinMicroseconds * 1000L;
+    }
+
+    public WorkerContext Context { get; }
+
+    /// <summary>The event that ends the worker's sleep.</summary>
+    public EventDescriptor WakeEvent => _wake;
+
+    /// <summary>Worker time: the time provider's timestamp in nanoseconds.</summary>
+    public long NowNs => (long)((UInt128)(ulong)_time.GetTimestamp() * 1_000_000_000 / (ulong)_time.TimestampFrequency);
+
+    /// <summary>Hands a new plan to the worker; it is in force at the latest when <see cref="HasAdopted"/> says so. Any thread.</summary>
+    public void Publish(WorkerPlan plan)
+    {
+        Volatile.Write(ref _published, plan);
+        _wake.Signal();
+    }
+
+    /// <summary>True when the worker has passed a quiescent point with this plan: the one before is not used any more.</summary>
+    public bool HasAdopted(WorkerPlan plan) => ReferenceEquals(Volatile.Read(ref _plan), plan);
+
+    /// <summary>Asks the worker to do something between two batches. One request at a time. Any thread.</summary>
+    public void Request(Action<WorkerContext> action)
+    {
+        Volatile.Write(ref _request, action);
+        _wake.Signal();
+    }
+
+    /// <summary>True when the last request has been carried out.</summary>
+    public bool IsRequestDone => Volatile.Read(ref _request) is null;
+
+    /// <summary>Ends <see cref="Run"/> soon. Any thread.</summary>
+    public void Stop()
+    {
+        Volatile.Write(ref _stopping, 1);
+        _wake.Signal();
+    }
+
+    /// <inheritdoc/>
+    public void Wake()
+    {
+        // Pairs with the fence in Sleep: either the worker sees the frame when it looks again, or this sees that it sleeps.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _sleeping) != 0)
+        {
+            _wake.Signal();
+        }
+    }
+
+    /// <summary>Forwards until <see cref="Stop"/>. The worker's thread.</summary>
+    public void Run()
+    {
+        long idleSinceNs = NowNs;
+        while (Volatile.Read(ref _stopping) == 0)
+        {
+            long now = NowNs;
+            if (RunOnce(now) > 0)
+            {
+                idleSinceNs = now;
+            }
+            else if (now - idleSinceNs < _spinNs)
+            {
+                Thread.SpinWait(8);
+            }
+            else
+            {
+                Sleep();
+                idleSinceNs = NowNs - _spinNs;
+            }
+        }
+    }
+
+    /// <summary>One round over all ports.</summary>
+    /// <returns>Packets received.</returns>
+    public int RunOnce(long nowNs)
+    {
+        Context.NowNs = nowNs;
+        PassQuiescentPoint();
+        WorkerPlan? plan = _plan;
+        if (plan is null)
+        {
+            return 0;
+        }
+
+        IPort?[] ports = plan.Tables.Ports;
+        int received = 0;
+        foreach (byte id in plan.Ids)
+        {
+            received += Receive(ports, id, nowNs);
+        }
+
+        while (Context.Held.HasReady)
+        {
+            RunReleased(ports);
+        }
+
+        if (nowNs >= _nextTickNs)
+        {
+            _nextTickNs = nowNs + TickNs;
+            NeighbourStage.Tick(Context);
+            Context.Flows.Sweep((Context.Flows.Capacity / SweepTicks) + 1, nowNs);
+            RunOriginated(ports);
+        }
+
+        _transmit.Flush(ports);
+        return received;
+    }
+
+    /// <summary>Drops what is still held. Once forwarding has ended.</summary>
+    public void DropHeld()
+    {
+        NeighbourTable neighbours = Context.Neighbours;
+        for (int index = 0; index < neighbours.Capacity; index++)
+        {
+            if (neighbours[index].HeldCount > 0)
+            {
+                NeighbourStage.Remove(Context, index, DropReason.Stopped);
+            }
+        }
+    }
+
+    public void Dispose() => _wake.Dispose();
+
+    private int Receive(IPort?[] ports, byte id, long nowNs)
+    {
+        IPort port = ports[id]!;
+        PacketBatch batch = _batch;
+        batch.Clear(new PortId(id), nowNs);
+        int received = port.Receive(batch);
+        if (received == 0)
+        {
+            return 0;
+        }
+
+        ForwardingPipeline.Receive<TracingOff>(Context, batch);
+        _transmit.Process(batch, ports);
+        Context.Counters.CountBatch(batch, received, 0, 0);
+        port.Release(batch);
+        RunOriginated(ports);
+        return received;
+    }
+
+    private void RunOriginated(IPort?[] ports)
+    {
+        OriginatedPackets originated = Context.Originated;
+        if (originated.Batch.Count == 0)
+        {
+            return;
+        }
+
+        ForwardingPipeline.Originate<TracingOff>(Context, originated.Batch);
+        _transmit.Process(originated.Batch, ports);
+        Context.Counters.CountBatch(originated.Batch, 0, originated.Batch.Count, 0);
+        originated.Clear(Context.NowNs);
+    }
+
+    private void RunReleased(IPort?[] ports)
+    {
+        PacketBatch batch = _batch;
+        Context.Held.TakeReady(batch, Context.NowNs);
+        ForwardingPipeline.Release<TracingOff>(Context, batch);
+        _transmit.Process(batch, ports);
+        Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        Context.Held.FinishRelease();
+        RunOriginated(ports);
+    }
+
+    /// <summary>Takes over new tables, if there are any. The worker's thread, or the caller's when there is none.</summary>
+    public void AdoptPublished()
+    {
+        WorkerPlan? published = Volatile.Read(ref _published);
+        if (!ReferenceEquals(published, _plan) && published is not null)
+        {
+            Context.Tables = published.Tables;
+            ConfiguredNeighbours.Apply(Context);
+            Volatile.Write(ref _plan, published);
+        }
+    }
+
+    private void PassQuiescentPoint()
+    {
+        AdoptPublished();
+        Action<WorkerContext>? request = Volatile.Read(ref _request);
+        if (request is not null)
+        {
+            request(Context);
+            Volatile.Write(ref _request, null);
+        }
+    }
+
+    private void Sleep()
+    {
+        Volatile.Write(ref _sleeping, 1);
+
+        // Announced, then looked again: a frame that came in between is found here, one that comes later signals.
+        Interlocked.MemoryBarrier();
+        long now = NowNs;
+        if (RunOnce(now) == 0 && Volatile.Read(ref _stopping) == 0 && _plan is not null)
+        {
+            _plan.Poller.Wait(Math.Max(0, _nextTickNs - now));
+        }
+
+        Volatile.Write(ref _sleeping, 0);
+    }
+}

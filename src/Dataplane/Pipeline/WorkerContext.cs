@@ -1,0 +1,47 @@
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Routing;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>Everything one worker owns and its stages share; touched by that worker's thread only.</summary>
+/// <remarks>Explain runs the same stages on a context of its own, so that nothing it does shows in the live one.</remarks>
+internal sealed class WorkerContext
+{
+    public WorkerContext(WorkerSpec spec, FlowHash hash, int maxMtu, UserStages stages)
+    {
+        Hash = hash;
+        Flows = new FlowTable(spec.FlowEntries);
+        Neighbours = new NeighbourTable(spec.NeighbourEntries);
+        Held = new HeldPackets(256, maxMtu);
+        Originated = new OriginatedPackets(maxMtu);
+        IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
+        Stages = stages;
+    }
+
+    /// <summary>The tables in force; replaced between batches only.</summary>
+    public ForwardingTables Tables { get; set; } = ForwardingTables.Empty;
+
+    /// <summary>Worker time of the batch in hand, in nanoseconds.</summary>
+    public long NowNs { get; set; }
+
+    public FlowHash Hash { get; }
+
+    public FlowTable Flows { get; }
+
+    public NeighbourTable Neighbours { get; }
+
+    public HeldPackets Held { get; }
+
+    public OriginatedPackets Originated { get; }
+
+    public TokenBucket IcmpLimit { get; }
+
+    public UserStages Stages { get; }
+
+    public WorkerCounters Counters { get; } = new();
+
+    /// <summary>Where steps are recorded when the pipeline runs with <see cref="TracingOn"/>.</summary>
+    public TraceRecorder? Trace { get; init; }
+}

@@ -1,0 +1,25 @@
+using Dataplane.Native;
+using Dataplane.Ports;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>What a worker runs on until the next one is published: tables, and the descriptors it sleeps on. Made by the control side.</summary>
+internal sealed class WorkerPlan : IDisposable
+{
+    public WorkerPlan(ForwardingTables tables, EventDescriptor wake)
+    {
+        Tables = tables;
+        Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not null).Select(id => (byte)id)];
+        FileDescriptor[] descriptors = [.. tables.Ports.Select(port => port?.PollDescriptor).OfType<FileDescriptor>()];
+        Poller = new Poller(descriptors, wake);
+    }
+
+    public ForwardingTables Tables { get; }
+
+    /// <summary>Identifiers of the open ports.</summary>
+    public byte[] Ids { get; }
+
+    public Poller Poller { get; }
+
+    public void Dispose() => Poller.Dispose();
+}

@@ -1,0 +1,31 @@
+namespace Dataplane.Ports;
+
+/// <summary>The open ports by identifier and name. Immutable; a reload makes a new one in which names keep their identifiers.</summary>
+internal sealed class PortSet
+{
+    private readonly Dictionary<string, int> _ids;
+
+    public PortSet(IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> ports)
+    {
+        Entries = ports;
+        ById = new IPort?[ports.Count == 0 ? 0 : ports.Max(entry => entry.Id) + 1];
+        _ids = [];
+        foreach ((int id, PortSpec spec, IPort port) in ports)
+        {
+            ById[id] = port;
+            _ids[spec.Name] = id;
+        }
+    }
+
+    public static PortSet Empty { get; } = new([]);
+
+    public IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> Entries { get; }
+
+    public IPort?[] ById { get; }
+
+    /// <summary>Identifier of a port that is known to exist.</summary>
+    public int IdOf(string name) => _ids[name];
+
+    /// <summary>Identifier of a port, or -1.</summary>
+    public int Find(string name) => _ids.TryGetValue(name, out int id) ? id : -1;
+}

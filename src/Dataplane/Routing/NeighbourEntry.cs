@@ -1,0 +1,24 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Routing;
+
+/// <summary>One neighbour on a port and VLAN.</summary>
+internal struct NeighbourEntry
+{
+    public IpAddress Address;
+    public ulong Mac;
+    public long DeadlineNs;
+    public long LastChangeNs;
+    public uint Generation;
+    public int NextInBucket;
+    public int HeldFirst;
+    public int HeldLast;
+    public ushort Vlan;
+    public ushort HeldCount;
+    public byte Port;
+    public byte Asked;
+    public NeighbourState State;
+
+    /// <summary>True when its hardware address may be used.</summary>
+    public readonly bool IsUsable => State >= NeighbourState.Reachable;
+}

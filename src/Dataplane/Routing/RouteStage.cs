@@ -1,0 +1,167 @@
+using System.Buffers.Binary;
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Routing;
+
+/// <summary>Chooses the next hop of a packet, or what else becomes of it.</summary>
+/// <remarks>
+/// Input: packets still undecided, some with a flow. Output: next hop and verdict forward. Drops: no route, refused by a route, TTL
+/// used up, too big, broadcast, and what came to the engine itself. State: a flow remembers its next hop and the version of the tables
+/// it is from. Cost: nothing for a flow that remembers; else one longest-prefix match.
+/// </remarks>
+internal static class RouteStage
+{
+    public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        ForwardingTables tables = context.Tables;
+        for (int i = 0; i < batch.Count; i++)
+        {
+            if (batch.Verdicts[i] != Verdict.Continue)
+            {
+                continue;
+            }
+
+            int flow = batch.Flows[i];
+            if (flow >= 0)
+            {
+                ref FlowEntry entry = ref context.Flows[flow];
+                if (entry.TablesVersion == tables.Version)
+                {
+                    Forward<TTracing>(context, batch, i, entry.NextHop);
+                    continue;
+                }
+            }
+
+            // A packet to the engine may become its answer, which is then routed in turn; answers are never to ourselves.
+            if (Route<TTracing>(context, batch, i))
+            {
+                Route<TTracing>(context, batch, i);
+            }
+        }
+    }
+
+    /// <returns>True when the packet has become another one that must be routed.</returns>
+    private static bool Route<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        ForwardingTables tables = context.Tables;
+        int flow = batch.Flows[i];
+        IpAddress destination = flow >= 0 ? context.Flows[flow].NewDestination : batch.Keys[i].Destination;
+        bool local = (batch.Marks[i] & PacketMarks.LocalOrigin) != 0;
+        if (local && destination.IsIpv6 && destination.IsLinkLocal)
+        {
+            int way = batch.InInterfaces[i];
+            if (way < 0)
+            {
+                batch.Drop(i, DropReason.NoInterface);
+                return false;
+            }
+
+            Forward<TTracing>(context, batch, i, tables.OnLinkHops[way]);
+            return false;
+        }
+
+        RouteEntry? route = tables.Lookup(destination);
+        if (TTracing.IsOn)
+        {
+            context.Trace!.Add(batch, "route", route is null ? "no_route" : route.Kind.ToString().ToLowerInvariant(),
+                route is null ? $"no route to {destination}" : $"{destination} matches {route.Prefix}",
+                ("destination", destination.ToString()), ("prefix", route?.Prefix.ToString()), ("tables_version", tables.Version));
+        }
+
+        switch (route?.Kind)
+        {
+            case RouteKind.Forward:
+                if (!local && IsBoundToLink(in batch.Keys[i], out DropReason reason))
+                {
+                    batch.Drop(i, reason);
+                    return false;
+                }
+
+                int hop = route.Select(batch.Hashes[i]);
+                if (flow >= 0)
+                {
+                    ref FlowEntry entry = ref context.Flows[flow];
+                    (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (hop, tables.Version, -1);
+                }
+
+                Forward<TTracing>(context, batch, i, hop);
+                return false;
+            case RouteKind.Local when !local && flow < 0:
+                return LocalDelivery.Handle<TTracing>(context, batch, i);
+            case RouteKind.Local:
+                batch.Drop(i, DropReason.LocalUnreachable);
+                return false;
+            default:
+                Refuse(context, batch, i, route?.Kind);
+                return false;
+        }
+    }
+
+    private static void Refuse(WorkerContext context, PacketBatch batch, int i, RouteKind? kind)
+    {
+        switch (kind)
+        {
+            case null:
+                IcmpErrors.SendNoRoute(context, batch, i);
+                batch.Drop(i, DropReason.NoRoute);
+                break;
+            case RouteKind.Unreachable:
+                IcmpErrors.SendUnreachable(context, batch, i);
+                batch.Drop(i, DropReason.RouteUnreachable);
+                break;
+            case RouteKind.Prohibited:
+                IcmpErrors.SendProhibited(context, batch, i);
+                batch.Drop(i, DropReason.RouteProhibited);
+                break;
+            default:
+                batch.Drop(i, kind == RouteKind.Broadcast ? DropReason.Broadcast : DropReason.RouteBlackhole);
+                break;
+        }
+    }
+
+    private static void Forward<TTracing>(WorkerContext context, PacketBatch batch, int i, int hop)
+        where TTracing : struct, ITracing
+    {
+        ref readonly PacketHeaders headers = ref batch.Headers[i];
+        if (headers.Ttl <= 1 && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
+        {
+            IcmpErrors.SendTimeExceeded(context, batch, i);
+            batch.Drop(i, DropReason.TtlExpired);
+            return;
+        }
+
+        L3Interface way = context.Tables.NextHops[hop].Interface;
+        if (headers.EndOffset - headers.NetworkOffset > way.Mtu && !MayFragment(batch, i))
+        {
+            IcmpErrors.SendTooBig(context, batch, i, way.Mtu);
+            batch.Drop(i, DropReason.PacketTooBig);
+            return;
+        }
+
+        batch.NextHops[i] = hop;
+        batch.Verdicts[i] = Verdict.Forward;
+        if (TTracing.IsOn)
+        {
+            context.Trace!.Add(batch, "next_hop", "chosen", $"next hop {context.Tables.NextHops[hop]} by hash {batch.Hashes[i]:x8}",
+                ("next_hop", context.Tables.NextHops[hop].ToString()), ("port", way.PortName), ("hash", batch.Hashes[i]));
+        }
+    }
+
+    /// <summary>IPv4 without "do not fragment"; IPv6 is fragmented by its sender only (RFC 8200 5).</summary>
+    private static bool MayFragment(PacketBatch batch, int i) =>
+        batch.Headers[i].IpVersion == 4 && (BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(batch.Headers[i].NetworkOffset + 6)..]) & 0x4000) == 0;
+
+    private static bool IsBoundToLink(in FlowKey key, out DropReason reason)
+    {
+        bool isV4 = key.Family == 4;
+        bool source = isV4 ? AddressClasses.IsLinkLocalV4((uint)key.SourceLow) : AddressClasses.IsLinkLocalV6(key.SourceHigh);
+        bool destination = isV4 ? AddressClasses.IsLinkLocalV4((uint)key.DestinationLow) : AddressClasses.IsLinkLocalV6(key.DestinationHigh);
+        reason = source ? DropReason.MartianSource : DropReason.MartianDestination;
+        return source || destination;
+    }
+}

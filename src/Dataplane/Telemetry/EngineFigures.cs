@@ -1,0 +1,13 @@
+namespace Dataplane.Telemetry;
+
+/// <summary>Figures of the engine as a whole.</summary>
+/// <param name="TablesVersion">Version of the tables in force.</param>
+/// <param name="FlowEntries">Flow table entries in use, two per flow.</param>
+/// <param name="FlowCapacity">Flow table entries at most.</param>
+/// <param name="FlowsExpired">Flows forgotten because they were idle too long.</param>
+/// <param name="FlowsEvicted">Flows given up before their time to make room.</param>
+/// <param name="Neighbours">Neighbour table entries in use.</param>
+/// <param name="IcmpErrorsSuppressed">ICMP errors not sent because of the rate limit.</param>
+/// <param name="OriginatedSuppressed">Packets of the engine's own not made because its buffers were full.</param>
+public sealed record EngineFigures(int TablesVersion, int FlowEntries, int FlowCapacity, long FlowsExpired, long FlowsEvicted, int Neighbours,
+    long IcmpErrorsSuppressed, long OriginatedSuppressed);

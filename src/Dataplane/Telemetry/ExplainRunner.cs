@@ -1,0 +1,130 @@
+using Dataplane.Balancing;
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane.Telemetry;
+
+/// <summary>Runs one packet through the pipeline with tracing on, against a shadow of the worker's state.</summary>
+/// <remarks>
+/// The shadow has the live tables, copies of the neighbours and of the flow the packet belongs to, and counters of its own: whatever the
+/// stages do shows in the explanation and nowhere else. Runs at a quiescent point of the worker, so that stages of the user are never
+/// called by two threads. It allocates; explaining is for people.
+/// </remarks>
+internal sealed class ExplainRunner
+{
+    private const int HeadroomBytes = 128;
+
+    private readonly byte[] _frame;
+    private readonly string _portName;
+    private readonly byte _port;
+    private readonly PacketBatch _batch = new();
+
+    public ExplainRunner(ReadOnlySpan<byte> frame, string portName, byte port)
+    {
+        _frame = frame.ToArray();
+        _portName = portName;
+        _port = port;
+    }
+
+    /// <summary>The result, once <see cref="Run"/> has returned.</summary>
+    public Explanation? Result { get; private set; }
+
+    /// <summary>Explains the packet against the state of a worker.</summary>
+    public void Run(WorkerContext live)
+    {
+        var trace = new TraceRecorder { Batch = _batch };
+        WorkerContext shadow = Shadow(live, trace);
+        int[] cursors = [.. live.Tables.Services.Services.Select(service => service.Cursor)];
+
+        byte[] memory = new byte[HeadroomBytes + _frame.Length];
+        _frame.CopyTo(memory, HeadroomBytes);
+        _batch.Clear(new PortId(_port), live.NowNs);
+        _batch.SetMemory(memory);
+        _batch.Add(HeadroomBytes, _frame.Length);
+        ForwardingPipeline.Receive<TracingOn>(shadow, _batch);
+        if (_batch.VerdictOf(0) is Verdict.Continue or Verdict.Forward)
+        {
+            _batch.Drop(0, DropReason.Undecided);
+        }
+
+        if (shadow.Originated.Batch.Count > 0)
+        {
+            ForwardingPipeline.Originate<TracingOn>(shadow, shadow.Originated.Batch);
+            for (int i = 0; i < shadow.Originated.Batch.Count; i++)
+            {
+                trace.AddOriginated(shadow.Originated.Batch.Frame(i));
+            }
+        }
+
+        for (int i = 0; i < cursors.Length; i++)
+        {
+            live.Tables.Services.Services[i].Cursor = cursors[i];
+        }
+
+        Result = Describe(live.Tables, trace);
+    }
+
+    private Explanation Describe(ForwardingTables tables, TraceRecorder trace)
+    {
+        Verdict verdict = _batch.VerdictOf(0);
+        bool leaves = verdict == Verdict.Transmit;
+        int outPort = _batch.OutPortOf(0).Value;
+        L3Interface? way = tables.Interfaces.FirstOrDefault(entry => entry.Port == outPort);
+        var parsed = ParsedPacket.Parse(_frame);
+        string outcome = parsed.Error == DropReason.None ? "parsed" : parsed.Error.ToName();
+        var parse = new ExplainStep("parse", outcome, "the headers under \"parsed\"", new Dictionary<string, object?>());
+        return new Explanation
+        {
+            Port = _portName,
+            Frame = _frame,
+            Parsed = parsed,
+            Steps = [parse, .. trace.Steps],
+            Verdict = verdict,
+            Reason = _batch.ReasonOf(0),
+            OutPort = leaves ? way?.PortName ?? $"port {outPort}" : null,
+            Output = leaves ? _batch.Frame(0).ToArray() : default,
+            Originated = trace.Originated,
+            TablesVersion = tables.Version,
+        };
+    }
+
+    private WorkerContext Shadow(WorkerContext live, TraceRecorder trace)
+    {
+        var spec = new WorkerSpec { FlowEntries = 64, NeighbourEntries = live.Neighbours.Capacity, IcmpErrorsPerSecond = 1000 };
+        var shadow = new WorkerContext(spec, live.Hash, 9216, live.Stages) { Tables = live.Tables, NowNs = live.NowNs, Trace = trace };
+        shadow.Neighbours.CopyFrom(live.Neighbours);
+        PacketHeaders headers = default;
+        FlowKey key = default;
+        if (PacketParser.Parse(_frame, ref headers, ref key) != DropReason.None)
+        {
+            return shadow;
+        }
+
+        CopyFlow(live, shadow, in key);
+        int quoted = headers.TransportOffset + 8;
+        if (headers.TransportOffset != 0 && headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && quoted < headers.EndOffset
+            && QuotedPacket.TryRead(_frame.AsSpan(quoted..headers.EndOffset), headers.IpVersion == 4, out QuotedPacket inner))
+        {
+            FlowKey turned = inner.Key.Reversed();
+            CopyFlow(live, shadow, in turned);
+        }
+
+        return shadow;
+    }
+
+    private static void CopyFlow(WorkerContext live, WorkerContext shadow, in FlowKey key)
+    {
+        int index = live.Flows.Find(in key, live.Hash.Of(in key));
+        if (index < 0)
+        {
+            return;
+        }
+
+        ref FlowEntry entry = ref live.Flows[index];
+        ref FlowEntry peer = ref live.Flows[entry.Peer];
+        shadow.Flows.InsertPair(entry.IsForward ? entry : peer, entry.IsForward ? peer : entry, live.NowNs);
+    }
+}

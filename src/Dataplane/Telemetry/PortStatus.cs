@@ -1,0 +1,10 @@
+using Dataplane.Ports;
+
+namespace Dataplane.Telemetry;
+
+/// <summary>One port as it is now.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Kind">What it is made of.</param>
+/// <param name="Link">Whether frames can pass.</param>
+/// <param name="Statistics">Its counters.</param>
+public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, PortStatistics Statistics);

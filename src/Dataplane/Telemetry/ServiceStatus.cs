@@ -1,0 +1,11 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Telemetry;
+
+/// <summary>One service and the counters of its backends.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Address">Its address.</param>
+/// <param name="Port">Its port.</param>
+/// <param name="Protocol">6 TCP, 17 UDP.</param>
+/// <param name="Backends">Its backends in the order of the configuration.</param>
+public sealed record ServiceStatus(string Name, IpAddress Address, ushort Port, byte Protocol, IReadOnlyList<BackendStatus> Backends);
