@@ -30,7 +30,8 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
     private long _kernelDrops;
     private long _kernelFreezes;
 
-    private AfPacketReceiver(FileDescriptor socket, NetworkInterfaceInfo info, MappedRegion region, AfPacketReceiveOptions options)
+    /// <summary>Takes over a socket and the region that holds its ring; tests bring memory of their own.</summary>
+    internal AfPacketReceiver(FileDescriptor socket, NetworkInterfaceInfo info, MappedRegion region, AfPacketReceiveOptions options)
     {
         _socket = socket;
         _control = new InterfaceControl(socket);

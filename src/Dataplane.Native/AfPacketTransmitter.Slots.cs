@@ -84,6 +84,9 @@ public sealed unsafe partial class AfPacketTransmitter
         return count;
     }
 
+    /// <summary>The offload header of the frame submitted last, for tests that spoil it.</summary>
+    internal Span<byte> LastOffloadHeader => new(_ring + _slots[_head == 0 ? _slots.Length - 1 : _head - 1] + OffloadOffset, OffloadBytes);
+
     private int Following(int slot) => slot + 1 == _slots.Length ? 0 : slot + 1;
 
     private uint StatusOf(int slot) => Volatile.Read(ref ((tpacket2_hdr*)(_ring + _slots[slot]))->tp_status);

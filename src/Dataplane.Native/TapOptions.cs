@@ -1,0 +1,20 @@
+namespace Dataplane.Native;
+
+/// <summary>How a <see cref="TapDevice"/> is made.</summary>
+public sealed record TapOptions
+{
+    /// <summary>Largest layer 3 packet in bytes, 68 to 65,521; 0 leaves it as it is (1,500 for a new device).</summary>
+    public int MtuBytes { get; init; }
+
+    /// <summary>MAC address of the kernel's end in the low 48 bits, the first byte on the wire most significant; 0 leaves it as it is (random for a new device).</summary>
+    public ulong HardwareAddress { get; init; }
+
+    /// <summary>Whether the device stays when it is closed.</summary>
+    public bool Persist { get; init; }
+
+    /// <summary>Whether to put the interface up.</summary>
+    public bool BringUp { get; init; } = true;
+
+    /// <summary>Network namespace of the interface: null for the current one, a name as in <c>ip netns list</c>, or a path.</summary>
+    public string? NetworkNamespace { get; init; }
+}
