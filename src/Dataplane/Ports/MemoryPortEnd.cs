@@ -1,3 +1,4 @@
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
@@ -33,7 +34,7 @@ internal sealed class MemoryPortEnd : IPort
     public LinkState Link => _link.State;
 
     /// <inheritdoc/>
-    public int PollDescriptor => -1;
+    public FileDescriptor? PollDescriptor => null;
 
     /// <inheritdoc/>
     public int Receive(PacketBatch batch)
