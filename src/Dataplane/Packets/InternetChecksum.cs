@@ -41,7 +41,8 @@ public static partial class InternetChecksum
     /// <param name="protocol">Upper-layer protocol number, not that of an extension header.</param>
     /// <param name="length">Upper-layer header and data in bytes.</param>
     public static uint PseudoHeader(IpAddress source, IpAddress destination, byte protocol, uint length) =>
-        Fold64(source.High) + Fold64(source.Low) + Fold64(destination.High) + Fold64(destination.Low) + (length >> 16) + (length & 0xFFFF) + protocol;
+        Fold64(source.High) + Fold64(source.Low) + Fold64(destination.High) + Fold64(destination.Low)
+        + (length >> 16) + (length & 0xFFFF) + protocol;
 
     /// <summary>Applies a delta to a stored checksum (RFC 1624, equation 3).</summary>
     /// <remarks>Equal to a full computation over the changed data, bit for bit, unless that data is all zeros.</remarks>
@@ -77,7 +78,8 @@ public static partial class InternetChecksum
 
     /// <summary>The delta of a 128-bit field that starts at an even offset.</summary>
     public static ushort Delta(UInt128 oldValue, UInt128 newValue) =>
-        Normal(Fold64(~(ulong)oldValue) + Fold64(~(ulong)(oldValue >> 64)) + Fold64((ulong)newValue) + Fold64((ulong)(newValue >> 64)));
+        Normal(Fold64(~(ulong)oldValue) + Fold64(~(ulong)(oldValue >> 64))
+            + Fold64((ulong)newValue) + Fold64((ulong)(newValue >> 64)));
 
     /// <summary>The delta of an address in a header or pseudo-header; the families may differ.</summary>
     public static ushort Delta(IpAddress oldValue, IpAddress newValue) => Delta(oldValue.Bits, newValue.Bits);
@@ -95,7 +97,7 @@ public static partial class InternetChecksum
         return folded == 0xFFFF ? (ushort)0 : folded;
     }
 
-    /// <summary>Folds 64 bits to 16. Adding a word to itself with the halves exchanged puts the sum of the halves, its carry included, into the upper half.</summary>
+    /// <summary>Folds 64 bits to 16: a word added to itself with halves exchanged has the sum of the halves, carry included, in its upper half.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // A handful of instructions, four times per pseudo-header.
     private static uint Fold64(ulong sum)
     {

@@ -83,7 +83,7 @@ public readonly record struct IpPrefix : IComparable<IpPrefix>, ISpanFormattable
     public static IpPrefix Parse(ReadOnlySpan<char> text) =>
         TryParse(text, out IpPrefix prefix)
             ? prefix
-            : throw new FormatException($"'{text}' is not a prefix: an address, '/', and a length of 0 to 32 (IPv4) or 0 to 128 (IPv6) is expected, as in 10.0.0.0/8.");
+            : throw new FormatException($"'{text}' is not a prefix: an address, '/' and a length up to 32 (IPv4) or 128 (IPv6) is expected, as in 10.0.0.0/8.");
 
     /// <summary>Reads an address, a slash and a decimal length; host bits are allowed and kept (see <see cref="HasHostBits"/>).</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out IpPrefix prefix)

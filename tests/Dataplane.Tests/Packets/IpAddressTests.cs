@@ -145,7 +145,7 @@ public class IpAddressTests
     [Fact]
     public void Compare_Families_Ipv4SortsFirst()
     {
-        IpAddress[] ordered = [default, IpAddress.Parse("9.0.0.0"), IpAddress.Parse("10.0.0.0"), IpAddress.Parse("::"), IpAddress.Parse("1::"), IpAddress.Parse("1::1")];
+        IpAddress[] ordered = [default, .. new[] { "9.0.0.0", "10.0.0.0", "::", "1::", "1::1" }.Select(text => IpAddress.Parse(text))];
         for (int left = 0; left < ordered.Length; left++)
         {
             for (int right = 0; right < ordered.Length; right++)
