@@ -63,7 +63,7 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
     /// <param name="options">Shape of the ring; null for the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
     /// <exception cref="LinuxException">CAP_NET_RAW is missing, there is no such interface, or the kernel has no memory for the ring.</exception>
-    /// <exception cref="NotSupportedException">The interface does not carry Ethernet frames.</exception>
+    /// <exception cref="IOException">The interface does not carry Ethernet frames.</exception>
     public static AfPacketReceiver Open(string interfaceName, AfPacketReceiveOptions? options = null)
     {
         options ??= new AfPacketReceiveOptions();

@@ -11,7 +11,7 @@ internal static unsafe class PacketSocket
 {
     /// <summary>Opens a socket that receives nothing until it is bound with a protocol, and looks up its interface.</summary>
     /// <exception cref="LinuxException">CAP_NET_RAW is missing, or there is no such interface or namespace.</exception>
-    /// <exception cref="NotSupportedException">The interface does not carry Ethernet frames.</exception>
+    /// <exception cref="IOException">The interface does not carry Ethernet frames.</exception>
     internal static FileDescriptor Open(string interfaceName, string? networkNamespace, out NetworkInterfaceInfo info)
     {
         int fd = NamespaceThread.Run(networkNamespace, () =>
@@ -24,7 +24,7 @@ internal static unsafe class PacketSocket
         {
             info = new InterfaceControl(socket).TryRead(interfaceName) ?? throw new LinuxException(Errno.ENODEV, "ioctl(SIOCGIFINDEX)", interfaceName);
             if (!info.IsEthernet)
-                throw new NotSupportedException($"Interface {interfaceName} does not carry Ethernet frames; an AF_PACKET port needs one that does (veth, bridge, NIC, TAP).");
+                throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; an AF_PACKET port needs one that does (veth, bridge, NIC, TAP).");
             return socket;
         }
         catch

@@ -1,3 +1,5 @@
+using Dataplane.Native;
+
 namespace Dataplane.Ports;
 
 /// <summary>Opens the port that a specification describes.</summary>
@@ -10,6 +12,8 @@ internal static class PortOpener
     private static IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch
     {
         PortKind.Memory => new MemoryPort(),
+        PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
+        PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0 } },
         _ => throw new NotSupportedException(
             $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, tap, pcap or memory."),
     };

@@ -1,0 +1,213 @@
+using Dataplane.Native;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+
+namespace Dataplane.Ports;
+
+/// <summary>A port on an Ethernet interface: frames are worked on where the kernel put them, and copied once, into the transmit ring of the port they leave by.</summary>
+/// <remarks>
+/// When the driver has no room, frames wait in the transmit ring, in order, and every round of the worker tries again; new frames are
+/// refused once the ring is full. What has waited longer than <see cref="CongestionLimitNs"/> without anything leaving is given up.
+/// </remarks>
+internal sealed class AfPacketPort : IPort
+{
+    /// <summary>Longest time that frames wait for a driver that takes none.</summary>
+    private const long CongestionLimitNs = 20_000_000;
+
+    /// <summary>Shortest time between two looks at the interface's state, which cost system calls.</summary>
+    private const long LookIntervalNs = 10_000_000;
+
+    private const int EthernetHeaderBytes = 14;
+
+    private readonly AfPacketReceiver _receiver;
+    private readonly AfPacketTransmitter _transmitter;
+    private readonly Memory<byte> _memory;
+    private long _lastLookNs;
+    private long _stuckSinceNs;
+    private long _refused;
+
+    public AfPacketPort(AfPacketReceiver receiver, AfPacketTransmitter transmitter, MacAddress? mac, int? mtu)
+    {
+        _receiver = receiver;
+        _transmitter = transmitter;
+        _memory = receiver.Region.Memory;
+        Mac = mac ?? new MacAddress(receiver.Interface.HardwareAddress);
+        Mtu = Math.Min(mtu ?? int.MaxValue, receiver.Interface.MtuBytes);
+    }
+
+    /// <inheritdoc/>
+    public MacAddress Mac { get; }
+
+    /// <inheritdoc/>
+    public int Mtu { get; }
+
+    /// <inheritdoc/>
+    public LinkState Link
+    {
+        get
+        {
+            if (MonotonicClock.NowNs - Volatile.Read(ref _lastLookNs) >= LookIntervalNs)
+            {
+                Look();
+            }
+
+            return _receiver.State.ToLinkState();
+        }
+    }
+
+    /// <inheritdoc/>
+    public FileDescriptor? PollDescriptor => _receiver.Descriptor;
+
+    /// <inheritdoc/>
+    public int Receive(PacketBatch batch)
+    {
+        if (_transmitter.PendingFrames > 0)
+        {
+            Flush();
+        }
+
+        batch.SetMemory(_memory);
+        int count = _receiver.Receive(batch.FreeOffsets, batch.FreeLengths);
+        batch.AddFilled(count);
+        if (count == 0 && MonotonicClock.NowNs - _lastLookNs >= LookIntervalNs)
+        {
+            // An interface that went down leaves an error that would end every sleep of the worker at once: looking takes it.
+            Look();
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public void Release(PacketBatch batch) => _receiver.ReleaseReceived();
+
+    /// <inheritdoc/>
+    public int Transmit(PacketBatch batch, ReadOnlySpan<short> packets)
+    {
+        if (_receiver.State != InterfaceState.Up && Link != LinkState.Up)
+        {
+            return Refuse(batch, packets, DropReason.LinkDown);
+        }
+
+        ReadOnlySpan<byte> memory = batch.Memory;
+        int accepted = 0;
+        for (int i = 0; i < packets.Length; i++)
+        {
+            int packet = packets[i];
+            int length = batch.Lengths[packet];
+            if (!_transmitter.TryReserve(length, out Span<byte> slot))
+            {
+                if (!IsLengthInRange(length))
+                {
+                    Refuse(batch, packets.Slice(i, 1), DropReason.FrameTooLong);
+                    continue;
+                }
+
+                // Full with frames that were never offered to the kernel: let it have them, then look again.
+                Flush();
+                if (!_transmitter.TryReserve(length, out slot))
+                {
+                    return accepted + Refuse(batch, packets[i..], DropReason.TransmitRingFull);
+                }
+            }
+
+            memory.Slice(batch.Offsets[packet], length).CopyTo(slot);
+            _transmitter.Submit();
+            accepted++;
+        }
+
+        return accepted;
+    }
+
+    /// <inheritdoc/>
+    public void Flush()
+    {
+        int before = _transmitter.PendingFrames;
+        switch (_transmitter.Kick())
+        {
+            case TransmitResult.Done:
+                _stuckSinceNs = 0;
+                break;
+            case TransmitResult.Congested:
+                WaitOrGiveUp(moved: _transmitter.PendingFrames < before);
+                break;
+            case TransmitResult.LinkDown or TransmitResult.Gone:
+                Withdraw();
+                Look();
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetWaker(IPortWaker waker)
+    {
+        // The worker sleeps on the descriptor.
+    }
+
+    /// <inheritdoc/>
+    public void ReadStatistics(out PortStatistics statistics)
+    {
+        AfPacketReceiveStatistics rx = _receiver.ReadStatistics();
+        AfPacketTransmitStatistics tx = _transmitter.ReadStatistics();
+        statistics = new PortStatistics
+        {
+            ReceivedPackets = rx.Frames,
+            ReceivedBytes = rx.Bytes,
+            TransmittedPackets = tx.SubmittedFrames,
+            TransmittedBytes = tx.SubmittedBytes,
+            KernelDrops = rx.KernelDrops,
+            TransmitRefused = Volatile.Read(ref _refused),
+            Errors = rx.Malformed + rx.Oversized + rx.UnsupportedSuperFrames + tx.RejectedFrames,
+        };
+    }
+
+    /// <summary>Sends what is left, if it can be sent at once, and closes both rings.</summary>
+    public void Dispose()
+    {
+        _transmitter.Kick();
+        _transmitter.Dispose();
+        _receiver.Dispose();
+    }
+
+    private bool IsLengthInRange(int length) => length >= EthernetHeaderBytes && length <= _transmitter.MaxFrameBytes;
+
+    private void WaitOrGiveUp(bool moved)
+    {
+        long now = MonotonicClock.NowNs;
+        if (moved || _stuckSinceNs == 0)
+        {
+            _stuckSinceNs = now;
+        }
+        else if (now - _stuckSinceNs >= CongestionLimitNs)
+        {
+            Withdraw();
+            Look();
+        }
+
+        // Whoever empties the device's queue may need this processor to do it.
+        Thread.Yield();
+    }
+
+    private void Withdraw()
+    {
+        Volatile.Write(ref _refused, _refused + _transmitter.Withdraw());
+        _stuckSinceNs = 0;
+    }
+
+    private int Refuse(PacketBatch batch, ReadOnlySpan<short> packets, DropReason reason)
+    {
+        foreach (short packet in packets)
+        {
+            batch.Drop(packet, reason);
+        }
+
+        Volatile.Write(ref _refused, _refused + packets.Length);
+        return 0;
+    }
+
+    private void Look()
+    {
+        Volatile.Write(ref _lastLookNs, MonotonicClock.NowNs);
+        _receiver.RefreshState();
+    }
+}

@@ -1,0 +1,43 @@
+using Dataplane.Native;
+using Dataplane.Packets;
+
+namespace Dataplane.Ports;
+
+/// <summary>Opens AF_PACKET ports: memory-mapped rings on an Ethernet interface (veth, bridge, NIC). Needs CAP_NET_RAW.</summary>
+/// <remarks>
+/// The interface should be the engine's alone: give it no address, or the kernel answers what the engine answers as well. Limits:
+/// <b>no</b> cutting of tunnelled super-frames (switch them off at the sender: <c>ethtool -K IF tx-udp_tnl-segmentation off</c>), <b>one</b> queue.
+/// </remarks>
+/// <param name="interfaceName">Name of the interface.</param>
+public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory
+{
+    /// <inheritdoc/>
+    public string Kind => "af_packet";
+
+    /// <summary>Shape of the receive ring.</summary>
+    public AfPacketReceiveOptions ReceiveOptions { get; init; } = new();
+
+    /// <summary>Shape of the transmit ring.</summary>
+    public AfPacketTransmitOptions TransmitOptions { get; init; } = new();
+
+    /// <summary>Hardware address that the port sends from; null: the interface's own.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>Largest layer 3 packet in bytes; null, or more than the interface's own: the interface's own.</summary>
+    public int? Mtu { get; init; }
+
+    /// <inheritdoc/>
+    public IPort Open(string name)
+    {
+        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions);
+        try
+        {
+            return new AfPacketPort(receiver, AfPacketTransmitter.Open(interfaceName, TransmitOptions), Mac, Mtu);
+        }
+        catch
+        {
+            receiver.Dispose();
+            throw;
+        }
+    }
+}
