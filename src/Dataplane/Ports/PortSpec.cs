@@ -23,6 +23,12 @@ public sealed record PortSpec
     /// <summary>Path of the socket (memif, stream).</summary>
     public string Socket { get; init; } = "";
 
+    /// <summary>Number of the connection on the socket, which several ports may share (memif); 0 to 4294967295.</summary>
+    public uint Id { get; init; }
+
+    /// <summary>Which end of the socket the port is (memif, stream).</summary>
+    public PortRole Role { get; init; }
+
     /// <summary>Hardware address the engine sends from; null: the interface's own, or one derived from the port's name.</summary>
     public MacAddress? Mac { get; init; }
 
