@@ -1,13 +1,26 @@
 namespace Dataplane.Configuration;
 
 /// <summary>Checks a specification as a whole, without touching the system.</summary>
+/// <remarks>
+/// Says of every value what is wrong with it once: what depends on a value that is wrong itself is not held against others. It says nothing about
+/// the machine: whether an interface exists, or whether this version can open a port of its kind, shows when the engine starts.
+/// </remarks>
 public static class SpecValidator
 {
-    /// <summary>Finds everything wrong with a specification.</summary>
+    /// <summary>Finds everything wrong with a specification; throws for none, whatever is in it.</summary>
     /// <returns>The errors in the order of the configuration; empty when it can be compiled.</returns>
     public static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return [];
+        var checks = new Checks();
+        PortChecks.Check(checks, spec);
+        InterfaceChecks.Check(checks, spec);
+        ServiceChecks.ClaimAddresses(checks, spec);
+        NeighbourChecks.Check(checks, spec);
+        RouteChecks.Check(checks, spec);
+        FilterChecks.Check(checks, spec);
+        ServiceChecks.Check(checks, spec);
+        WorkerChecks.Check(checks, spec);
+        return checks.Errors;
     }
 }

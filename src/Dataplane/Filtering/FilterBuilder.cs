@@ -17,8 +17,8 @@ public sealed class FilterBuilder
     }
 
     /// <summary>Adds a rule that denies; conditions left out match everything.</summary>
-    /// <param name="from">Source prefix.</param>
-    /// <param name="to">Destination prefix.</param>
+    /// <param name="from">Source prefix or address.</param>
+    /// <param name="to">Destination prefix or address.</param>
     /// <param name="protocol">IP protocol number: 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6.</param>
     /// <param name="fromPort">Source port or range, such as <c>1024-65535</c>.</param>
     /// <param name="toPort">Destination port or range, such as <c>22-23</c>.</param>
@@ -28,8 +28,8 @@ public sealed class FilterBuilder
         string? port = null, string? name = null) => Add(FilterAction.Deny, from, to, protocol, fromPort, toPort, port, name);
 
     /// <summary>Adds a rule that allows; conditions left out match everything.</summary>
-    /// <param name="from">Source prefix.</param>
-    /// <param name="to">Destination prefix.</param>
+    /// <param name="from">Source prefix or address.</param>
+    /// <param name="to">Destination prefix or address.</param>
     /// <param name="protocol">IP protocol number: 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6.</param>
     /// <param name="fromPort">Source port or range, such as <c>1024-65535</c>.</param>
     /// <param name="toPort">Destination port or range, such as <c>22-23</c>.</param>
@@ -68,8 +68,8 @@ public sealed class FilterBuilder
         {
             Name = name ?? "",
             Action = action,
-            From = from is null ? null : TextReading.Prefix(from, $"{path}.from", _errors),
-            To = to is null ? null : TextReading.Prefix(to, $"{path}.to", _errors),
+            From = from is null ? null : TextReading.PrefixOrAddress(from, $"{path}.from", _errors),
+            To = to is null ? null : TextReading.PrefixOrAddress(to, $"{path}.to", _errors),
             Protocol = protocol,
             FromPort = fromPort is null ? null : TextReading.Ports(fromPort, $"{path}.from_port", _errors),
             ToPort = toPort is null ? null : TextReading.Ports(toPort, $"{path}.to_port", _errors),

@@ -1,0 +1,59 @@
+using Dataplane.Ports;
+
+namespace Dataplane.Configuration;
+
+/// <summary>Every key the reader knows. docs/CONFIGURATION.md describes each; a test compares the two.</summary>
+internal static class ConfigKeys
+{
+    public static readonly KeyTable Top = new("a configuration",
+        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "networks", "mesh", "workers", "capture");
+
+    /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
+    public static readonly string[] NotImplemented = ["nat", "networks", "mesh", "capture"];
+
+    public static readonly KeyTable Port = new("a port", "kind", "interface", "input", "output", "socket", "id", "role", "mac", "mtu");
+
+    public static readonly KeyTable Interface = new("an interface", "port", "address", "mac", "vlan");
+
+    public static readonly KeyTable Neighbour = new("a neighbour", "port", "address", "mac", "learned", "vlan");
+
+    public static readonly KeyTable Route = new("a route", "to", "via", "reject");
+
+    public static readonly KeyTable NextHop = new("a next hop", "address", "port", "vlan", "weight");
+
+    public static readonly KeyTable Filter = new("a filter", "default", "rules");
+
+    public static readonly KeyTable FilterRule = new("a filter rule",
+        "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "port");
+
+    public static readonly KeyTable Service = new("a service",
+        "name", "address", "port", "protocol", "balance", "forward", "table_size", "backends");
+
+    public static readonly KeyTable Backend = new("a backend", "address", "port", "weight");
+
+    public static readonly KeyTable Workers = new("a workers section",
+        "count", "cpu", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
+
+    public static readonly KeyTable[] All = [Top, Port, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Service, Backend, Workers];
+
+    /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>
+    public static PortKind[]? KindsOf(string portKey) => portKey switch
+    {
+        "interface" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap],
+        "input" or "output" => [PortKind.Pcap],
+        "socket" or "id" or "role" => [PortKind.Memif, PortKind.Stream],
+        _ => null,
+    };
+
+    /// <summary>The error of a key that the port's kind has no use for; null when it has.</summary>
+    public static string? MisplacedPortKey(string portKey, PortKind kind)
+    {
+        if (KindsOf(portKey) is not { } kinds || kinds.Contains(kind))
+        {
+            return null;
+        }
+
+        string owners = WordList.Or(kinds.Select(owner => SpecNames.Kinds.NameOf(owner)!));
+        return $"is of no use to kind {SpecNames.Kinds.NameOf(kind) ?? "unknown"}: it belongs to {owners}; remove it";
+    }
+}

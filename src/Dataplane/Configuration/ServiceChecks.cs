@@ -1,0 +1,150 @@
+using System.Globalization;
+using Dataplane.Balancing;
+using Dataplane.Packets;
+
+namespace Dataplane.Configuration;
+
+/// <summary>The rules for services and their backends.</summary>
+internal static class ServiceChecks
+{
+    /// <summary>Service addresses are answered by the engine where they are connected, so no neighbour and no gateway can have one.</summary>
+    public static void ClaimAddresses(Checks checks, DataplaneSpec spec)
+    {
+        for (int index = 0; index < (spec.Services?.Count ?? 0); index++)
+        {
+            if (spec.Services![index] is { Address.IsNone: false } service)
+            {
+                checks.TryOwn(service.Address, default, ConfigPath.Index("services", index));
+            }
+        }
+    }
+
+    public static void Check(Checks checks, DataplaneSpec spec)
+    {
+        var names = new Dictionary<string, string>(StringComparer.Ordinal);
+        var keys = new Dictionary<(IpAddress, ushort, byte), string>();
+        foreach ((ServiceSpec service, string path, _) in checks.Each(spec.Services, "services"))
+        {
+            checks.Name($"{path}.name", service.Name, names);
+            CheckAddress(checks, service, path);
+            checks.Range($"{path}.port", service.Port, SpecLimits.TransportPort);
+            bool isBalanced = service.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
+            if (!isBalanced)
+            {
+                checks.Error($"{path}.protocol", "is not tcp or udp, the protocols that can be balanced", SpecNames.ProtocolName(service.Protocol));
+            }
+
+            if (isBalanced && service.Port != 0 && !service.Address.IsNone && !keys.TryAdd((service.Address, service.Port, service.Protocol), path))
+            {
+                string other = keys[(service.Address, service.Port, service.Protocol)];
+                checks.Error($"{path}.address", $"is served by {other} already, with the same port and protocol", service.Address.ToString());
+            }
+
+            checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);
+            checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
+            CheckBackends(checks, service, path);
+            CheckTableSize(checks, service, path);
+        }
+    }
+
+    private static void CheckAddress(Checks checks, ServiceSpec service, string path)
+    {
+        if (checks.Host($"{path}.address", service.Address))
+        {
+            CheckReach(checks, service.Address, $"{path}.address");
+        }
+    }
+
+    private static void CheckReach(Checks checks, IpAddress address, string path)
+    {
+        if (ConnectedPrefixes.IsLinkScoped(address))
+        {
+            checks.Error(path, "is a link-local address, which is there on every link; one that routes can lead to is needed", address.ToString());
+        }
+        else if (checks.Connected.TryFind(address, null, out IpPrefix prefix, out _))
+        {
+            checks.HostIn(path, prefix, address);
+        }
+    }
+
+    private static void CheckBackends(Checks checks, ServiceSpec service, string path)
+    {
+        var seen = new Dictionary<(IpAddress, ushort), string>();
+        foreach ((BackendSpec backend, string at, _) in checks.Each(service.Backends, $"{path}.backends"))
+        {
+            checks.Range($"{at}.port", backend.Port, SpecLimits.TransportPort);
+            checks.Range($"{at}.weight", backend.Weight, SpecLimits.BackendWeight);
+            if (!checks.Host($"{at}.address", backend.Address))
+            {
+                continue;
+            }
+
+            bool hasPort = backend.Port != 0;
+            string value = backend.Address.ToString();
+            if (!service.Address.IsNone && backend.Address.Family != service.Address.Family)
+            {
+                checks.Error($"{at}.address", $"is of another family than the service's address {service.Address}; both must be of one", value);
+            }
+            else if (hasPort && backend.Address == service.Address && backend.Port == service.Port)
+            {
+                checks.Error($"{at}.address", "is the service itself, so that its packets would never arrive", value);
+            }
+            else if (hasPort && !seen.TryAdd((backend.Address, backend.Port), at))
+            {
+                string other = seen[(backend.Address, backend.Port)];
+                checks.Error($"{at}.address", $"is the backend of {other} already, with the same port; weight gives it more", value);
+            }
+            else if (checks.OwnerOf(backend.Address, default) is { } owner)
+            {
+                checks.Error($"{at}.address", $"is the engine's own address ({owner}), where no server can answer", value);
+            }
+            else
+            {
+                CheckReach(checks, backend.Address, $"{at}.address");
+            }
+        }
+    }
+
+    private static void CheckTableSize(Checks checks, ServiceSpec service, string path)
+    {
+        int size = service.TableSize;
+        string value = size.ToString(CultureInfo.InvariantCulture);
+        int backends = service.Backends?.Count ?? 0;
+        if (!SpecLimits.TableSize.Contains(size))
+        {
+            checks.Error($"{path}.table_size", SpecLimits.TableSize.Problem, value);
+        }
+        else if (!IsPrime(size))
+        {
+            checks.Error($"{path}.table_size", $"is not a prime, which a Maglev table needs; the next one is {NextPrime(size)}", value);
+        }
+        else if (size <= backends)
+        {
+            checks.Error($"{path}.table_size", $"is not more than the {backends} backends, each of which needs a slot", value);
+        }
+    }
+
+    // The upper limit, 5000011, is itself a prime: there is always a next one.
+    private static int NextPrime(int number)
+    {
+        while (!IsPrime(number))
+        {
+            number++;
+        }
+
+        return number;
+    }
+
+    private static bool IsPrime(int number)
+    {
+        for (int divisor = 2; divisor * divisor <= number; divisor++)
+        {
+            if (number % divisor == 0)
+            {
+                return false;
+            }
+        }
+
+        return number > 1;
+    }
+}

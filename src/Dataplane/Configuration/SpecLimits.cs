@@ -1,0 +1,42 @@
+namespace Dataplane.Configuration;
+
+/// <summary>Every range and limit of the configuration, in one place for the reader, the validator and their tests.</summary>
+internal static class SpecLimits
+{
+    public const int MaxPorts = Dataplane.Ports.PortId.MaxPorts;
+    public const int MaxNextHops = 64;
+    public const int MaxNameLength = 32;
+
+    /// <summary>IFNAMSIZ less the terminating zero.</summary>
+    public const int MaxInterfaceNameLength = 15;
+
+    /// <summary>RFC 8200, section 5: no link that carries IPv6 may have less.</summary>
+    public const int MinIpv6Mtu = 1280;
+
+    public static IntRange Mtu => new("link MTU", 576, 9000);
+
+    public static IntRange Vlan => new("VLAN identifier", 0, 4094);
+
+    public static IntRange TransportPort => new("port", 1, ushort.MaxValue);
+
+    public static IntRange HopWeight => new("weight", 1, 255);
+
+    public static IntRange BackendWeight => new("weight", 0, ushort.MaxValue);
+
+    public static IntRange TableSize => new("prime", 251, 5_000_011);
+
+    public static IntRange SocketId => new("number", 0, uint.MaxValue);
+
+    public static IntRange WorkerCount => new("number of workers", 1, 1);
+
+    /// <summary>The CPUs that the C library's cpu_set_t has room for.</summary>
+    public static IntRange Cpu => new("CPU number", 0, 1023);
+
+    public static IntRange SpinMicroseconds => new("time in microseconds", 0, 1_000_000);
+
+    public static IntRange FlowEntries => new("number of entries", 1024, 67_108_864);
+
+    public static IntRange NeighbourEntries => new("number of entries", 64, 1_048_576);
+
+    public static IntRange IcmpErrorsPerSecond => new("number", 0, 1_000_000);
+}

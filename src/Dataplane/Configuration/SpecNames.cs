@@ -1,0 +1,45 @@
+using System.Globalization;
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane.Configuration;
+
+/// <summary>The words of the configuration, and the rule for names.</summary>
+internal static class SpecNames
+{
+    public static readonly NameTable<PortKind> Kinds = new(
+        ("af_packet", PortKind.AfPacket), ("af_xdp", PortKind.AfXdp), ("tap", PortKind.Tap), ("memif", PortKind.Memif),
+        ("stream", PortKind.Stream), ("pcap", PortKind.Pcap), ("memory", PortKind.Memory));
+
+    public static readonly NameTable<PortRole> Roles = new(("client", PortRole.Client), ("server", PortRole.Server));
+
+    public static readonly NameTable<RouteReject> Rejects = new(
+        ("blackhole", RouteReject.Blackhole), ("unreachable", RouteReject.Unreachable), ("prohibited", RouteReject.Prohibited));
+
+    public static readonly NameTable<FilterAction> Actions = new(("allow", FilterAction.Allow), ("deny", FilterAction.Deny));
+
+    public static readonly NameTable<BalancePolicy> Policies = new(
+        ("maglev", BalancePolicy.Maglev), ("round_robin", BalancePolicy.RoundRobin), ("weighted", BalancePolicy.Weighted));
+
+    public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat));
+
+    /// <summary>Modes the format has words for and this version no code.</summary>
+    public static readonly string[] LaterForwardModes = ["dsr", "ipip", "gue"];
+
+    public static readonly NameTable<byte> Protocols = new(
+        ("tcp", IpProtocols.Tcp), ("udp", IpProtocols.Udp), ("icmp", IpProtocols.Icmp), ("icmpv6", IpProtocols.Icmpv6));
+
+    public static string ProtocolProblem => "is not tcp, udp, icmp, icmpv6 or a protocol number from 0 to 255";
+
+    public static string NameProblem =>
+        string.Create(CultureInfo.InvariantCulture, $"is not a name: 1 to {SpecLimits.MaxNameLength} letters, digits, '-', '_' or '.' are needed");
+
+    /// <summary>Names become labels of metrics and names of files, so they are plain ASCII, and never the directory itself or the one above.</summary>
+    public static bool IsName(string name) => name.Length is > 0 and <= SpecLimits.MaxNameLength && name is not ("." or "..")
+        && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.');
+
+    public static string ProtocolName(byte protocol) => Protocols.NameOf(protocol) ?? protocol.ToString(CultureInfo.InvariantCulture);
+}

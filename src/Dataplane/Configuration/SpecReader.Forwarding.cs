@@ -1,0 +1,175 @@
+using System.Numerics;
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Routing;
+
+namespace Dataplane.Configuration;
+
+/// <content>Routes, filter and services.</content>
+public sealed partial class SpecReader
+{
+    private static readonly IntRange s_protocolNumber = new("protocol number", 0, byte.MaxValue);
+
+    private RouteSpec ReadRoute(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Route, _errors);
+
+        // A reject that cannot be read is one nevertheless: nobody needs to hear that a gateway is missing.
+        bool isRejecting = map.Value("reject") is not null && map.Value("via") is null;
+        return new RouteSpec
+        {
+            To = map.Destination("to"),
+            Via = map.Value("via") is { } via ? ReadVia(via, map.PathOf("via")) : [],
+            Reject = map.Choice("reject", SpecNames.Rejects) ?? (isRejecting ? RouteReject.Blackhole : RouteReject.None),
+        };
+    }
+
+    /// <summary>One gateway stands for itself, as an address or as a mapping; several stand in a list.</summary>
+    private IReadOnlyList<NextHopSpec> ReadVia(ConfigNode via, string path) => via.Kind == ConfigNodeKind.Sequence
+        ? [.. via.Items.Select((hop, index) => ReadNextHop(hop, ConfigPath.Index(path, index)))]
+        : [ReadNextHop(via, path)];
+
+    private NextHopSpec ReadNextHop(ConfigNode node, string path)
+    {
+        if (node.Kind == ConfigNodeKind.Scalar)
+        {
+            return new NextHopSpec { Address = TextReading.Address(node.Text, path, _errors) };
+        }
+
+        if (MappingReader.QuoteHint(node) is { Length: > 0 } hint)
+        {
+            _errors.Add(new ConfigurationError(path, $"is a mapping where an address is needed{hint}"));
+            return new NextHopSpec();
+        }
+
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.NextHop, _errors);
+        return new NextHopSpec
+        {
+            Address = map.OptionalAddress("address"),
+            Port = map.Text("port"),
+            Vlan = (int)map.Integer("vlan", SpecLimits.Vlan, 0),
+            Weight = (int)map.Integer("weight", SpecLimits.HopWeight, 1),
+        };
+    }
+
+    private FilterSpec ReadFilter(ConfigNode node)
+    {
+        MappingReader map = MappingReader.Open(node, "filter", ConfigKeys.Filter, _errors);
+        return new FilterSpec
+        {
+            Default = map.Choice("default", SpecNames.Actions) ?? FilterAction.Allow,
+            Rules = [.. map.Items("rules", "each rule").Select(item => ReadRule(item.Node, item.Path))],
+        };
+    }
+
+    private FilterRuleSpec ReadRule(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.FilterRule, _errors);
+        return new FilterRuleSpec
+        {
+            Name = map.Text("name"),
+            Action = map.Choice("action", SpecNames.Actions, isNeeded: true) ?? FilterAction.Allow,
+            From = map.OptionalPrefix("from"),
+            To = map.OptionalPrefix("to"),
+            Protocol = ReadProtocol(map),
+            FromPort = ReadPortRange(map, "from_port"),
+            ToPort = ReadPortRange(map, "to_port"),
+            TcpFlags = ReadTcpFlags(map),
+            Port = map.Text("port"),
+        };
+    }
+
+    private static byte? ReadProtocol(in MappingReader map)
+    {
+        if (map.Scalar("protocol", null, "a protocol") is not { } text)
+        {
+            return null;
+        }
+
+        if (SpecNames.Protocols.TryRead(text, out byte protocol))
+        {
+            return protocol;
+        }
+
+        if (TextReading.TryInteger(text, out BigInteger number) && number >= s_protocolNumber.Min && number <= s_protocolNumber.Max)
+        {
+            return (byte)number;
+        }
+
+        map.Error("protocol", SpecNames.ProtocolProblem + WordList.DidYouMean(text, SpecNames.Protocols.Names), text);
+        return null;
+    }
+
+    private PortRange? ReadPortRange(in MappingReader map, string key) =>
+        map.Scalar(key, null, "a port or a range of ports") is { } text ? TextReading.Ports(text, map.PathOf(key), _errors) : null;
+
+    private static TcpFlagMatch? ReadTcpFlags(in MappingReader map)
+    {
+        if (map.Scalar("tcp_flags", null, "a text such as \"syn,!ack\"") is not { } text)
+        {
+            return null;
+        }
+
+        if (TcpFlagMatch.TryParse(text, out TcpFlagMatch match))
+        {
+            return match;
+        }
+
+        map.Error("tcp_flags", "is not a list of the flags fin, syn, rst, psh, ack, urg, ece and cwr, each at most once, with '!' before those "
+            + "that must not be set, such as \"syn,!ack\"", text);
+        return null;
+    }
+
+    private ServiceSpec ReadService(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Service, _errors);
+        var service = new ServiceSpec
+        {
+            Name = map.Text("name", "a name"),
+            Address = map.Address("address"),
+            Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
+            Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
+            Forward = ReadForward(map),
+            Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path))],
+        };
+        return service with
+        {
+            Protocol = ReadServiceProtocol(map) ?? service.Protocol,
+            TableSize = (int)map.Integer("table_size", SpecLimits.TableSize, service.TableSize),
+        };
+    }
+
+    private static byte? ReadServiceProtocol(in MappingReader map)
+    {
+        string? text = map.Scalar("protocol", null, "tcp or udp");
+        if (text is not (null or "tcp" or "udp"))
+        {
+            map.Error("protocol", "is not tcp or udp, the protocols that can be balanced", text);
+        }
+
+        return text switch { "tcp" => IpProtocols.Tcp, "udp" => IpProtocols.Udp, _ => null };
+    }
+
+    private static ForwardMode ReadForward(in MappingReader map)
+    {
+        if (map.Value("forward") is { Kind: ConfigNodeKind.Scalar, Text: string text } && SpecNames.LaterForwardModes.Contains(text))
+        {
+            map.Error("forward", "is not supported by this version, allowed: nat", text);
+            return ForwardMode.Nat;
+        }
+
+        return map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat;
+    }
+
+    private BackendSpec ReadBackend(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Backend, _errors);
+        return new BackendSpec
+        {
+            Address = map.Address("address"),
+            Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
+            Weight = (int)map.Integer("weight", SpecLimits.BackendWeight, 1),
+        };
+    }
+}

@@ -1,0 +1,116 @@
+using System.Globalization;
+using Dataplane.Configuration;
+using Dataplane.Pipeline;
+
+namespace Dataplane.Tests.Configuration;
+
+/// <summary>docs/CONFIGURATION.md says of every key what the reader knows of it, and of no other.</summary>
+public class ConfigurationDocumentTests
+{
+    private static readonly string s_document = File.ReadAllText(Path.Combine(FindRoot(), "docs", "CONFIGURATION.md"));
+
+    private static readonly Dictionary<string, KeyTable> s_tables = new()
+    {
+        ["Top level"] = ConfigKeys.Top,
+        ["Ports"] = ConfigKeys.Port,
+        ["Interfaces"] = ConfigKeys.Interface,
+        ["Neighbours"] = ConfigKeys.Neighbour,
+        ["Routes"] = ConfigKeys.Route,
+        ["Next hops"] = ConfigKeys.NextHop,
+        ["Filter"] = ConfigKeys.Filter,
+        ["Filter rules"] = ConfigKeys.FilterRule,
+        ["Services"] = ConfigKeys.Service,
+        ["Backends"] = ConfigKeys.Backend,
+        ["Workers"] = ConfigKeys.Workers,
+    };
+
+    public static TheoryData<string> Sections => [.. s_tables.Keys];
+
+    [Fact]
+    public void Sections_OfTheDocument_AreOnePerKindOfMapping() => Assert.Equal(ConfigKeys.All, s_tables.Values);
+
+    [Theory]
+    [MemberData(nameof(Sections))]
+    public void Section_OfTheDocument_HasTheKeysOfTheReader(string title) =>
+        Assert.Equal(s_tables[title].Keys.Order(), Rows(title).Select(row => row.Key).Order());
+
+    [Fact]
+    public void Kinds_OfTheDocument_AreThoseOfTheReader() =>
+        Assert.Equal(SpecNames.Kinds.Names, Rows("Ports", table: 2).Select(row => row.Key));
+
+    [Fact]
+    public void Words_OfTheDocument_AreThoseOfTheReader()
+    {
+        AssertRow("Ports", "role", SpecNames.Roles.Names);
+        AssertRow("Routes", "reject", SpecNames.Rejects.Names);
+        AssertRow("Filter", "default", SpecNames.Actions.Names);
+        AssertRow("Filter rules", "action", SpecNames.Actions.Names);
+        AssertRow("Filter rules", "protocol", SpecNames.Protocols.Names);
+        AssertRow("Services", "balance", SpecNames.Policies.Names);
+        AssertRow("Services", "forward", [.. SpecNames.ForwardModes.Names, .. SpecNames.LaterForwardModes]);
+    }
+
+    [Fact]
+    public void Ranges_OfTheDocument_AreThoseOfTheReader()
+    {
+        AssertRange("Ports", "mtu", SpecLimits.Mtu);
+        AssertRange("Ports", "id", SpecLimits.SocketId);
+        AssertRange("Interfaces", "vlan", SpecLimits.Vlan);
+        AssertRange("Neighbours", "vlan", SpecLimits.Vlan);
+        AssertRange("Next hops", "vlan", SpecLimits.Vlan);
+        AssertRange("Next hops", "weight", SpecLimits.HopWeight);
+        AssertRange("Services", "port", SpecLimits.TransportPort);
+        AssertRange("Services", "table_size", SpecLimits.TableSize);
+        AssertRange("Backends", "port", SpecLimits.TransportPort);
+        AssertRange("Backends", "weight", SpecLimits.BackendWeight);
+        AssertRange("Workers", "cpu", SpecLimits.Cpu);
+        AssertRange("Workers", "flow_entries", SpecLimits.FlowEntries);
+        AssertRange("Workers", "neighbour_entries", SpecLimits.NeighbourEntries);
+        AssertRange("Workers", "icmp_errors_per_second", SpecLimits.IcmpErrorsPerSecond);
+    }
+
+    [Fact]
+    public void Defaults_OfTheDocument_AreThoseOfTheRecords()
+    {
+        var workers = new WorkerSpec();
+        AssertDefault("Workers", "count", workers.Count);
+        AssertDefault("Workers", "flow_entries", workers.FlowEntries);
+        AssertDefault("Workers", "neighbour_entries", workers.NeighbourEntries);
+        AssertDefault("Workers", "icmp_errors_per_second", workers.IcmpErrorsPerSecond);
+        Assert.Equal($"`{workers.SpinMicroseconds}us`", Row("Workers", "spin").Cells[2]);
+        AssertDefault("Services", "table_size", new Dataplane.Balancing.ServiceSpec { Name = "", Address = default, Port = 0 }.TableSize);
+        AssertDefault("Backends", "weight", new Dataplane.Balancing.BackendSpec { Address = default, Port = 0 }.Weight);
+        AssertDefault("Next hops", "weight", new Dataplane.Routing.NextHopSpec().Weight);
+    }
+
+    private static void AssertRow(string title, string key, IEnumerable<string> words) =>
+        Assert.All(words, word => Assert.Contains($"`{word}`", Row(title, key).Cells[3], StringComparison.Ordinal));
+
+    private static void AssertRange(string title, string key, IntRange range) =>
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{range.Min} to {range.Max}"), Row(title, key).Cells[3], StringComparison.Ordinal);
+
+    private static void AssertDefault(string title, string key, int value) =>
+        Assert.Equal(value.ToString(CultureInfo.InvariantCulture), Row(title, key).Cells[2]);
+
+    private static (string Key, string[] Cells) Row(string title, string key) => Rows(title).Single(row => row.Key == key);
+
+    private static IEnumerable<(string Key, string[] Cells)> Rows(string title, int table = 1)
+    {
+        string section = s_document.Split("\n## ").Single(part => part.StartsWith(title + "\n", StringComparison.Ordinal));
+        string[] lines = section.Split('\n');
+        int ruled = lines.Index().Where(line => line.Item.StartsWith("|---", StringComparison.Ordinal)).ElementAt(table - 1).Index;
+        return lines.Skip(ruled + 1).TakeWhile(line => line.StartsWith('|'))
+            .Select(row => row.Split(" | ")).Select(cells => (cells[0].Trim('|', ' ', '`'), cells));
+    }
+
+    private static string FindRoot()
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "Dataplane.sln")))
+        {
+            directory = Path.GetDirectoryName(directory);
+        }
+
+        return directory ?? throw new InvalidOperationException("The tests do not run inside the repository.");
+    }
+}

@@ -1,0 +1,179 @@
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Routing;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dataplane.Tests.Configuration;
+
+/// <summary>Makes specifications by chance, the same ones for the same seed.</summary>
+/// <remarks>
+/// Readable ones hold only what a file can say: any text, every value in its range, nothing said twice; they need not make sense as a whole.
+/// Wild ones hold whatever code can put in: nulls, numbers cast to enumerations, empty addresses.
+/// </remarks>
+internal sealed class RandomSpecs(int seed, bool isWild)
+{
+    private static readonly string[] s_texts =
+    [
+        "wan", "lan", "eth0.100", "no", "null", "~", "true", "1e3", "22:22", "0x10", "-", "a b", "#x", "it's", "\"q\"", "\\", "a: b", "{x}", "[y", "&a",
+        "*a", "!t", "%d", "@", "`", "x\ny", "\t", " lead", "trail ", "ü", "日本", "😀", "a,b", "?", ":", "::", "a:", "/run/x.sock", "\u0085",
+        "\u2028", "\uFEFF", "\u0001", "y",
+    ];
+
+    private static readonly string[] s_names =
+        ["wan", "lan", "eth0.100", "no", "null", "true", "1e3", "0x10", "-", "y", "1.10", "2026-01-02", "a_b", "_", "-.-", "a."];
+
+    private readonly Random _random = new(seed);
+
+    public static Arbitrary<int> Seeds => Gen.Choose(int.MinValue, int.MaxValue).ToArbitrary();
+
+    public DataplaneSpec Next() => new()
+    {
+        Ports = Nameable(List(4, i => Port(i))),
+        Interfaces = Maybe(List(3, _ => new InterfaceSpec { Port = Needed(), Address = Prefix(), Mac = Null(Mac()), Vlan = In(0, 4094) }))!,
+        Neighbours = Maybe(List(3, _ => new NeighbourSpec { Port = Needed(), Address = Address(), Mac = Mac(), Learned = Coin(), Vlan = In(0, 4094) }))!,
+        Routes = Maybe(List(4, _ => Route()))!,
+        Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), Rules = Maybe(List(4, _ => Rule()))! })!,
+        Services = Maybe(List(3, _ => Service()))!,
+        Workers = Maybe(new WorkerSpec
+        {
+            Count = isWild ? In(-1, 3) : 1,
+            Cpu = Null(In(0, 1023)),
+            SpinMicroseconds = Coin() ? 50 : In(0, 1_000_000),
+            FlowEntries = In(1024, 67_108_864),
+            NeighbourEntries = isWild ? In(0, 100) : In(64, 1_048_576),
+            Seed = Null((ulong)_random.NextInt64(long.MinValue, long.MaxValue)),
+            IcmpErrorsPerSecond = In(0, 1_000_000),
+        })!,
+    };
+
+    public bool Coin() => _random.Next(2) == 0;
+
+    private PortSpec Port(int index)
+    {
+        PortKind kind = Pick<PortKind>();
+        bool hasInterface = kind is PortKind.AfPacket or PortKind.AfXdp or PortKind.Tap, hasSocket = kind is PortKind.Memif or PortKind.Stream;
+        return new PortSpec
+        {
+            Name = isWild && Coin() ? Text() : Coin() ? s_names[_random.Next(s_names.Length)] : $"p{index}",
+            Kind = kind,
+            Interface = hasInterface || isWild ? Text() : "",
+            Input = kind == PortKind.Pcap || isWild ? Text() : "",
+            Output = kind == PortKind.Pcap || isWild ? Text() : "",
+            Socket = hasSocket || isWild ? Text() : "",
+            Id = hasSocket || isWild ? (uint)_random.NextInt64(uint.MaxValue + 1L) : 0,
+            Role = hasSocket || isWild ? Pick<PortRole>() : PortRole.Client,
+            Mac = Null(Mac()),
+            Mtu = Null(In(576, 9000)),
+        };
+    }
+
+    private RouteSpec Route() => new()
+    {
+        To = Prefix(),
+        Via = Maybe(List(3, _ => Hop()))!,
+        Reject = Pick<RouteReject>(),
+    };
+
+    private NextHopSpec Hop() => new()
+    {
+        Address = Null(Address()),
+        Port = Text(),
+        Vlan = Coin() ? 0 : In(0, 4094),
+        Weight = Coin() ? 1 : In(1, 255),
+    };
+
+    private FilterRuleSpec Rule()
+    {
+        byte mask = (byte)In(1, 255);
+        return new FilterRuleSpec
+        {
+            Name = Text(),
+            Action = Pick<FilterAction>(),
+            From = Null(Prefix()),
+            To = Null(Prefix()),
+            Protocol = Null((byte)In(0, 255)),
+            FromPort = Null(Range()),
+            ToPort = Null(Range()),
+            TcpFlags = Null(new TcpFlagMatch(isWild ? (byte)In(0, 255) : mask, isWild ? (byte)In(0, 255) : (byte)(In(0, 255) & mask))),
+            Port = Text(),
+        };
+    }
+
+    private ServiceSpec Service() => new()
+    {
+        Name = Needed(),
+        Address = Address(),
+        Port = (ushort)In(isWild ? 0 : 1, 65535),
+        Protocol = isWild ? (byte)In(0, 255) : Coin() ? (byte)6 : (byte)17,
+        Balance = Pick<BalancePolicy>(),
+        Forward = Pick<ForwardMode>(),
+        TableSize = Coin() ? 65537 : In(251, 5_000_011),
+        Backends = Maybe(List(3, _ => new BackendSpec { Address = Address(), Port = (ushort)In(isWild ? 0 : 1, 65535), Weight = In(0, 65535) }))!,
+    };
+
+    private PortRange Range()
+    {
+        ushort first = (ushort)_random.Next(65536);
+        return new PortRange(first, isWild ? (ushort)_random.Next(65536) : (ushort)_random.Next(first, 65536));
+    }
+
+    private IpPrefix Prefix() => isWild && _random.Next(4) == 0 ? default : Host() is var host && Coin()
+        ? new IpPrefix(host, host.IsIpv4 ? 24 : 64)
+        : new IpPrefix(host, _random.Next(host.BitLength + 1));
+
+    private IpAddress Address() => isWild && _random.Next(4) == 0 ? default : Host();
+
+    /// <summary>Few addresses close together, so that they meet; and some of every special kind.</summary>
+    private IpAddress Host() => _random.Next(5) switch
+    {
+        0 => IpAddress.FromV4(0x0A00_0000u + (uint)_random.Next(4)),
+        1 => IpAddress.FromV4((uint)_random.NextInt64(1L << 32)),
+        2 => IpAddress.FromV6(0x2001_0db8_0000_0000, (ulong)_random.Next(4)),
+        3 => IpAddress.FromV6(Coin() ? 0xFE80_0000_0000_0000 : 0, (ulong)_random.NextInt64()),
+        _ => IpAddress.FromV6((ulong)_random.NextInt64(long.MinValue, long.MaxValue), Coin() ? 0 : (ulong)_random.NextInt64()),
+    };
+
+    private MacAddress Mac() => new((ulong)_random.NextInt64(1L << 48));
+
+    private string Needed() => isWild ? Text() : s_texts[_random.Next(s_texts.Length)];
+
+    private string Text()
+    {
+        string text = Coin() ? "" : s_texts[_random.Next(s_texts.Length)];
+        return isWild && _random.Next(6) == 0 ? null! : text;
+    }
+
+    private int In(int min, int max) => isWild && _random.Next(5) == 0 ? _random.Next(int.MinValue, int.MaxValue) : _random.Next(min, max + 1);
+
+    private T Pick<T>()
+        where T : struct, Enum
+    {
+        T[] values = Enum.GetValues<T>();
+        return isWild && _random.Next(6) == 0 ? (T)Enum.ToObject(typeof(T), 77) : values[_random.Next(values.Length)];
+    }
+
+    private T? Null<T>(T value)
+        where T : struct => Coin() ? value : null;
+
+    private T? Maybe<T>(T value)
+        where T : class => isWild && _random.Next(6) == 0 ? null : value;
+
+    private T[] List<T>(int max, Func<int, T> make)
+        where T : class
+    {
+        T[] items = [.. Enumerable.Range(0, _random.Next(max + 1)).Select(make)];
+        if (isWild && items.Length > 0 && _random.Next(6) == 0)
+        {
+            items[_random.Next(items.Length)] = null!;
+        }
+
+        return items;
+    }
+
+    /// <summary>Files hold ports by name, so that a name can be there once.</summary>
+    private PortSpec[] Nameable(PortSpec[] ports) => isWild ? Maybe(ports)! : [.. ports.DistinctBy(port => port.Name)];
+}

@@ -1,0 +1,215 @@
+using Dataplane.Balancing;
+using Dataplane.Configuration;
+using Dataplane.Filtering;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Routing;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dataplane.Tests.Configuration;
+
+/// <summary>What only code can do wrong, and what must stay allowed.</summary>
+/// <remarks>The rules that files can break are tested with files, in Dataplane.Hosting.Tests.</remarks>
+public class SpecValidatorTests
+{
+    private static readonly DataplaneSpec s_good = new()
+    {
+        Ports = [Memory("wan"), Memory("lan")],
+        Interfaces =
+        [
+            On("wan", "198.51.100.2/24"), On("lan", "10.1.0.1/24"), On("lan", "10.1.0.2/24"), On("wan", "2001:db8:1::1/64"), On("lan", "2001:db8:2::1/64"),
+            On("wan", "fe80::1/64"), On("lan", "fe80::1/64"), On("wan", "192.0.2.0/31"), On("wan", "192.0.2.4/32"), On("wan", "2001:db8:3::/127"),
+            On("wan", "2001:db8:4::/128"), On("lan", "2001:db8:5::ffff:ffff:ffff:ffff/64"), On("lan", "10.2.0.1/24") with { Vlan = 4094 },
+        ],
+        Neighbours =
+        [
+            new NeighbourSpec { Port = "lan", Address = IpAddress.Parse("10.1.0.9"), Mac = MacAddress.Parse("02:00:00:00:00:09") },
+            new NeighbourSpec { Port = "lan", Address = IpAddress.Parse("fe80::9"), Mac = MacAddress.Parse("02:00:00:00:00:09") },
+            new NeighbourSpec { Port = "wan", Address = IpAddress.Parse("fe80::9"), Mac = MacAddress.Parse("02:00:00:00:00:19") },
+            new NeighbourSpec { Port = "lan", Vlan = 4094, Address = IpAddress.Parse("10.2.0.9"), Mac = MacAddress.Parse("02:00:00:00:00:09"), Learned = true },
+        ],
+        Routes =
+        [
+            To("0.0.0.0/0", Hop("198.51.100.1"), Hop("192.0.2.1") with { Weight = 255 }),
+            To("::/0", Hop("fe80::9") with { Port = "wan" }),
+            To("203.0.113.0/24", Hop("172.16.0.1") with { Port = "lan" }),
+            To("2001:db8:ffff::/48", new NextHopSpec { Port = "lan" }),
+            To("240.0.0.0/4") with { Reject = RouteReject.Blackhole },
+        ],
+        Filter = new FilterSpec
+        {
+            Rules =
+            [
+                new FilterRuleSpec { Action = FilterAction.Deny, From = IpPrefix.Parse("10.0.0.0/8"), Protocol = 1 },
+                new FilterRuleSpec { Name = "v6", From = IpPrefix.Parse("::/0"), To = IpPrefix.Parse("2001:db8::/32"), Protocol = 58, Port = "wan" },
+                new FilterRuleSpec { Protocol = 6, FromPort = new PortRange(0, 0), ToPort = PortRange.All, TcpFlags = new TcpFlagMatch(0x12, 0x02) },
+                new FilterRuleSpec(),
+            ],
+        },
+        Services =
+        [
+            Service("web", "198.51.100.2", 80, Backend("10.1.0.11", 8080), Backend("10.1.0.11", 8081), Backend("10.9.9.9", 80) with { Weight = 0 }),
+            Service("web-udp", "198.51.100.2", 80) with { Protocol = 17 },
+            Service("web-v6", "2001:db8:1::80", 80, Backend("2001:db8:2::11", 80) with { Weight = 65535 }) with { TableSize = 251 },
+            Service("idle", "192.0.2.80", 65535, Backend("10.1.0.11", 1) with { Weight = 0 }) with { TableSize = 5_000_011 },
+        ],
+        Workers = new WorkerSpec { Cpu = 1023, SpinMicroseconds = 0, FlowEntries = 67_108_864, NeighbourEntries = 64, IcmpErrorsPerSecond = 0 },
+    };
+
+    private static readonly Dictionary<string, (DataplaneSpec Spec, string Error)> s_bad = new()
+    {
+        ["null ports"] = (new DataplaneSpec { Ports = null! }, "ports: is null; an empty list is allowed"),
+        ["null port"] = (s_good with { Ports = [Memory("wan"), null!, Memory("lan")] }, "ports[1]: is null; leave it out"),
+        ["null port name"] = (s_good with { Ports = [.. s_good.Ports, Memory(null!)] },
+            "ports[2]: is not a name: 1 to 32 letters, digits, '-', '_' or '.' are needed"),
+        ["port twice"] = (s_good with { Ports = [.. s_good.Ports, Memory("wan")] }, "ports.wan: \"wan\": is the name of ports.wan already; names are unique"),
+        ["kind out of the enumeration"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = (PortKind)99 }] },
+            "ports.x.kind: \"99\": is not af_packet, af_xdp, tap, memif, stream, pcap or memory"),
+        ["role out of the enumeration"] = (new DataplaneSpec { Ports = [Memory("x") with { Kind = PortKind.Memif, Socket = "/s", Role = (PortRole)9 }] },
+            "ports.x.role: \"9\": is not client or server"),
+        ["name of an interface with a zero"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Tap, Interface = "a\0b" }] },
+            "ports.x.interface: \"a\\u0000b\": is not the name of an interface: 1 to 15 visible ASCII characters without '/' and ':' are needed"),
+        ["file with a zero"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Pcap, Input = "a\0b" }] },
+            "ports.x.input: \"a\\u0000b\": is not the path of a file: a zero character ends it"),
+        ["256 ports"] = (new DataplaneSpec { Ports = [.. Enumerable.Range(0, 256).Select(i => Memory($"p{i}"))] }, "ports: has 256 ports; 255 are allowed"),
+        ["interface without address"] = (s_good with { Interfaces = [.. s_good.Interfaces, new InterfaceSpec { Port = "lan", Address = default }] },
+            "interfaces[13].address: is missing: an address with prefix length, such as 198.51.100.2/24, is needed"),
+        ["interface without port"] = (s_good with { Interfaces = [.. s_good.Interfaces, On(null!, "10.99.0.1/24")] },
+            "interfaces[13].port: is missing: the name of a port is needed; the ports are wan, lan"),
+        ["zero hardware address"] = (s_good with { Interfaces = [.. s_good.Interfaces, On("lan", "10.99.0.1/24") with { Mac = new MacAddress(0) }] },
+            "interfaces[13].mac: \"00:00:00:00:00:00\": is all zeros; a unicast hardware address such as 02:00:00:00:00:01 is needed"),
+        ["neighbour without address"] = (s_good with { Neighbours = [new NeighbourSpec { Port = "lan", Address = default, Mac = new MacAddress(2) }] },
+            "neighbours[0].address: is missing: an IPv4 or IPv6 address is needed"),
+        ["null hops"] = (s_good with { Routes = [To("0.0.0.0/0") with { Via = null! }] }, "routes[0].via: is null; an empty list is allowed"),
+        ["empty hop"] = (s_good with { Routes = [To("0.0.0.0/0", new NextHopSpec { Port = null! })] },
+            "routes[0].via[0]: names neither an address nor a port; at least one is needed"),
+        ["route without destination"] = (s_good with { Routes = [new RouteSpec { To = default, Reject = RouteReject.Blackhole }] },
+            "routes[0].to: is missing: a prefix such as 0.0.0.0/0 or 2001:db8::/32 is needed"),
+        ["reject out of the enumeration"] = (s_good with { Routes = [To("0.0.0.0/0") with { Reject = (RouteReject)9 }] },
+            "routes[0].reject: \"9\": is not blackhole, unreachable or prohibited"),
+        ["null filter"] = (s_good with { Filter = null! }, "filter: is null; an empty filter is allowed"),
+        ["null rules"] = (s_good with { Filter = new FilterSpec { Rules = null! } }, "filter.rules: is null; an empty list is allowed"),
+        ["action out of the enumeration"] = (Rule(new FilterRuleSpec { Action = (FilterAction)9 }), "filter.rules[0].action: \"9\": is not allow or deny"),
+        ["empty prefix"] = (Rule(new FilterRuleSpec { From = default(IpPrefix) }),
+            "filter.rules[0].from: is empty: a prefix or an address is needed, or nothing at all"),
+        ["range backwards"] = (Rule(new FilterRuleSpec { Protocol = 17, ToPort = new PortRange(9, 8) }),
+            "filter.rules[0].to_port: \"9-8\": is a range whose first port is above its last"),
+        ["flags without mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(0, 0) }),
+            "filter.rules[0].tcp_flags: \"mask 0x00, value 0x00\": looks at no flag; a mask with at least one flag, and a value inside the mask are needed"),
+        ["flags outside the mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(2, 3) }),
+            "filter.rules[0].tcp_flags: \"mask 0x02, value 0x03\": asks for flags it does not look at, so that no packet could match; "
+                + "a mask with at least one flag, and a value inside the mask are needed"),
+        ["service of another protocol"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Protocol = 132 }] },
+            "services[0].protocol: \"132\": is not tcp or udp, the protocols that can be balanced"),
+        ["policy out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Balance = (BalancePolicy)9 }] },
+            "services[0].balance: \"9\": is not maglev, round_robin or weighted"),
+        ["mode out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Forward = (ForwardMode)9 }] },
+            "services[0].forward: \"9\": is not nat"),
+        ["null backend"] = (s_good with { Services = [Service("x", "192.0.2.9", 1, [null!])] }, "services[0].backends[0]: is null; leave it out"),
+        ["more backends than slots"] = (s_good with
+        {
+            Services = [Service("x", "192.0.2.9", 1, [.. Enumerable.Range(1, 251).Select(i => Backend("10.9.9.9", (ushort)i))]) with { TableSize = 251 }],
+        }, "services[0].table_size: \"251\": is not more than the 251 backends, each of which needs a slot"),
+        ["null workers"] = (s_good with { Workers = null! }, "workers: is null; empty settings are allowed"),
+        ["more neighbours than room"] = (s_good with
+        {
+            Neighbours = [.. Enumerable.Range(10, 65).Select(i => Neighbour("lan", 0, 0x0A01_0000u + (uint)i))],
+        }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration"),
+    };
+
+    public static TheoryData<string> Bad => [.. s_bad.Keys];
+
+    [Fact]
+    public void Validate_EverythingAllowed_HasNoErrors() => Assert.Empty(SpecValidator.Validate(s_good));
+
+    [Theory]
+    [MemberData(nameof(Bad))]
+    public void Validate_OneThingWrong_SaysThatAndNothingElse(string name)
+    {
+        (DataplaneSpec spec, string error) = s_bad[name];
+        Assert.Equal([error], SpecValidator.Validate(spec).Select(found => found.ToString()));
+    }
+
+    [Fact]
+    public void Validate_PortsOfTheUsersOwn_NeedNoKeysOfTheirKind()
+    {
+        var spec = new DataplaneSpec { Ports = [Memory("a") with { Kind = PortKind.AfPacket, Factory = new MemoryPort() }] };
+        Assert.Empty(SpecValidator.Validate(spec));
+    }
+
+    [Fact]
+    public void Validate_UnknownPortAndItsDependants_AreReportedOnce()
+    {
+        var spec = new DataplaneSpec
+        {
+            Ports = [Memory("lan")],
+            Interfaces = [On("lna", "10.1.0.1/24")],
+            Neighbours = [new NeighbourSpec { Port = "lan", Address = IpAddress.Parse("10.1.0.9"), Mac = new MacAddress(2) }],
+            Routes = [To("0.0.0.0/0", Hop("10.1.0.9")), To("10.3.0.0/16", Hop("10.1.0.9") with { Port = "lan" })],
+        };
+        Assert.Equal(["interfaces[0].port: \"lna\": is not a port; the ports are lan; did you mean \"lan\"?"],
+            SpecValidator.Validate(spec).Select(found => found.ToString()));
+    }
+
+    [Fact]
+    public void Validate_SeveralThingsWrong_AreReportedInTheOrderOfTheConfiguration()
+    {
+        var spec = new DataplaneSpec
+        {
+            Ports = [Memory("a b"), Memory("lan") with { Mtu = 1 }],
+            Interfaces = [On("lan", "10.1.0.0/24"), On("lan", "10.0.0.1/8"), On("none", "10.1.0.1/24")],
+            Services = [Service("", "10.1.0.255", 0)],
+            Workers = new WorkerSpec { Count = 2 },
+        };
+        Assert.Equal(
+            [
+                "ports[\"a b\"]", "ports.lan.mtu", "interfaces[0].address", "interfaces[2].port", "services[0].name", "services[0].address", "services[0].port",
+                "workers.count",
+            ],
+            SpecValidator.Validate(spec).Select(found => found.Path));
+    }
+
+    [Fact]
+    public void Validate_AnySpec_NeverThrowsAndSaysWhere() => Prop.ForAll(RandomSpecs.Seeds, seed =>
+    {
+        IReadOnlyList<ConfigurationError> errors = SpecValidator.Validate(new RandomSpecs(seed, isWild: seed % 2 == 0).Next());
+        Assert.All(errors, error => Assert.False(string.IsNullOrWhiteSpace(error.Path) || string.IsNullOrWhiteSpace(error.Message)));
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
+
+    [Fact]
+    public void Validate_EveryVlanOfSeveralPorts_HasNoErrors()
+    {
+        var links = (from port in Enumerable.Range(0, 4)
+                     from vlan in Enumerable.Range(1, 4094)
+                     select (Port: $"p{port}", Vlan: vlan, Bits: (uint)((port << 14) | (vlan << 2)))).ToArray();
+        var spec = new DataplaneSpec
+        {
+            Ports = [.. Enumerable.Range(0, 4).Select(port => Memory($"p{port}"))],
+            Interfaces = [.. links.Select(l => On(l.Port, $"{IpAddress.FromV4(0x0A00_0001 + l.Bits)}/30") with { Vlan = l.Vlan })],
+            Neighbours = [.. links.Select(l => Neighbour(l.Port, l.Vlan, 0x0A00_0002 + l.Bits))],
+            Routes = [.. links.Select(l => To($"{IpAddress.FromV4(0x1400_0000 + l.Bits)}/30", Hop($"{IpAddress.FromV4(0x0A00_0002 + l.Bits)}")))],
+            Workers = new WorkerSpec { NeighbourEntries = 1_048_576 },
+        };
+        Assert.Empty(SpecValidator.Validate(spec));
+    }
+
+    private static PortSpec Memory(string name) => new() { Name = name, Kind = PortKind.Memory };
+
+    private static InterfaceSpec On(string port, string address) => new() { Port = port, Address = IpPrefix.Parse(address) };
+
+    private static NeighbourSpec Neighbour(string port, int vlan, uint address) =>
+        new() { Port = port, Vlan = vlan, Address = IpAddress.FromV4(address), Mac = new MacAddress(2) };
+
+    private static NextHopSpec Hop(string address) => new() { Address = IpAddress.Parse(address) };
+
+    private static RouteSpec To(string prefix, params NextHopSpec[] via) => new() { To = IpPrefix.Parse(prefix), Via = via };
+
+    private static DataplaneSpec Rule(FilterRuleSpec rule) => s_good with { Filter = new FilterSpec { Rules = [rule] } };
+
+    private static BackendSpec Backend(string address, ushort port) => new() { Address = IpAddress.Parse(address), Port = port };
+
+    private static ServiceSpec Service(string name, string address, ushort port, params BackendSpec[] backends) =>
+        new() { Name = name, Address = IpAddress.Parse(address), Port = port, Backends = backends };
+}
