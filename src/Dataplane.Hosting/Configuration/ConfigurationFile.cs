@@ -1,0 +1,87 @@
+using System.Text;
+using Dataplane.Configuration;
+
+namespace Dataplane.Hosting.Configuration;
+
+/// <summary>Reads the engine's configuration from a file: YAML 1.2, and JSON, which YAML contains.</summary>
+/// <remarks>
+/// Keys that are there twice, anchors, aliases, tags and second documents are errors: a configuration says one thing, where one looks for it.
+/// Nothing here throws on what is in a file; every error names its line and column.
+/// </remarks>
+public static class ConfigurationFile
+{
+    /// <summary>The largest file that is read, in bytes (64 MiB).</summary>
+    public const int MaxSizeBytes = 64 << 20;
+
+    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <param name="path">Path of the file; errors show it as it is given here.</param>
+    public static LoadResult Load(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        try
+        {
+            byte[] bytes = ReadBytes(path);
+            return bytes.Length > MaxSizeBytes
+                ? Failed(path, $"is larger than {MaxSizeBytes >> 20} MiB, the largest configuration that is read")
+                : Parse(bytes, path);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Failed(path, "does not exist");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return Failed(path, Directory.Exists(path) ? "is a directory; the path of a file is needed" : $"cannot be read: {exception.Message}");
+        }
+    }
+
+    /// <summary>Reads and checks a text.</summary>
+    /// <param name="text">YAML or JSON.</param>
+    /// <param name="name">Name of the text in errors, such as the path of its file.</param>
+    public static LoadResult Parse(string text, string name)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(name);
+        var errors = new List<ConfigurationError>();
+        ConfigNode? root = YamlTreeReader.Read(text, name, errors);
+        return root is null ? new LoadResult { Errors = errors } : LoadResult.From(root, errors);
+    }
+
+    private static LoadResult Parse(byte[] bytes, string path)
+    {
+        if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+        {
+            return Failed(path, "is in UTF-16; save it as UTF-8");
+        }
+
+        try
+        {
+            return Parse(s_strictUtf8.GetString(bytes), path);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            ReadOnlySpan<byte> before = bytes.AsSpan(0, Math.Clamp(exception.Index, 0, bytes.Length));
+            return Failed(path, "is not UTF-8 here; save it as UTF-8", before.Count((byte)'\n') + 1, before.Length - before.LastIndexOf((byte)'\n'));
+        }
+    }
+
+    /// <summary>Reads what a file holds, and of one that is too large (or never ends) only so much that this shows.</summary>
+    private static byte[] ReadBytes(string path)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var content = new MemoryStream();
+        byte[] chunk = new byte[64 << 10];
+        int read;
+        while (content.Length <= MaxSizeBytes && (read = file.Read(chunk)) > 0)
+        {
+            content.Write(chunk, 0, read);
+        }
+
+        return content.ToArray();
+    }
+
+    private static LoadResult Failed(string file, string message, int line = 0, int column = 0) =>
+        new() { Errors = [new ConfigurationError("", message) { File = file, Line = line, Column = column }] };
+}
