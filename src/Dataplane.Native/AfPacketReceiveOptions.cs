@@ -15,7 +15,10 @@ public sealed record AfPacketReceiveOptions
     /// </summary>
     public int BlockCount { get; init; } = 64;
 
-    /// <summary>Longest time in milliseconds that a frame waits in a block that does not fill up, 1 to 100.</summary>
+    /// <summary>
+    /// Longest time in milliseconds that a frame waits in a block that does not fill up, 1 to 100. It is what an idle link adds to the latency: half of it on
+    /// average. An older kernel rounds it up to its timer tick (4 ms at HZ=250).
+    /// </summary>
     public int RetireTimeoutMs { get; init; } = 1;
 
     /// <summary>Writable bytes in front of every frame, 64 to 512.</summary>

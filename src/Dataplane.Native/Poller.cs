@@ -5,13 +5,22 @@ using Dataplane.Native.Abi;
 namespace Dataplane.Native;
 
 /// <summary>Waits until one of a fixed set of descriptors is readable or in error, a signal comes or time is up. One thread uses it; it never allocates.</summary>
+/// <remarks>
+/// poll(2) reports an error for as long as it lasts, and a deleted interface lasts. So that such a descriptor does not end every wait at
+/// once, one that is in error and not readable is reported once and then left out for <see cref="MuteNs"/>.
+/// </remarks>
 public sealed unsafe class Poller : IDisposable
 {
+    /// <summary>How long a descriptor in error is left out, in nanoseconds.</summary>
+    internal const long MuteNs = 100_000_000;
+
     private const long NsPerSecond = 1_000_000_000;
 
     private readonly pollfd[] _entries;
     private readonly FileDescriptor[] _held;
     private readonly EventDescriptor _wake;
+    private int _muted;
+    private long _muteEndNs;
     private bool _disposed;
 
     /// <summary>Makes a poller over <paramref name="descriptors"/>, which it keeps open until it is disposed.</summary>
@@ -55,6 +64,8 @@ public sealed unsafe class Poller : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         Woken = false;
+        if (_muted > 0)
+            timeoutNs = UnmuteOrShorten(timeoutNs);
         timespec timeout = default;
         if (timeoutNs >= 0)
             timeout = new timespec { tv_sec = timeoutNs / NsPerSecond, tv_nsec = timeoutNs % NsPerSecond };
@@ -66,8 +77,8 @@ public sealed unsafe class Poller : IDisposable
             // A signal handler of the runtime ran: the caller's loop looks at its rings and waits again.
             if (errno != Errno.EINTR)
                 throw new LinuxException(errno, "ppoll");
-            for (int i = 0; i < _entries.Length; i++)
-                _entries[i].revents = 0;
+            foreach (ref pollfd entry in _entries.AsSpan())
+                entry.revents = 0;
             return 0;
         }
 
@@ -78,6 +89,8 @@ public sealed unsafe class Poller : IDisposable
             ready--;
         }
 
+        if (ready > 0)
+            MuteFaulty();
         return ready;
     }
 
@@ -87,15 +100,6 @@ public sealed unsafe class Poller : IDisposable
     /// <summary>Whether the last <see cref="Wait"/> found a descriptor in error or hung up: its interface went down, or away.</summary>
     public bool HasError(int index) => (_entries[index].revents & (Poll.POLLERR | Poll.POLLHUP | Poll.POLLNVAL)) != 0;
 
-    /// <summary>Stops or resumes watching a descriptor, for instance one whose interface is down and would end every wait at once.</summary>
-    public void SetWatched(int index, bool watched)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-        // poll(2): an entry with a negative descriptor is passed over, even for errors.
-        _entries[index].fd = watched ? _held[index].Number : -1;
-        _entries[index].revents = 0;
-    }
-
     /// <summary>Lets go of the descriptors, which closes those that were disposed meanwhile.</summary>
     public void Dispose()
     {
@@ -103,6 +107,32 @@ public sealed unsafe class Poller : IDisposable
             return;
         _disposed = true;
         Release(_held.Length);
+    }
+
+    /// <summary>Leaves the descriptors out that have nothing but an error to say.</summary>
+    private void MuteFaulty()
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            if (!HasError(i) || IsReadable(i))
+                continue;
+            // poll(2): an entry with a negative descriptor is passed over, even for errors.
+            _entries[i].fd = -1;
+            _muted++;
+            _muteEndNs = MonotonicClock.NowNs + MuteNs;
+        }
+    }
+
+    /// <summary>Takes muted descriptors back in once their time is up, or sees to it that the wait ends then.</summary>
+    private long UnmuteOrShorten(long timeoutNs)
+    {
+        long left = _muteEndNs - MonotonicClock.NowNs;
+        if (left > 0)
+            return timeoutNs < 0 ? left : Math.Min(left, timeoutNs);
+        for (int i = 0; i < Count; i++)
+            _entries[i].fd = _held[i].Number;
+        _muted = 0;
+        return timeoutNs;
     }
 
     private void Release(int count)

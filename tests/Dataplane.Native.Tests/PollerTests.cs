@@ -74,11 +74,38 @@ public class PollerTests
         Assert.False(poller.IsReadable(0));
         Assert.True(poller.IsReadable(1));
         Assert.False(poller.HasError(1));
-        poller.SetWatched(1, false);
+        ready.Drain();
         Assert.Equal(0, poller.Wait(0));
         Assert.False(poller.IsReadable(1));
-        poller.SetWatched(1, true);
-        Assert.Equal(1, poller.Wait(0));
+    }
+
+    [PrivilegedFact]
+    public void Wait_DescriptorInErrorForGood_IsReportedOnceAWhile()
+    {
+        using var home = NetworkNamespace.Create("poll");
+        using var tap = TapDevice.Open("dptap0", new TapOptions { NetworkNamespace = home.Name });
+        using var wake = new EventDescriptor();
+        using var ready = new EventDescriptor();
+        using var poller = new Poller([tap.Descriptor, ready.Descriptor], wake);
+        home.Link("del", "dptap0");
+        for (int round = 0; round < 3; round++)
+        {
+            long start = MonotonicClock.NowNs;
+            while (poller.Wait(-1) == 0)
+            {
+            }
+
+            Assert.True(poller.HasError(0));
+            Assert.True(round == 0 || MonotonicClock.NowNs - start >= Poller.MuteNs / 2);
+
+            // The others are watched meanwhile.
+            Assert.Equal(0, poller.Wait(0));
+            Assert.False(poller.HasError(0));
+            ready.Signal();
+            Assert.Equal(1, poller.Wait(-1));
+            Assert.True(poller.IsReadable(1));
+            ready.Drain();
+        }
     }
 
     [Fact]
