@@ -1,69 +1,121 @@
 using Dataplane.Packets;
+using Dataplane.Ports;
 
 namespace Dataplane.Filtering;
 
-/// <summary>Compiled filter rules: first match in order. Immutable but for the counters.</summary>
+/// <summary>Filter rules compiled for workers: ordered, the first that matches decides.</summary>
+/// <remarks>Immutable but for its counters, which have one writer. Rules are known by their index in the specification.</remarks>
 internal sealed class FilterProgram
 {
-    private readonly FilterRuleSpec[] _rules;
-    private readonly int[] _ports;
+    /// <summary>In place of a rule: none matched, the default decides.</summary>
+    public const int NoRule = -1;
 
-    private FilterProgram(FilterSpec spec, Func<string, int> portIndexByName, FilterProgram? previous)
+    private readonly FilterRuleSpec[] _specs;
+    private readonly RuleList _v4;
+    private readonly RuleList _v6;
+
+    // Of each rule in order, and of the default behind them.
+    private readonly FilterAction[] _actions;
+    private readonly RuleCounter[] _counters;
+
+    private FilterProgram(FilterSpec spec, List<(FilterRuleSpec Spec, int PortIndex)> rules, RuleCounter[] counters)
     {
-        _rules = [.. spec.Rules];
-        _ports = [.. _rules.Select(rule => rule.Port.Length == 0 ? -1 : portIndexByName(rule.Port))];
-        DefaultAction = spec.Default;
-        Counters = [.. _rules.Select((rule, i) => previous?.CounterOf(rule) ?? new RuleCounter(rule.Name.Length > 0 ? rule.Name : $"rule-{i + 1}")),
-            previous?.Counters[^1] ?? new RuleCounter("default")];
+        _specs = [.. rules.Select(rule => rule.Spec)];
+        _v4 = new RuleList(rules, IpFamily.V4);
+        _v6 = new RuleList(rules, IpFamily.V6);
+        _actions = [.. rules.Select(rule => rule.Spec.Action), spec.Default];
+        _counters = counters;
     }
 
-    public FilterAction DefaultAction { get; }
+    /// <summary>Whether it lets everything pass without looking, so that the stage can be left out.</summary>
+    public bool IsEmpty => RuleCount == 0 && DefaultAction == FilterAction.Allow;
 
-    public RuleCounter[] Counters { get; }
+    /// <summary>The number of rules.</summary>
+    public int RuleCount => _specs.Length;
 
-    public bool IsEmpty => _rules.Length == 0 && DefaultAction == FilterAction.Allow;
+    /// <summary>What happens to packets that no rule matches.</summary>
+    public FilterAction DefaultAction => _actions[^1];
 
-    public static FilterProgram Compile(FilterSpec spec, Func<string, int> portIndexByName, FilterProgram? previous) => new(spec, portIndexByName, previous);
+    /// <summary>The counters of the rules in order, then that of the default.</summary>
+    public IReadOnlyList<RuleCounter> Counters => _counters;
 
-    public int Match(in FlowKey key, in PacketHeaders headers, byte port) => MatchAfter(-1, in key, in headers, port);
-
-    public int MatchAfter(int rule, in FlowKey key, in PacketHeaders headers, byte port)
+    /// <summary>Compiles a valid specification.</summary>
+    /// <param name="spec">The rules.</param>
+    /// <param name="portIndexByName">Index of a port, 0 to 254; below 0 when there is none of that name.</param>
+    /// <param name="previous">The program this one follows: rules that are in both, with the same name, go on with their counters, and so does an unchanged default.</param>
+    /// <exception cref="ArgumentException">A rule names a port that does not exist.</exception>
+    public static FilterProgram Compile(FilterSpec spec, Func<string, int> portIndexByName, FilterProgram? previous = null)
     {
-        for (int i = rule + 1; i < _rules.Length; i++)
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(portIndexByName);
+        var rules = new List<(FilterRuleSpec Spec, int PortIndex)>();
+        foreach (FilterRuleSpec rule in spec.Rules)
         {
-            if (Matches(_rules[i], _ports[i], in key, in headers, port))
+            int portIndex = rule.Port.Length == 0 ? -1 : portIndexByName(rule.Port);
+            if (rule.Port.Length != 0 && portIndex is < 0 or >= PortId.MaxPorts)
             {
-                return i;
+                throw new ArgumentException($"Filter {NameOf(rule, rules.Count)} asks for port '{rule.Port}', which is not among the ports configured.", nameof(spec));
             }
+
+            rules.Add((rule, portIndex));
         }
 
-        return -1;
+        return new FilterProgram(spec, rules, MakeCounters(spec, previous));
     }
 
-    public FilterAction ActionOf(int rule) => _rules[rule].Action;
+    /// <summary>The first rule that a packet matches, or <see cref="NoRule"/>.</summary>
+    /// <param name="key">Its flow key; packets that are not IP match no rule.</param>
+    /// <param name="headers">Where its headers are.</param>
+    /// <param name="port">Index of the port it came by.</param>
+    public int Match(in FlowKey key, in PacketHeaders headers, byte port) => MatchAfter(NoRule, in key, in headers, port);
 
-    public string NameOf(int rule) => Counters[rule].Name;
-
-    public void Count(int rule, int bytes)
+    /// <summary>The first rule behind another that a packet would match if those up to it did not, or <see cref="NoRule"/>.</summary>
+    public int MatchAfter(int rule, in FlowKey key, in PacketHeaders headers, byte port)
     {
-        RuleCounter counter = rule < 0 ? Counters[^1] : Counters[rule];
-        counter.Add(1, bytes);
+        uint transport = TransportWord.Of(in key, in headers, port);
+        return key.Family switch
+        {
+            (byte)IpFamily.V4 => _v4.FindV4(in key, transport, rule),
+            (byte)IpFamily.V6 => _v6.FindV6(in key, transport, rule),
+            _ => NoRule,
+        };
     }
 
-    private RuleCounter? CounterOf(FilterRuleSpec rule)
-    {
-        int index = Array.FindIndex(_rules, candidate => candidate == rule);
-        return index < 0 ? null : Counters[index];
-    }
+    /// <summary>What a rule does; the default for <see cref="NoRule"/>.</summary>
+    public FilterAction ActionOf(int rule) => _actions[IndexOf(rule)];
 
-    private static bool Matches(FilterRuleSpec rule, int rulePort, in FlowKey key, in PacketHeaders headers, byte port)
+    /// <summary>The name of a rule; <c>default</c> for <see cref="NoRule"/>.</summary>
+    public string NameOf(int rule) => CounterOf(rule).Name;
+
+    /// <summary>The counter of a rule; the default's for <see cref="NoRule"/>.</summary>
+    public RuleCounter CounterOf(int rule) => _counters[IndexOf(rule)];
+
+    /// <summary>Counts a packet that a rule, or the default, has decided on. By the one writer only.</summary>
+    /// <param name="rule">The rule, or <see cref="NoRule"/>.</param>
+    /// <param name="bytes">Length of its frame.</param>
+    public void Count(int rule, int bytes) => CounterOf(rule).Add(1, bytes);
+
+    private int IndexOf(int rule) => rule < 0 ? _specs.Length : rule;
+
+    private static string NameOf(FilterRuleSpec rule, int index) => rule.Name.Length != 0 ? rule.Name : $"rule-{index + 1}";
+
+    private static RuleCounter[] MakeCounters(FilterSpec spec, FilterProgram? previous)
     {
-        bool needsTransport = rule.FromPort is not null || rule.ToPort is not null || rule.TcpFlags is not null;
-        return (rulePort < 0 || rulePort == port) && (rule.From is not IpPrefix from || from.Contains(key.Source))
-            && (rule.To is not IpPrefix to || to.Contains(key.Destination)) && (rule.Protocol is not byte protocol || protocol == headers.Protocol)
-            && (!needsTransport || headers.Fragment != FragmentKind.Later)
-            && (rule.FromPort is not PortRange fromPort || fromPort.Contains(key.SourcePort))
-            && (rule.ToPort is not PortRange toPort || toPort.Contains(key.DestinationPort))
-            && (rule.TcpFlags is not TcpFlagMatch flags || (headers.TcpFlags & flags.Mask) == flags.Value);
+        var kept = new Dictionary<string, (FilterRuleSpec Spec, RuleCounter Counter)>();
+        for (int rule = 0; rule < (previous?.RuleCount ?? 0); rule++)
+        {
+            kept.TryAdd(previous!.NameOf(rule), (previous._specs[rule], previous.CounterOf(rule)));
+        }
+
+        var counters = new RuleCounter[spec.Rules.Count + 1];
+        counters[^1] = previous?.DefaultAction == spec.Default ? previous.CounterOf(NoRule) : new RuleCounter("default");
+        for (int rule = 0; rule < spec.Rules.Count; rule++)
+        {
+            string name = NameOf(spec.Rules[rule], rule);
+            bool same = kept.Remove(name, out (FilterRuleSpec Spec, RuleCounter Counter) old) && old.Spec == spec.Rules[rule];
+            counters[rule] = same ? old.Counter : new RuleCounter(name);
+        }
+
+        return counters;
     }
 }

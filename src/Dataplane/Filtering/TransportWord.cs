@@ -1,0 +1,46 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Filtering;
+
+/// <summary>What rules compare of a packet under a mask, its addresses aside, in one word.</summary>
+/// <remarks><code>
+///  31            26 25        24        23     16 15     8 7       0
+/// +----------------+---------+---------+---------+--------+---------+
+/// |       0        | has     | has     | TCP     | port   | IP      |
+/// |                | flags   | ports   | flags   | index  | protocol|
+/// +----------------+---------+---------+---------+--------+---------+
+/// </code>A packet has ports or flags when the header they stand in is in this frame: in later fragments it is not, and a rule that
+/// asks for them does not match.</remarks>
+internal static class TransportWord
+{
+    /// <summary>Position of the protocol number.</summary>
+    public const int ProtocolShift = 0;
+
+    /// <summary>Position of the index of the port the packet came by.</summary>
+    public const int PortShift = 8;
+
+    /// <summary>Position of the TCP flags byte.</summary>
+    public const int FlagsShift = 16;
+
+    /// <summary>Set when there is a TCP or UDP header.</summary>
+    public const uint HasPorts = 1 << 24;
+
+    /// <summary>Set when there is a TCP header.</summary>
+    public const uint HasFlags = 1 << 25;
+
+    /// <summary>The word of a packet.</summary>
+    /// <param name="key">Its flow key.</param>
+    /// <param name="headers">Where its headers are.</param>
+    /// <param name="port">Index of the port it came by.</param>
+    public static uint Of(in FlowKey key, in PacketHeaders headers, byte port)
+    {
+        byte protocol = key.Protocol;
+        uint word = ((uint)protocol << ProtocolShift) | ((uint)port << PortShift) | ((uint)headers.TcpFlags << FlagsShift);
+        if (headers.Fragment == FragmentKind.Later || headers.TransportOffset == 0)
+        {
+            return word;
+        }
+
+        return protocol == IpProtocols.Tcp ? word | HasPorts | HasFlags : protocol == IpProtocols.Udp ? word | HasPorts : word;
+    }
+}
