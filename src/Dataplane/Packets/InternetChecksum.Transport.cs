@@ -60,7 +60,7 @@ public static partial class InternetChecksum
         if (Ipv4View.TryParse(ipPacket, out Ipv4View v4))
         {
             return v4.Fragment == FragmentKind.None && v4.Protocol != IpProtocols.Icmpv6
-                && TryCover(v4.Payload, v4.HeaderLengthBytes, v4.Protocol, v4.Source, FinalDestination(v4), out covered);
+                && TryCover(v4.Payload, v4.HeaderLengthBytes, v4.Protocol, v4.Source, v4.FinalDestination, out covered);
         }
 
         if (!Ipv6View.TryParse(ipPacket, out Ipv6View v6))
@@ -82,20 +82,6 @@ public static partial class InternetChecksum
         Ipv6ExtensionChain chain = walker.Chain;
         return chain.HasUpperHeader && chain.Fragment == FragmentKind.None && chain.UpperProtocol != IpProtocols.Icmp
             && TryCover(v6.Bytes[chain.UpperOffset..], chain.UpperOffset, chain.UpperProtocol, v6.Source, destination, out covered);
-    }
-
-    /// <summary>Source routes hide the true destination, which is what the sender's checksum covers (RFC 1122, 3.2.1.8).</summary>
-    private static IpAddress FinalDestination(Ipv4View packet)
-    {
-        foreach (Ipv4Option option in packet.EnumeratedOptions)
-        {
-            if (option.TryGetFinalDestination(out IpAddress destination))
-            {
-                return destination;
-            }
-        }
-
-        return packet.Destination;
     }
 
     private static bool TryCover(ReadOnlySpan<byte> upper, int offset, byte protocol, IpAddress source, IpAddress destination, out Covered covered)

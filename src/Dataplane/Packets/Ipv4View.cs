@@ -87,6 +87,23 @@ public readonly ref struct Ipv4View
     /// <summary>Destination address as stated; under a source route the next hop to visit.</summary>
     public IpAddress Destination => IpAddress.ReadV4(_bytes[Field.Destination..]);
 
+    /// <summary>Where the packet ends up, which transport checksums cover (RFC 1122, 3.2.1.8): the last hop of a source route, else the destination.</summary>
+    public IpAddress FinalDestination
+    {
+        get
+        {
+            foreach (Ipv4Option option in EnumeratedOptions)
+            {
+                if (option.TryGetFinalDestination(out IpAddress destination))
+                {
+                    return destination;
+                }
+            }
+
+            return Destination;
+        }
+    }
+
     /// <summary>Options and their padding, 0 to 40 bytes.</summary>
     public ReadOnlySpan<byte> Options => _bytes[MinHeaderLengthBytes.._headerLength];
 

@@ -37,16 +37,31 @@ internal static class PacketLayers
         public IpAddress FinalDestination { get; set; } = destination;
     }
 
-    public sealed class V4(Ipv4Fields fields, byte[] options) : Network(fields.Source, fields.Destination)
+    public sealed class V4 : Network
     {
-        public override int LengthBytes => Ipv4Fields.EmittedLength + ((options.Length + 3) & ~3);
+        private readonly Ipv4Fields _fields;
+        private readonly byte[] _options;
+
+        public V4(Ipv4Fields fields, byte[] options)
+            : base(fields.Source, fields.Destination)
+        {
+            (_fields, _options) = (fields with { PayloadLengthBytes = 0 }, options);
+            byte[] header = new byte[LengthBytes];
+            _fields.Emit(header, options);
+            if (Ipv4View.TryParse(header, out Ipv4View view))
+            {
+                FinalDestination = view.FinalDestination;
+            }
+        }
+
+        public override int LengthBytes => Ipv4Fields.EmittedLength + ((_options.Length + 3) & ~3);
 
         public override ushort EtherType => EtherTypes.Ipv4;
 
         public override byte Protocol => IpProtocols.Ipv4;
 
         public override void Write(Span<byte> bytes) =>
-            (fields with { Protocol = CarriedProtocol, PayloadLengthBytes = bytes.Length - LengthBytes }).Emit(bytes, options);
+            (_fields with { Protocol = CarriedProtocol, PayloadLengthBytes = bytes.Length - LengthBytes }).Emit(bytes, _options);
     }
 
     public sealed class V6(Ipv6Fields fields) : Network(fields.Source, fields.Destination)

@@ -263,23 +263,6 @@ public class InternetChecksumTests
         Assert.Equal(InternetChecksum.Compute(rest, InternetChecksum.PseudoHeader(v6, v6, 6, 4)), InternetChecksum.Adjust(before, delta));
     }
 
-    [Theory]
-    [InlineData(null, CodePath.Auto)]
-    [InlineData("", CodePath.Auto)]
-    [InlineData("scalar", CodePath.Scalar)]
-    [InlineData("v128", CodePath.V128)]
-    [InlineData("v256", CodePath.V256)]
-    [InlineData("v512", CodePath.V512)]
-    internal void CodePaths_KnownValues_AreRead(string? value, CodePath expected) => Assert.Equal(expected, CodePaths.Parse(value));
-
-    [Fact]
-    public void CodePaths_UnknownValue_IsRefusedLoudly()
-    {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => CodePaths.Parse("avx2"));
-        Assert.Contains("DATAPLANE_FORCE=avx2", error.Message, StringComparison.Ordinal);
-        Assert.Equal(CodePaths.Parse(Environment.GetEnvironmentVariable(CodePaths.Variable)), CodePaths.Current);
-    }
-
     private static void CheckAllPaths(ReadOnlySpan<byte> bytes, int length)
     {
         uint expected = InternetChecksum.SumScalar(bytes);
