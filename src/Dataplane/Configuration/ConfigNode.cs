@@ -8,6 +8,9 @@ namespace Dataplane.Configuration;
 /// </remarks>
 public sealed class ConfigNode
 {
+    private static readonly Dictionary<string, ConfigNode> s_noKeys = [];
+    private Dictionary<string, ConfigNode> _byKey = s_noKeys;
+
     private ConfigNode(ConfigNodeKind kind, string? file, int line, int column)
     {
         Kind = kind;
@@ -69,22 +72,17 @@ public sealed class ConfigNode
     public static ConfigNode Mapping(IReadOnlyList<ConfigEntry> entries, string? file = null, int line = 0, int column = 0)
     {
         ArgumentNullException.ThrowIfNull(entries);
-        return new ConfigNode(ConfigNodeKind.Mapping, file, line, column) { Entries = entries };
+        var byKey = new Dictionary<string, ConfigNode>(entries.Count, StringComparer.Ordinal);
+        foreach (ConfigEntry entry in entries)
+        {
+            byKey.TryAdd(entry.Key, entry.Value);
+        }
+
+        return new ConfigNode(ConfigNodeKind.Mapping, file, line, column) { Entries = entries, _byKey = byKey };
     }
 
     /// <summary>The value of a key; null when this is no mapping or has no such key.</summary>
-    public ConfigNode? Get(string key)
-    {
-        foreach (ConfigEntry entry in Entries)
-        {
-            if (entry.Key == key)
-            {
-                return entry.Value;
-            }
-        }
-
-        return null;
-    }
+    public ConfigNode? Get(string key) => _byKey.GetValueOrDefault(key);
 
     /// <summary>The node at the path of an error, such as <c>services[0].backends[1].port</c> or <c>ports.wan.kind</c>; null when there is none.</summary>
     /// <remarks>One element that was written without its list is found as element 0: <c>via: 10.0.0.1</c> is <c>via[0]</c>.</remarks>

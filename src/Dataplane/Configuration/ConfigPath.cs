@@ -6,6 +6,9 @@ namespace Dataplane.Configuration;
 /// <summary>The paths of errors: <c>key.key[index]</c>, and <c>["odd key"]</c> for a key that would not read as one.</summary>
 internal static class ConfigPath
 {
+    /// <summary>More parts than any path has whose names are good; a longer one is of a name that is an error itself, and no work is spent on it.</summary>
+    private const int MaxSteps = 64;
+
     public static string Key(string path, string key)
     {
         if (key.Length == 0 || key[0] == '.' || key[^1] == '.' || !key.All(IsPlain))
@@ -18,9 +21,20 @@ internal static class ConfigPath
 
     public static string Index(string path, int index) => string.Create(CultureInfo.InvariantCulture, $"{path}[{index}]");
 
-    /// <summary>Whether a path is the other one, or leads to something inside it.</summary>
-    public static bool IsAtOrUnder(string path, string other) =>
-        path.StartsWith(other, StringComparison.Ordinal) && (path.Length == other.Length || other.Length == 0 || path[other.Length] is '.' or '[');
+    /// <summary>Whether a path is one of others, or leads to something inside one.</summary>
+    public static bool IsAtOrUnder(string path, HashSet<string> others)
+    {
+        int length = path.Length;
+        for (int steps = 0; length > 0 && steps < MaxSteps; steps++, length = path.AsSpan(0, length).LastIndexOfAny('.', '['))
+        {
+            if (others.Contains(path[..length]))
+            {
+                return true;
+            }
+        }
+
+        return others.Contains("");
+    }
 
     /// <summary>Follows a path as far as there are nodes.</summary>
     /// <returns>The innermost node, and how many characters of the path lead to it.</returns>
@@ -83,19 +97,16 @@ internal static class ConfigPath
     /// <summary>Port names may hold dots (<c>eth0.100</c>), so the longest key that fits is taken rather than the text up to the next dot.</summary>
     private static (ConfigNode? Value, int Length) LongestKey(ConfigNode node, ReadOnlySpan<char> rest)
     {
-        ConfigNode? best = null;
-        int length = 0;
-        foreach (ConfigEntry entry in node.Entries)
+        int length = rest.Length;
+        for (int steps = 0; length > 0 && steps < MaxSteps; steps++, length = rest[..length].LastIndexOfAny('.', '['))
         {
-            string key = entry.Key;
-            if (key.Length > length && rest.StartsWith(key) && (rest.Length == key.Length || rest[key.Length] is '.' or '['))
+            if (node.Get(rest[..length].ToString()) is { } value)
             {
-                best = entry.Value;
-                length = key.Length;
+                return (value, length);
             }
         }
 
-        return (best, length);
+        return (null, 0);
     }
 
     private static (string Key, int Length) ReadQuoted(ReadOnlySpan<char> rest)

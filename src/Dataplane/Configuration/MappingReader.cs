@@ -35,7 +35,7 @@ internal readonly struct MappingReader
         CheckUnique(node, path, errors);
         foreach (ConfigEntry entry in node.Entries)
         {
-            if (!keys.Keys.Contains(entry.Key))
+            if (!keys.Keys.Contains(entry.Key) && ReferenceEquals(node.Get(entry.Key), entry.Value))
             {
                 errors.Add(AtKey(entry, path, keys.Unknown(entry.Key)));
             }

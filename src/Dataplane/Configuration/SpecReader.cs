@@ -52,24 +52,11 @@ public sealed partial class SpecReader
     private static IEnumerable<ConfigurationError> Uncovered(IEnumerable<ConfigurationError> errors, IReadOnlyList<ConfigurationError> earlier)
     {
         var paths = earlier.Select(error => error.Path).ToHashSet(StringComparer.Ordinal);
-        return errors.Where(error => !IsCovered(error.Path, paths));
+        return errors.Where(error => !ConfigPath.IsAtOrUnder(error.Path, paths));
     }
 
     private static IReadOnlyList<ConfigurationError> InOrder(IEnumerable<ConfigurationError> errors) =>
         [.. errors.OrderBy(error => error.Line).ThenBy(error => error.Column)];
-
-    private static bool IsCovered(string path, HashSet<string> earlier)
-    {
-        for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOfAny('.', '['))
-        {
-            if (earlier.Contains(path[..length]))
-            {
-                return true;
-            }
-        }
-
-        return earlier.Contains("");
-    }
 
     private DataplaneSpec ReadTop(ConfigNode root)
     {
