@@ -174,7 +174,7 @@ public class FrameRingTests
             byte[][] fitting = [.. frames.Where(frame => frame.Length < 385)];
             Assert.Equal(Math.Min(fitting.Length, ring.Slots - _inRing), count);
             Assert.Equal(fitting[..count].Sum(frame => (long)frame.Length), bytes);
-            Assert.Equal(frames.Length - count, Enumerable.Range(0, frames.Length).Count(packet => batch.ReasonOf(packet) != Pipeline.DropReason.None));
+            Assert.Equal(frames.Length - count, Enumerable.Range(0, frames.Length).Count(packet => batch.ReasonOf(packet) != Dataplane.Pipeline.DropReason.None));
             foreach (byte[] frame in fitting[..count])
                 Wrote(frame);
         }
