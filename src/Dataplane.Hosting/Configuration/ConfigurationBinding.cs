@@ -16,7 +16,9 @@ public static class ConfigurationBinding
     private const int MaxDepth = 8;
 
     /// <summary>Reads and checks a section, such as <c>configuration.GetSection("Dataplane")</c>.</summary>
-    public static LoadResult Load(IConfiguration section) => LoadResult.From(ToNode(section));
+    /// <param name="section">The section.</param>
+    /// <param name="change">Adds to what was read, before it is checked as a whole: ports that are code, for instance. Errors it throws are told with the others.</param>
+    public static LoadResult Load(IConfiguration section, Func<DataplaneSpec, DataplaneSpec>? change = null) => LoadResult.From(ToNode(section), change: change);
 
     /// <summary>Brings a section into the form that <see cref="SpecReader"/> reads. Keys 0 to n make a list.</summary>
     public static ConfigNode ToNode(IConfiguration section)

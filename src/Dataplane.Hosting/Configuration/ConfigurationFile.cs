@@ -17,15 +17,14 @@ public static class ConfigurationFile
 
     /// <summary>Reads and checks a file.</summary>
     /// <param name="path">Path of the file; errors show it as it is given here.</param>
-    public static LoadResult Load(string path)
+    /// <param name="change">Adds to what was read, before it is checked as a whole: ports that are code, for instance. Errors it throws are told with the others.</param>
+    public static LoadResult Load(string path, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
         ArgumentNullException.ThrowIfNull(path);
+        byte[] bytes;
         try
         {
-            byte[] bytes = ReadBytes(path);
-            return bytes.Length > MaxSizeBytes
-                ? Failed(path, $"is larger than {MaxSizeBytes >> 20} MiB, the largest configuration that is read")
-                : Parse(bytes, path);
+            bytes = ReadBytes(path);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -35,36 +34,44 @@ public static class ConfigurationFile
         {
             return Failed(path, Directory.Exists(path) ? "is a directory; the path of a file is needed" : $"cannot be read: {exception.Message}");
         }
+
+        return bytes.Length > MaxSizeBytes
+            ? Failed(path, $"is larger than {MaxSizeBytes >> 20} MiB, the largest configuration that is read")
+            : Parse(bytes, path, change);
     }
 
     /// <summary>Reads and checks a text.</summary>
     /// <param name="text">YAML or JSON.</param>
     /// <param name="name">Name of the text in errors, such as the path of its file.</param>
-    public static LoadResult Parse(string text, string name)
+    /// <param name="change">Adds to what was read, before it is checked as a whole. Errors it throws are told with the others.</param>
+    public static LoadResult Parse(string text, string name, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(name);
         var errors = new List<ConfigurationError>();
         ConfigNode? root = YamlTreeReader.Read(text, name, errors);
-        return root is null ? new LoadResult { Errors = errors } : LoadResult.From(root, errors);
+        return root is null ? new LoadResult { Errors = errors } : LoadResult.From(root, errors, change);
     }
 
-    private static LoadResult Parse(byte[] bytes, string path)
+    private static LoadResult Parse(byte[] bytes, string path, Func<DataplaneSpec, DataplaneSpec>? change)
     {
         if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
         {
             return Failed(path, "is in UTF-16; save it as UTF-8");
         }
 
+        string text;
         try
         {
-            return Parse(s_strictUtf8.GetString(bytes), path);
+            text = s_strictUtf8.GetString(bytes);
         }
         catch (DecoderFallbackException exception)
         {
             ReadOnlySpan<byte> before = bytes.AsSpan(0, Math.Clamp(exception.Index, 0, bytes.Length));
             return Failed(path, "is not UTF-8 here; save it as UTF-8", before.Count((byte)'\n') + 1, before.Length - before.LastIndexOf((byte)'\n'));
         }
+
+        return Parse(text, path, change);
     }
 
     /// <summary>Reads what a file holds, and of one that is too large (or never ends) only so much that this shows.</summary>

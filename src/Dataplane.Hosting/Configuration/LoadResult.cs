@@ -15,9 +15,9 @@ public sealed record LoadResult
     /// <exception cref="ConfigurationException">There is none; the exception holds every error.</exception>
     public DataplaneSpec GetSpec() => Spec ?? throw new ConfigurationException(Errors);
 
-    internal static LoadResult From(ConfigNode root, IReadOnlyList<ConfigurationError>? found = null)
+    internal static LoadResult From(ConfigNode root, IReadOnlyList<ConfigurationError>? found = null, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
-        (DataplaneSpec spec, IReadOnlyList<ConfigurationError> errors) = SpecReader.ReadAndValidate(root, found);
+        (DataplaneSpec spec, IReadOnlyList<ConfigurationError> errors) = SpecReader.ReadAndValidate(root, found, change);
         return new LoadResult { Spec = errors.Count == 0 ? spec : null, Errors = errors };
     }
 }

@@ -35,15 +35,29 @@ public sealed partial class SpecReader
     /// <summary>Reads everything and checks what was read, each as far as the other's errors allow.</summary>
     /// <param name="root">The top of the tree, a mapping; a null stands for an empty one.</param>
     /// <param name="found">Errors found while the tree was made; they are given back with the others.</param>
+    /// <param name="change">Adds to what was read, before it is checked as a whole. A <see cref="ConfigurationException"/> that it throws is given back with the others.</param>
     /// <returns>The specification, good for use when there are no errors; and all errors in the order of the configuration, each with its place.</returns>
     public static (DataplaneSpec Spec, IReadOnlyList<ConfigurationError> Errors) ReadAndValidate(
-        ConfigNode root, IReadOnlyList<ConfigurationError>? found = null)
+        ConfigNode root, IReadOnlyList<ConfigurationError>? found = null, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
         (DataplaneSpec spec, IReadOnlyList<ConfigurationError> errors) = Read(root);
         ConfigurationError[] placed = [.. (found ?? []).Where(error => error.Path.Length > 0)];
         ConfigurationError[] read = [.. Uncovered(errors, placed)];
-        IEnumerable<ConfigurationError> invalid = Uncovered(SpecValidator.Validate(spec).Select(root.Place), [.. placed, .. read]);
+        IEnumerable<ConfigurationError> invalid = Uncovered(Validate(ref spec, change).Select(root.Place), [.. placed, .. read]);
         return (spec, InOrder([.. found ?? [], .. read, .. invalid]));
+    }
+
+    private static IReadOnlyList<ConfigurationError> Validate(ref DataplaneSpec spec, Func<DataplaneSpec, DataplaneSpec>? change)
+    {
+        try
+        {
+            spec = change is null ? spec : change(spec);
+            return SpecValidator.Validate(spec);
+        }
+        catch (ConfigurationException wrong)
+        {
+            return wrong.Errors;
+        }
     }
 
     /// <summary>

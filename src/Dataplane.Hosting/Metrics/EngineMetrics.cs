@@ -1,0 +1,136 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Hosting.Metrics;
+
+/// <summary>Every instrument of the engine, in one list that both the meter and the Prometheus text are made from.</summary>
+/// <remarks>Attributes have few values, all from the configuration or from closed lists: never an address of a client or a flow.</remarks>
+internal static class EngineMetrics
+{
+    public const string MeterName = "Dataplane";
+
+    private const string Interface = "network.interface.name";
+    private const string Direction = "network.io.direction";
+    private const string Reason = "dataplane.drop.reason";
+    private const string ErrorType = "error.type";
+    private const string Rule = "dataplane.filter.rule";
+    private const string Service = "dataplane.service";
+    private const string Backend = "dataplane.backend";
+    private const string Result = "result";
+
+    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Filter(), .. Balancing(), .. Configuration()];
+
+    private static IEnumerable<EngineMetric> Network() =>
+    [
+        new("dataplane.network.io", MetricKind.Counter, "By", "Bytes through a port, from the first MAC byte, without FCS.",
+            reading => PerDirection(reading, statistics => (statistics.ReceivedBytes, statistics.TransmittedBytes))),
+        new("dataplane.network.packet.count", MetricKind.Counter, "{packet}", "Packets through a port.",
+            reading => PerDirection(reading, statistics => (statistics.ReceivedPackets, statistics.TransmittedPackets))),
+        new("dataplane.network.errors", MetricKind.Counter, "{error}",
+            "Packets lost at a port: dropped by the kernel before the engine saw them, refused by the transmit ring, malformed at the ring.", PortErrors),
+        new("dataplane.network.up", MetricKind.Gauge, "1", "1 when the port's link passes frames, otherwise 0.",
+            reading => reading.Ports.Select(port => Of(port.Link == LinkState.Up ? 1 : 0, (Interface, port.Name)))),
+    ];
+
+    private static IEnumerable<EngineMetric> Packets() =>
+    [
+        new("dataplane.network.packet.dropped", MetricKind.Counter, "{packet}",
+            "Packets not sent on, by reason; the reasons that begin with consumed are packets to the engine itself.",
+            reading => Enumerable.Range(1, DropReasonNames.Count - 1).Select(reason =>
+                Of(reading.Accounting.DroppedByReason[reason], (Reason, ((DropReason)reason).ToName())))),
+        new("dataplane.packet.received", MetricKind.Counter, "{packet}",
+            "Packets the ports handed over. Received + originated = transmitted + dropped + held.", reading => One(reading.Accounting.Received)),
+        new("dataplane.packet.originated", MetricKind.Counter, "{packet}", "Packets the engine made: ICMP errors, ARP and neighbour discovery, fragments.",
+            reading => One(reading.Accounting.Originated)),
+        new("dataplane.packet.transmitted", MetricKind.Counter, "{packet}", "Packets the ports accepted.", reading => One(reading.Accounting.Transmitted)),
+        new("dataplane.packet.held", MetricKind.UpDownCounter, "{packet}", "Packets that wait for their next hop to be resolved.",
+            reading => One(reading.Accounting.Held)),
+        new("dataplane.icmp.suppressed", MetricKind.Counter, "{packet}", "ICMP errors not sent because of the rate limit.",
+            reading => One(reading.Figures.IcmpErrorsSuppressed)),
+    ];
+
+    private static IEnumerable<EngineMetric> Tables() =>
+    [
+        // Two entries, one per direction, make a flow.
+        new("dataplane.flow.count", MetricKind.UpDownCounter, "{flow}", "Flows known now.", reading => One(reading.Figures.FlowEntries / 2)),
+        new("dataplane.flow.limit", MetricKind.UpDownCounter, "{flow}", "Flows that can be known at most.", reading => One(reading.Figures.FlowCapacity / 2)),
+        new("dataplane.flow.expired", MetricKind.Counter, "{flow}", "Flows forgotten because they were idle too long.", reading => One(reading.Figures.FlowsExpired)),
+        new("dataplane.flow.evicted", MetricKind.Counter, "{flow}", "Flows given up before their time to make room.", reading => One(reading.Figures.FlowsEvicted)),
+        new("dataplane.neighbour.count", MetricKind.UpDownCounter, "{neighbour}", "Entries of the neighbour table in use.",
+            reading => One(reading.Figures.Neighbours)),
+    ];
+
+    private static IEnumerable<EngineMetric> Filter() =>
+    [
+        new("dataplane.filter.packet.count", MetricKind.Counter, "{packet}", "Packets a filter rule decided; rule default: those no rule matched.",
+            reading => reading.Rules.Select(rule => Of(rule.Packets, (Rule, rule.Name)))),
+        new("dataplane.filter.io", MetricKind.Counter, "By", "Bytes of the packets a filter rule decided.",
+            reading => reading.Rules.Select(rule => Of(rule.Bytes, (Rule, rule.Name)))),
+    ];
+
+    private static IEnumerable<EngineMetric> Balancing() =>
+    [
+        new("dataplane.backend.count", MetricKind.UpDownCounter, "{backend}", "Backends of a service.",
+            reading => reading.Services.Select(service => Of(service.Backends.Count, (Service, service.Name)))),
+        new("dataplane.backend.weight", MetricKind.Gauge, "1", "Share of new flows a backend is given.", reading => PerBackend(reading, backend => backend.Weight)),
+        new("dataplane.backend.flow.count", MetricKind.Counter, "{flow}", "Flows a backend has been given.", reading => PerBackend(reading, backend => backend.Flows)),
+        new("dataplane.backend.packet.count", MetricKind.Counter, "{packet}", "Packets to and from a backend.",
+            reading => PerBackend(reading, backend => backend.Packets)),
+        new("dataplane.backend.io", MetricKind.Counter, "By", "Bytes to and from a backend.", reading => PerBackend(reading, backend => backend.Bytes)),
+    ];
+
+    private static IEnumerable<EngineMetric> Configuration() =>
+    [
+        new("dataplane.running", MetricKind.Gauge, "1", "1 while the worker forwards, otherwise 0.", reading => One(reading.IsRunning ? 1 : 0)),
+        new("dataplane.config.version", MetricKind.Gauge, "1", "Version of the tables in force; counts up with every update.", reading => One(reading.Version)),
+        new("dataplane.config.reloads", MetricKind.Counter, "{reload}", "Changed configurations, by whether they were put in force.",
+            reading => [Of(reading.Reloads.Applied, (Result, "applied")), Of(reading.Reloads.Rejected, (Result, "rejected"))]),
+        new("dataplane.config.last_success", MetricKind.Gauge, "s", "When the configuration in force was put there, since 1970 UTC.",
+            reading => One(reading.Reloads.LastSuccessUnixSeconds)),
+    ];
+
+    private static IEnumerable<Measurement<long>> PerDirection(EngineReading reading, Func<PortStatistics, (long Received, long Transmitted)> read)
+    {
+        foreach (PortStatus port in reading.Ports)
+        {
+            (long received, long transmitted) = read(port.Statistics);
+            yield return Of(received, (Interface, port.Name), (Direction, "receive"));
+            yield return Of(transmitted, (Interface, port.Name), (Direction, "transmit"));
+        }
+    }
+
+    private static IEnumerable<Measurement<long>> PortErrors(EngineReading reading)
+    {
+        foreach (PortStatus port in reading.Ports)
+        {
+            yield return Of(port.Statistics.KernelDrops, (Interface, port.Name), (Direction, "receive"), (ErrorType, "kernel_drop"));
+            yield return Of(port.Statistics.Errors, (Interface, port.Name), (Direction, "receive"), (ErrorType, "malformed"));
+            yield return Of(port.Statistics.TransmitRefused, (Interface, port.Name), (Direction, "transmit"), (ErrorType, "refused"));
+        }
+    }
+
+    private static IEnumerable<Measurement<long>> PerBackend(EngineReading reading, Func<BackendStatus, long> read) =>
+        from service in reading.Services
+        from backend in service.Backends
+        select Of(read(backend), (Service, service.Name), (Backend, BackendName(backend)));
+
+    private static string BackendName(BackendStatus backend) => backend.Address.IsIpv6
+        ? string.Create(CultureInfo.InvariantCulture, $"[{backend.Address}]:{backend.Port}")
+        : string.Create(CultureInfo.InvariantCulture, $"{backend.Address}:{backend.Port}");
+
+    private static Measurement<long>[] One(long value) => [new(value)];
+
+    private static Measurement<long> Of(long value, params ReadOnlySpan<(string Name, string Value)> attributes)
+    {
+        var tags = new KeyValuePair<string, object?>[attributes.Length];
+        for (int i = 0; i < tags.Length; i++)
+        {
+            tags[i] = new(attributes[i].Name, attributes[i].Value);
+        }
+
+        return new Measurement<long>(value, tags);
+    }
+}

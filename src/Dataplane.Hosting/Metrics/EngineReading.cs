@@ -1,0 +1,30 @@
+using Dataplane.Hosting.Reloading;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Hosting.Metrics;
+
+/// <summary>One look at an engine's counters; each part is read once, when it is first asked for.</summary>
+internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
+{
+    private Accounting? _accounting;
+    private IReadOnlyList<PortStatus>? _ports;
+    private IReadOnlyList<ServiceStatus>? _services;
+    private IReadOnlyList<RuleStatus>? _rules;
+    private EngineFigures? _figures;
+
+    public Accounting Accounting => _accounting ??= engine.ReadAccounting();
+
+    public IReadOnlyList<PortStatus> Ports => _ports ??= engine.ReadPorts();
+
+    public IReadOnlyList<ServiceStatus> Services => _services ??= engine.ReadServices();
+
+    public IReadOnlyList<RuleStatus> Rules => _rules ??= engine.ReadRules();
+
+    public EngineFigures Figures => _figures ??= engine.ReadFigures();
+
+    public ReloadState Reloads => reloads;
+
+    public int Version => engine.Version;
+
+    public bool IsRunning => engine.State == EngineState.Running;
+}

@@ -1,0 +1,25 @@
+using System.Buffers;
+using System.Diagnostics.Metrics;
+using Dataplane.Hosting.Reloading;
+
+namespace Dataplane.Hosting.Metrics;
+
+/// <summary>Writes all metrics of an engine as text.</summary>
+internal static class MetricsText
+{
+    public static void Write(IBufferWriter<byte> output, MetricsFormat format, DataplaneEngine engine, ReloadState reloads)
+    {
+        var reading = new EngineReading(engine, reloads);
+        var writer = new PrometheusTextWriter(output, format);
+        foreach (EngineMetric metric in EngineMetrics.All)
+        {
+            writer.BeginFamily(metric.Name, metric.Kind == MetricKind.Counter, metric.Unit, metric.Description);
+            foreach (Measurement<long> measurement in metric.Read(reading))
+            {
+                writer.Sample(measurement.Value, measurement.Tags);
+            }
+        }
+
+        writer.End();
+    }
+}

@@ -1,0 +1,13 @@
+using Dataplane.Hosting.Configuration;
+
+namespace Dataplane.Hosting.Reloading;
+
+/// <summary>A configuration file.</summary>
+internal sealed class FileSpecSource(string path, TimeProvider time) : ISpecSource
+{
+    public string Name => path;
+
+    public LoadResult Load(Func<DataplaneSpec, DataplaneSpec> change) => ConfigurationFile.Load(path, change);
+
+    public IDisposable Watch(Action changed) => new FileWatch(path, changed, time);
+}
