@@ -1,0 +1,80 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Dataplane.Gateway.CommandLine;
+using Dataplane.Hosting.Configuration;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Gateway.Commands;
+
+/// <summary>Tells what a gateway of a configuration would do with one packet, stage by stage.</summary>
+internal sealed class ExplainCommand : Command
+{
+    private static readonly Option s_port = new("--port", "NAME", "the port the packet comes by") { IsRequired = true };
+    private static readonly Option s_hex = new("--hex", "BYTES", "the packet from its first MAC byte, in hexadecimal digits; blanks and colons do not matter; - reads them from standard input") { IsRequired = true };
+    private static readonly Option s_json = new("--json", "", "print JSON, for programs");
+
+    public override string Name => "explain";
+
+    public override string Summary => "tell what would become of one packet, stage by stage";
+
+    public override string Details => """
+        The code is the one that forwards; nothing is opened or sent: all ports are in memory. A port has the hardware
+        address that the configuration says, else that of its interface if this machine has it, else one derived from its name.
+        Flows and neighbours that a running gateway has learned are not known here.
+        """;
+
+    public override IReadOnlyList<string> Positionals => ["FILE"];
+
+    public override IReadOnlyList<Option> Options => [s_port, s_hex, s_json];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0]).GetSpec();
+        string port = arguments.Get(s_port)!;
+        if (spec.Ports.All(known => known.Name != port))
+        {
+            throw new UsageException($"--port \"{port}\": there is no such port; the ports are {string.Join(", ", spec.Ports.Select(known => known.Name))}.");
+        }
+
+        byte[] frame = ReadFrame(arguments);
+        await using DataplaneEngine engine = OfflineEngine.Start(spec);
+        Explanation explanation = engine.Explain(frame, port);
+        if (arguments.Has(s_json))
+        {
+            await output.Out.WriteLineAsync(Json(explanation)).ConfigureAwait(false);
+            return ExitCode.Ok;
+        }
+
+        await output.Out.WriteLineAsync(explanation.ToString()).ConfigureAwait(false);
+        if (explanation.Reason == DropReason.NotForUs)
+        {
+            string own = string.Join(", ", spec.Interfaces.Where(entry => entry.Port == port && entry.Mac is not null).Select(entry => entry.Mac.ToString()).Distinct());
+            await output.Error.WriteLineAsync(own.Length > 0
+                ? $"The packet is for another station: port {port} listens to {own}."
+                : $"The packet is for another station. Give port {port} the hardware address that the packet is sent to (ports: {port}: mac).").ConfigureAwait(false);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static string Json(Explanation explanation)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(text, new JsonWriterOptions { Indented = true }))
+        {
+            explanation.WriteJson(json);
+        }
+
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    private static byte[] ReadFrame(Arguments arguments)
+    {
+        string hex = arguments.Get(s_hex)!;
+        byte[] frame = HexText.Read(hex == "-" ? Console.In.ReadToEnd() : hex);
+        return frame.Length <= ushort.MaxValue ? frame : throw new UsageException($"The packet has {frame.Length} bytes; 65535 is the most.");
+    }
+}

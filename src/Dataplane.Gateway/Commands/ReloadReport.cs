@@ -1,0 +1,33 @@
+using Dataplane.Balancing;
+using Dataplane.Hosting.Reloading;
+
+namespace Dataplane.Gateway.Commands;
+
+/// <summary>Tells what came of a reload.</summary>
+internal static class ReloadReport
+{
+    public static void Write(ReloadOutcome outcome, LinePrinter print, TextWriter error)
+    {
+        if (outcome.IsRejected)
+        {
+            IEnumerable<string> why = outcome.Failure is { } failure ? [failure.Message] : outcome.Errors.Select(wrong => wrong.ToString());
+            new LinePrinter(error).Lines([.. why, "reload rejected, keeping the last good configuration"]);
+        }
+        else if (outcome.Receipt is not null)
+        {
+            IReadOnlyList<string> lines = Lines(outcome);
+            print.Lines(["reloaded: " + lines[0], .. lines.Skip(1).Select(line => "  " + line)]);
+        }
+        else
+        {
+            print.Line("reloaded: nothing changed");
+        }
+    }
+
+    /// <summary>What an applied reload has done: the version, what changed, what that moved.</summary>
+    public static IReadOnlyList<string> Lines(ReloadOutcome outcome) =>
+        [$"version {outcome.Receipt!.Version}", .. SpecDifferences.Lines(outcome.Before, outcome.After), .. outcome.Receipt.Services.Select(Moved)];
+
+    private static string Moved(ServiceChange change) =>
+        $"service {change.Service}: {change.SlotsMoved} of {change.Slots} slots moved, the least possible is {change.MinimumSlotsMoved}";
+}

@@ -1,0 +1,115 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.Status;
+using Dataplane.Hosting.Configuration;
+using Dataplane.Hosting.Reloading;
+
+namespace Dataplane.Gateway.Commands;
+
+/// <summary>Runs a gateway from a file until it is told to stop.</summary>
+internal sealed class RunCommand : Command
+{
+    private static readonly Option s_metrics = new("--metrics", "ADDR:PORT", "answer Prometheus at http://ADDR:PORT/metrics, health checks at /health/live and /health/ready");
+    private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
+    private static readonly Option s_whileInput = new("--while-input", "", "stop when standard input ends, so as to end with a parent process") { IsHidden = true };
+
+    public override string Name => "run";
+
+    public override string Summary => "run a gateway from a configuration file";
+
+    public override string Details => """
+        Prints "ready" alone on a line when every port forwards.
+        Reloads when the file changes and on SIGHUP: prints what changed, or every error, in which case the last good
+        configuration stays in force. On SIGTERM and Ctrl-C it stops and prints what became of every packet:
+        received + originated = transmitted + dropped + held.
+        """;
+
+    public override IReadOnlyList<string> Positionals => ["FILE"];
+
+    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_whileInput];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        IPEndPoint? metrics = arguments.Get(s_metrics) is { } text ? ReadEndPoint(text) : null;
+        long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
+        var source = new FileSpecSource(arguments.Positionals[0], TimeProvider.System);
+        DataplaneSpec spec = source.Load(read => read).GetSpec();
+
+        using var signals = new Signals(PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP);
+        var state = new ReloadState();
+        await using var engine = new DataplaneEngine(spec);
+        await engine.StartAsync().ConfigureAwait(false);
+        state.Started(TimeProvider.System.GetUtcNow());
+
+        var print = new LinePrinter(output.Out);
+        await using var reloader = new Reloader(engine, () => source.Load(read => read), outcome =>
+        {
+            state.Count(outcome, TimeProvider.System.GetUtcNow());
+            ReloadReport.Write(outcome, print, output.Error);
+        });
+        reloader.Watch(source);
+        await using MetricsServer? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state).ConfigureAwait(false);
+        if (server is not null)
+        {
+            print.Line($"metrics at {server.Address}/metrics");
+        }
+
+        print.Line("ready");
+        using ITimer? status = statusMs is long ms ? StatusLine.Every(TimeSpan.FromMilliseconds(ms), engine, print) : null;
+        await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+        return await StopAsync(engine, print, output).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits until something ends the run; reloads on SIGHUP.</summary>
+    private static async Task ServeAsync(DataplaneEngine engine, Reloader reloader, Signals signals, LinePrinter print, bool whileInput)
+    {
+        Task input = whileInput ? Console.In.ReadToEndAsync() : Task.Delay(Timeout.Infinite);
+        Task<PosixSignal> signal = signals.NextAsync().AsTask();
+        while (true)
+        {
+            Task ended = await Task.WhenAny(engine.Completion, input, signal).ConfigureAwait(false);
+            if (ended != signal)
+            {
+                return;
+            }
+
+            PosixSignal came = await signal.ConfigureAwait(false);
+            if (came != PosixSignal.SIGHUP)
+            {
+                print.Line($"{came}: stopping");
+                return;
+            }
+
+            reloader.Request();
+            signal = signals.NextAsync().AsTask();
+        }
+    }
+
+    private static async Task<int> StopAsync(DataplaneEngine engine, LinePrinter print, Output output)
+    {
+        await engine.StopAsync().ConfigureAwait(false);
+        foreach (string line in AccountingReport.Lines(engine.ReadAccounting()))
+        {
+            print.Line(line);
+        }
+
+        if (engine.Completion.IsFaulted)
+        {
+            await output.Error.WriteLineAsync($"dataplane run: the worker died, nothing was forwarded since: {engine.Completion.Exception.InnerException}").ConfigureAwait(false);
+            return ExitCode.Failed;
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static IPEndPoint ReadEndPoint(string text)
+    {
+        // ":9100" means every address of the machine, as elsewhere.
+        string whole = text.StartsWith(':') ? "[::]" + text : text;
+        return whole.LastIndexOf(':') is var colon && colon > 0 && whole[^1] != ']' && IPEndPoint.TryParse(whole, out IPEndPoint? endPoint)
+            && (endPoint.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork || whole[0] == '[')
+            ? endPoint
+            : throw new UsageException($"--metrics \"{text}\": is not ADDRESS:PORT, such as 127.0.0.1:9100, [::1]:9100 or :9100.");
+    }
+}

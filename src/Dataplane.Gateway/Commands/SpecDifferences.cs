@@ -1,0 +1,97 @@
+using Dataplane.Balancing;
+using Dataplane.Configuration;
+using Dataplane.Filtering;
+
+namespace Dataplane.Gateway.Commands;
+
+/// <summary>What differs between two configurations, in lines for people: + added, - removed, ~ changed.</summary>
+internal static class SpecDifferences
+{
+    public static IReadOnlyList<string> Lines(DataplaneSpec before, DataplaneSpec after)
+    {
+        var lines = new List<string>();
+        Compare(lines, "port", before.Ports, after.Ports, port => port.Name, port => Text(new DataplaneSpec { Ports = [port] }));
+        Compare(lines, "interface", before.Interfaces, after.Interfaces, entry => $"{entry.Port} {entry.Vlan} {entry.Address}", entry => Text(new DataplaneSpec { Interfaces = [entry] }));
+        Compare(lines, "neighbour", before.Neighbours, after.Neighbours, entry => $"{entry.Port} {entry.Vlan} {entry.Address}", entry => Text(new DataplaneSpec { Neighbours = [entry] }));
+        Compare(lines, "route", before.Routes, after.Routes, route => route.To.ToString(), route => Text(new DataplaneSpec { Routes = [route] }));
+        CompareFilters(lines, before.Filter, after.Filter);
+        CompareServices(lines, before.Services, after.Services);
+        if (before.Workers != after.Workers)
+        {
+            lines.Add("~ workers: table sizes, spin, seed and cpu are read at the start only; restart to change them");
+        }
+
+        return lines;
+    }
+
+    private static void CompareFilters(List<string> lines, FilterSpec before, FilterSpec after)
+    {
+        // A rule without a name of its own is known by what it says.
+        Compare(lines, "filter rule", before.Rules, after.Rules, rule => rule.Name.Length > 0 ? rule.Name : Rule(rule), Rule);
+        if (before.Default != after.Default)
+        {
+            lines.Add($"~ filter default: {before.Default.ToString().ToLowerInvariant()} -> {after.Default.ToString().ToLowerInvariant()}");
+        }
+
+        if (lines.TrueForAll(line => !line.Contains(" filter rule ", StringComparison.Ordinal)) && !before.Rules.Select(Rule).SequenceEqual(after.Rules.Select(Rule)))
+        {
+            lines.Add("~ filter rules: order changed");
+        }
+
+        static string Rule(FilterRuleSpec rule) => Text(new DataplaneSpec { Filter = new FilterSpec { Rules = [rule] } });
+    }
+
+    private static void CompareServices(List<string> lines, IReadOnlyList<ServiceSpec> before, IReadOnlyList<ServiceSpec> after)
+    {
+        Compare(lines, "service", before, after, service => service.Name, service => Text(new DataplaneSpec { Services = [service with { Backends = [] }] }));
+        foreach (ServiceSpec service in after)
+        {
+            ServiceSpec? known = before.FirstOrDefault(candidate => candidate.Name == service.Name);
+            Compare(lines, $"service {service.Name} backend", known?.Backends ?? [], service.Backends,
+                backend => SpecNaming.EndPoint(backend.Address, backend.Port), backend => $"{SpecNaming.EndPoint(backend.Address, backend.Port)} weight {backend.Weight}");
+        }
+    }
+
+    private static void Compare<T>(List<string> lines, string what, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> key, Func<T, string> text)
+    {
+        Dictionary<string, T> old = Index(before, key), now = Index(after, key);
+        foreach ((string name, T item) in old)
+        {
+            if (!now.ContainsKey(name))
+            {
+                lines.Add($"- {what} {text(item)}");
+            }
+        }
+
+        foreach ((string name, T item) in now)
+        {
+            if (!old.TryGetValue(name, out T? was))
+            {
+                lines.Add($"+ {what} {text(item)}");
+            }
+            else if (text(was) != text(item))
+            {
+                lines.Add($"~ {what} {text(was)} -> {text(item)}");
+            }
+        }
+    }
+
+    private static Dictionary<string, T> Index<T>(IReadOnlyList<T> items, Func<T, string> key)
+    {
+        var index = new Dictionary<string, T>();
+        foreach (T item in items)
+        {
+            index.TryAdd(key(item), item);
+        }
+
+        return index;
+    }
+
+    /// <summary>The one thing in a specification, as it stands in a file, on one line.</summary>
+    private static string Text(DataplaneSpec one)
+    {
+        IEnumerable<string> lines = SpecWriter.ToYaml(one).Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Trim());
+        string text = string.Join(' ', lines.Where(line => line != "rules:"));
+        return text.StartsWith("- ", StringComparison.Ordinal) ? text[2..] : text;
+    }
+}

@@ -1,0 +1,64 @@
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Gateway.Status;
+
+/// <summary>All counters of an engine at one moment, as <c>run --status</c> prints them.</summary>
+internal sealed record GatewayStatus(
+    string State,
+    int Version,
+    long Received,
+    long Originated,
+    long Transmitted,
+    IReadOnlyDictionary<string, long> Dropped,
+    long Held,
+    int Flows,
+    IReadOnlyList<GatewayStatus.Port> Ports,
+    IReadOnlyList<GatewayStatus.Rule> Rules,
+    IReadOnlyList<GatewayStatus.Service> Services,
+    IReadOnlyList<GatewayStatus.Neighbour> Neighbours)
+{
+    public static GatewayStatus Read(DataplaneEngine engine)
+    {
+        Accounting accounting = engine.ReadAccounting();
+        var dropped = new Dictionary<string, long>();
+        for (int reason = 1; reason < accounting.DroppedByReason.Length; reason++)
+        {
+            if (accounting.DroppedByReason[reason] != 0)
+            {
+                dropped[((DropReason)reason).ToName()] = accounting.DroppedByReason[reason];
+            }
+        }
+
+        return new GatewayStatus(engine.State.ToString().ToLowerInvariant(), engine.Version, accounting.Received, accounting.Originated,
+            accounting.Transmitted, dropped, accounting.Held, engine.ReadFigures().FlowEntries / 2,
+            [.. engine.ReadPorts().Select(Port.From)],
+            [.. engine.ReadRules().Select(rule => new Rule(rule.Name, rule.Packets, rule.Bytes))],
+            [.. engine.ReadServices().Select(Service.From)],
+            [.. engine.ReadNeighbours().Select(Neighbour.From)]);
+    }
+
+    internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
+        long KernelDrops, long TransmitRefused)
+    {
+        public static Port From(PortStatus port) => new(port.Name, port.Link.ToString().ToLowerInvariant(), port.Statistics.ReceivedPackets,
+            port.Statistics.ReceivedBytes, port.Statistics.TransmittedPackets, port.Statistics.TransmittedBytes, port.Statistics.KernelDrops,
+            port.Statistics.TransmitRefused);
+    }
+
+    internal sealed record Rule(string Name, long Packets, long Bytes);
+
+    internal sealed record Service(string Name, string Address, int Port, IReadOnlyList<Backend> Backends)
+    {
+        public static Service From(ServiceStatus service) => new(service.Name, service.Address.ToString(), service.Port,
+            [.. service.Backends.Select(backend => new Backend(backend.Address.ToString(), backend.Port, backend.Weight, backend.Flows, backend.Packets, backend.Bytes))]);
+    }
+
+    internal sealed record Backend(string Address, int Port, int Weight, long Flows, long Packets, long Bytes);
+
+    internal sealed record Neighbour(string Port, int Vlan, string Address, string Mac, string State)
+    {
+        public static Neighbour From(NeighbourStatus neighbour) => new(neighbour.Port, neighbour.Vlan, neighbour.Address.ToString(), neighbour.Mac.ToString(),
+            neighbour.State.ToString().ToLowerInvariant());
+    }
+}

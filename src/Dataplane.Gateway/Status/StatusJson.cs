@@ -1,0 +1,10 @@
+using System.Text.Json.Serialization;
+using Dataplane.Gateway.Demo.Traffic;
+
+namespace Dataplane.Gateway.Status;
+
+/// <summary>Reads and writes status lines without reflection.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(GatewayStatus))]
+[JsonSerializable(typeof(TrafficReport))]
+internal sealed partial class StatusJson : JsonSerializerContext;
