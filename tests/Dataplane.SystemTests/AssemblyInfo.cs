@@ -1,0 +1,2 @@
+// One network at a time: what these tests load is the machine, and what they measure are shares and losses.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

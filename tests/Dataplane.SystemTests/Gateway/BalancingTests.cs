@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text;
+using Dataplane.SystemTests.Support;
+
+namespace Dataplane.SystemTests.Gateway;
+
+/// <summary>curl at the client, nginx at three backends, the service address in between.</summary>
+public sealed class BalancingTests(GatewayBed bed) : GatewayTest(bed)
+{
+    private const int Connections = 3000;
+    private static readonly double[] s_weights = [0.5, 0.25, 0.25];
+
+    [SystemTheory("curl", "nginx", "socat", "tcpdump")]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Service_ThreeThousandConnections_SharedByWeight(int version)
+    {
+        await using Capture wan = await Capture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"));
+        var lan = new List<Capture>();
+        for (int backend = 0; backend < TestNetwork.Backends; backend++)
+            lan.Add(await Capture.StartAsync(Bed.Network.Backend(backend), "e0", Bed.NewPath("lan.pcap")));
+
+        string path = Bed.NewPath("urls");
+        await File.WriteAllTextAsync(path, Requests($"http://{Service(version)}/"));
+        ProgramResult result = (await Bed.AtClientAsync("curl", "-K", path)).MustSucceed();
+
+        string[] answers = result.Lines;
+        Assert.Equal(Connections, answers.Length);
+        for (int backend = 0; backend < TestNetwork.Backends; backend++)
+        {
+            int count = answers.Count(answer => answer == TestNetwork.BackendName(backend)), wanted = (int)(Connections * s_weights[backend]);
+            Assert.True(Math.Abs(count - wanted) <= 0.05 * wanted, $"{TestNetwork.BackendName(backend)}: {count} of {Connections}, wanted {wanted} within 5 %");
+        }
+
+        // SYN+ACK, answer and FIN reach the client, three times as many segments or more come to the backends: all with right checksums.
+        Assert.True(await wan.AssertChecksumsAsync() >= 3 * Connections);
+        int seen = 0;
+        foreach (Capture capture in lan)
+        {
+            seen += await capture.AssertChecksumsAsync();
+            await capture.DisposeAsync();
+        }
+
+        Assert.True(seen >= 3 * Connections);
+    }
+
+    [SystemTheory("curl", "nginx", "socat", "tcpdump")]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Service_UdpEcho_EveryDatagramComesBack(int version)
+    {
+        await using Capture wan = await Capture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"), filter: "udp");
+        string target = string.Create(CultureInfo.InvariantCulture, $"UDP{version}:{Service(version)}:{GatewayConfiguration.EchoPort}");
+        for (int length = 1; length <= 1471; length += 210)
+        {
+            string sent = new('e', length);
+            ProgramResult result = await ChildProgram.RunAsync(Bed.Network.Client, ["socat", "-t", "3", "-", target], sent);
+            Assert.Equal(sent, result.MustSucceed().Output.TrimEnd('\n'));
+        }
+
+        Assert.True(await wan.AssertChecksumsAsync() >= 8);
+    }
+
+    /// <summary>One request a connection, each from a port of its own: the same flows in every run, so that shares depend on the table and not on luck.</summary>
+    private static string Requests(string url)
+    {
+        var text = new StringBuilder("silent\nshow-error\nfail\n");
+        for (int i = 0; i < Connections; i++)
+        {
+            text.Append(i == 0 ? "" : "next\nsilent\nshow-error\nfail\n");
+            text.Append(CultureInfo.InvariantCulture, $"url = \"{url}\"\nlocal-port = {20_000 + i}\nheader = \"Connection: close\"\nmax-time = 60\n");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Text;
+
+namespace Dataplane.SystemTests.Support;
+
+/// <summary>The gateway's file as a test wants it.</summary>
+internal sealed record GatewayConfiguration
+{
+    public const string Service = "198.51.100.10";
+    public const string Service6 = "2001:db8:1::10";
+    public const int EchoPort = 7;
+
+    /// <summary>Weight of each backend; zero takes it out of the list.</summary>
+    public int[] Weights { get; init; } = [2, 1, 1];
+
+    public int WanMtu { get; init; } = 1500;
+
+    public int LanMtu { get; init; } = 1500;
+
+    /// <summary>Rules in order, each as the file has it.</summary>
+    public string[] Rules { get; init; } = [];
+
+    public string ToYaml()
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $$"""
+            ports:
+              wan: { kind: af_packet, interface: wan, mac: "{{TestNetwork.WanMac}}", mtu: {{WanMtu}} }
+              lan: { kind: af_packet, interface: lan, mac: "{{TestNetwork.LanMac}}", mtu: {{LanMtu}} }
+            interfaces:
+              - { port: wan, address: {{TestNetwork.GatewayOnWan}}/24 }
+              - { port: wan, address: "{{TestNetwork.GatewayOnWan6}}/64" }
+              - { port: lan, address: {{TestNetwork.GatewayOnLan}}/24 }
+              - { port: lan, address: "{{TestNetwork.GatewayOnLan6}}/64" }
+            filter:
+              default: allow
+
+            """);
+        if (Rules.Length > 0)
+            text.Append("  rules:\n").Append(string.Concat(Rules.Select(rule => $"    - {{ {rule} }}\n")));
+        text.Append("services:\n");
+        Append(text, "web", Service, 80, "tcp", TestNetwork.Address);
+        Append(text, "web6", Service6, 80, "tcp", TestNetwork.Address6);
+        Append(text, "echo", Service, EchoPort, "udp", TestNetwork.Address);
+        Append(text, "echo6", Service6, EchoPort, "udp", TestNetwork.Address6);
+        return text.Append("workers: { seed: 42, flow_entries: 65536 }\n").ToString();
+    }
+
+    private void Append(StringBuilder text, string name, string address, int port, string protocol, Func<int, string> backendAddress)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    address: \"{address}\"\n    port: {port}\n    protocol: {protocol}\n    backends:\n");
+        for (int backend = 0; backend < Weights.Length; backend++)
+        {
+            if (Weights[backend] > 0)
+                text.Append(CultureInfo.InvariantCulture, $"      - {{ address: \"{backendAddress(backend)}\", port: {port}, weight: {Weights[backend]} }}\n");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Dataplane.SystemTests.Support;
+
+/// <summary>The program under test, running a file in the gateway's namespace.</summary>
+internal sealed partial class GatewayProgram : IAsyncDisposable
+{
+    private readonly ChildProgram _program;
+    private readonly string _path;
+
+    private GatewayProgram(ChildProgram program, string path)
+    {
+        _program = program;
+        _path = path;
+    }
+
+    /// <summary>Starts it and waits until every port forwards.</summary>
+    public static async Task<GatewayProgram> StartAsync(string networkNamespace, string path, GatewayConfiguration configuration)
+    {
+        await File.WriteAllTextAsync(path, configuration.ToYaml());
+        var program = ChildProgram.Start(networkNamespace, [.. Programs.Dataplane, "run", path, "--status", "200"]);
+        await program.AwaitLineAsync(line => line == "ready");
+        return new GatewayProgram(program, path);
+    }
+
+    /// <summary>Writes another file over the one it runs, as editors do, and waits for its word; returns the lines it said, on both streams.</summary>
+    public async Task<string[]> ReloadAsync(string yaml)
+    {
+        int seenOutput = _program.Output.Length, seenError = _program.Error.Length;
+        await File.WriteAllTextAsync(_path + ".new", yaml);
+        File.Move(_path + ".new", _path, overwrite: true);
+        string last = await _program.AwaitLineAsync(line => line.StartsWith("reload", StringComparison.Ordinal), seenOutput, seenError);
+
+        // What changed follows the word indented; a status line follows that. Errors come before their word.
+        if (last.StartsWith("reloaded", StringComparison.Ordinal))
+            await ReadStatusAsync();
+        return [.. _program.Output.Skip(seenOutput).Where(line => !line.StartsWith('{')), .. _program.Error.Skip(seenError)];
+    }
+
+    /// <summary>The next line of counters that it prints; two, so that what was counted before the call is in it.</summary>
+    public async Task<JsonElement> ReadStatusAsync()
+    {
+        await _program.AwaitLineAsync(IsStatus, _program.Output.Length);
+        string line = await _program.AwaitLineAsync(IsStatus, _program.Output.Length);
+        return JsonDocument.Parse(line).RootElement.Clone();
+
+        static bool IsStatus(string line) => line.StartsWith('{');
+    }
+
+    /// <summary>Packets that the filter rule has matched.</summary>
+    public async Task<long> ReadRuleAsync(string rule)
+    {
+        JsonElement status = await ReadStatusAsync();
+        return status.GetProperty("rules").EnumerateArray().Single(entry => entry.GetProperty("name").GetString() == rule).GetProperty("packets").GetInt64();
+    }
+
+    /// <summary>Ends it as an operator does and asserts that it knows what became of every packet.</summary>
+    public async Task StopAsync()
+    {
+        ProgramResult result = (await _program.TerminateAsync()).MustSucceed();
+        Dictionary<string, long> figures = AccountingLine().Matches(result.Output)
+            .ToDictionary(match => match.Groups[1].Value, match => long.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture));
+        Assert.True(figures.Keys.ToHashSet().IsSupersetOf(["received", "originated", "transmitted", "dropped", "held"]), result.Output);
+        Assert.Equal(figures["received"] + figures["originated"], figures["transmitted"] + figures["dropped"] + figures["held"]);
+        Assert.Equal(figures["dropped"], ReasonLine().Matches(result.Output).Sum(match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
+    }
+
+    public ValueTask DisposeAsync() => _program.DisposeAsync();
+
+    [GeneratedRegex(@"^(received|originated|transmitted|dropped|held) +([0-9]+)$", RegexOptions.Multiline)]
+    private static partial Regex AccountingLine();
+
+    [GeneratedRegex(@"^  [a-z0-9_-]+ +([0-9]+)$", RegexOptions.Multiline)]
+    private static partial Regex ReasonLine();
+}
