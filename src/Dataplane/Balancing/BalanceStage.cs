@@ -50,7 +50,12 @@ internal static class BalanceStage
         if (flow >= 0)
         {
             FlowStage.Hit<TTracing>(context, batch, i, flow);
-            return;
+            if (batch.Flows[i] >= 0)
+            {
+                return;
+            }
+
+            // The packet has ended that flow, and begins one of its own.
         }
 
         BackendRuntime? backend = service.Choose(in batch.Keys[i], out int slot);

@@ -15,6 +15,7 @@ internal static class FlowStage
         where TTracing : struct, ITracing
     {
         FlowTable flows = context.Flows;
+        flows.ReleaseRetired();
         if (flows.Count == 0)
         {
             return;
@@ -37,7 +38,7 @@ internal static class FlowStage
                     HitOrDrop<TTracing>(context, batch, i, index, whole);
                 }
             }
-            else if (headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && headers.TransportOffset != 0)
+            else if (headers.TransportOffset != 0 && headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6))
             {
                 IcmpErrorTranslation.Process<TTracing>(context, batch, i);
             }
@@ -110,7 +111,8 @@ internal static class FlowStage
             context.Trace!.Add(batch, "flow", "ended", $"the packet's flow ends: {why}");
         }
 
-        context.Flows.RemovePair(index);
+        // Earlier packets of this batch may belong to it: they still leave by it.
+        context.Flows.RetirePair(index);
     }
 
     private static void Explain(WorkerContext context, PacketBatch batch, in FlowEntry entry)

@@ -24,8 +24,10 @@ internal sealed class FlowTable
     private readonly int[] _slots;
     private readonly FlowEntry[] _entries;
     private readonly int[] _free;
+    private readonly int[] _retired = new int[2 * PacketBatch.Capacity];
     private readonly uint _bucketMask;
     private int _freeCount;
+    private int _retiredCount;
     private int _hand;
 
     /// <summary>Makes an empty table.</summary>
@@ -140,11 +142,33 @@ internal sealed class FlowTable
         Detach(peer);
     }
 
-    /// <summary>Looks at the next entries and forgets flows idle for too long.</summary>
+    /// <summary>Ends a flow, both directions: it is not found any more, but its entries stay as they are until <see cref="ReleaseRetired"/>.</summary>
+    /// <remarks>Packets of the batch in hand may refer to it; their entries must not become another flow's before the batch has left.
+    /// At most one flow per packet of a batch can be retired.</remarks>
+    public void RetirePair(int index)
+    {
+        int peer = _entries[index].Peer;
+        Unlink(index);
+        Unlink(peer);
+        _retired[_retiredCount++] = index;
+        _retired[_retiredCount++] = peer;
+    }
+
+    /// <summary>Frees the entries of retired flows. Between two batches only.</summary>
+    public void ReleaseRetired()
+    {
+        while (_retiredCount > 0)
+        {
+            Free(_retired[--_retiredCount]);
+        }
+    }
+
+    /// <summary>Looks at the next entries and forgets flows idle for too long. Between two batches only.</summary>
     /// <param name="entries">How many to look at.</param>
     /// <param name="nowNs">Worker time.</param>
     public void Sweep(int entries, long nowNs)
     {
+        ReleaseRetired();
         if (_freeCount == Capacity)
         {
             return;
@@ -260,14 +284,23 @@ internal sealed class FlowTable
             return;
         }
 
+        Unlink(index);
+        Free(index);
+    }
+
+    /// <summary>Takes an entry out of its bucket: it is not found any more.</summary>
+    private void Unlink(int index)
+    {
         uint hash = _entries[index].Hash;
-        ushort tag = TagOf(hash);
         uint bucket = hash & _bucketMask;
         if (!ClearPlace(bucket, index))
         {
-            ClearPlace(OtherBucket(bucket, tag), index);
+            ClearPlace(OtherBucket(bucket, TagOf(hash)), index);
         }
+    }
 
+    private void Free(int index)
+    {
         _entries[index] = default;
         _free[_freeCount++] = index;
     }

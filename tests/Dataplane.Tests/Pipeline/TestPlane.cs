@@ -35,23 +35,30 @@ internal sealed class TestPlane : IAsyncDisposable
         var lan = new MemoryPort(new MemoryPortOptions { Mac = LanMac, Mtu = lanMtu });
         DataplaneBuilder builder = new DataplaneBuilder()
             .Port("wan", PortSource.Memory(wan)).Port("lan", PortSource.Memory(lan))
-            .Interface("wan", "198.51.100.1/24").Interface("wan", "2001:db8:1::1/64")
-            .Interface("lan", "10.1.0.1/24").Interface("lan", "2001:db8:2::1/64")
             .Workers(workers => workers with { Seed = 1, FlowEntries = 4096 })
             .UseTimeProvider(clock);
-        if (withNeighbours)
-        {
-            builder.Neighbour("wan", "198.51.100.2", ClientMac.ToString()).Neighbour("wan", "2001:db8:1::2", ClientMac.ToString());
-            foreach (int host in Enumerable.Range(11, 3))
-            {
-                builder.Neighbour("lan", $"10.1.0.{host}", ServerMac.ToString()).Neighbour("lan", $"2001:db8:2::{host}", ServerMac.ToString());
-            }
-        }
-
+        AddAddresses(builder, withNeighbours);
         configure?.Invoke(builder);
         var plane = new TestPlane(builder.Build(), clock) { _ports = { ["wan"] = wan, ["lan"] = lan } };
         plane.Engine.StartManual();
         return plane;
+    }
+
+    /// <summary>The interfaces, and the neighbours on them.</summary>
+    public static void AddAddresses(DataplaneBuilder builder, bool withNeighbours)
+    {
+        builder.Interface("wan", "198.51.100.1/24").Interface("wan", "2001:db8:1::1/64")
+            .Interface("lan", "10.1.0.1/24").Interface("lan", "2001:db8:2::1/64");
+        if (!withNeighbours)
+        {
+            return;
+        }
+
+        builder.Neighbour("wan", "198.51.100.2", ClientMac.ToString()).Neighbour("wan", "2001:db8:1::2", ClientMac.ToString());
+        foreach (int host in Enumerable.Range(11, 3))
+        {
+            builder.Neighbour("lan", $"10.1.0.{host}", ServerMac.ToString()).Neighbour("lan", $"2001:db8:2::{host}", ServerMac.ToString());
+        }
     }
 
     /// <summary>Sends a frame in, lets the engine run until it is idle, and returns everything it has sent.</summary>

@@ -1,0 +1,205 @@
+using Dataplane.Flows;
+using Dataplane.Packets;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dataplane.Tests.Flows;
+
+/// <summary>The flow table against a dictionary, under random operations, full tables and colliding hashes.</summary>
+public sealed class FlowTableModelTests
+{
+    private const int Flows = 48;
+    private static readonly FlowHash s_hash = new(7);
+    private static readonly FlowState[] s_states = [FlowState.Udp, FlowState.TcpEstablished, FlowState.TcpTransitory, FlowState.TcpClosing];
+
+    [Fact]
+    public void Operations_Any_AgreeWithTheModel() =>
+        Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ArrayOf(400).ToArbitrary(), operations =>
+        {
+            var model = new Model();
+            foreach (int operation in operations)
+            {
+                model.Do(operation);
+            }
+
+            return true;
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(150));
+
+    [Fact]
+    public void Operations_Always_AllocateNothing()
+    {
+        var table = new FlowTable(64);
+        long before = 0;
+        for (int round = 0; round < 20_000; round++)
+        {
+            if (round == 10_000)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
+            FlowEntry forward = Entry(round % Flows, forward: true), reverse = Entry(round % Flows, forward: false);
+            int index = table.Find(in forward.Key, forward.Hash);
+            if (index < 0)
+            {
+                table.InsertPair(in forward, in reverse, round * 1_000_000_000L);
+            }
+            else if (round % 3 == 0)
+            {
+                table.RetirePair(index);
+                table.ReleaseRetired();
+            }
+
+            table.Sweep(3, round * 1_000_000_000L);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    private static FlowEntry Entry(int flow, bool forward)
+    {
+        IpAddress client = flow % 3 == 0 ? IpAddress.FromV6(1, (ulong)flow) : IpAddress.FromV4(0x0A000000 + (uint)flow);
+        IpAddress server = flow % 3 == 0 ? IpAddress.FromV6(2, 2) : IpAddress.FromV4(0x0B000000);
+        FlowKey key = forward ? FlowKey.Create(client, 1000, server, 80, 6) : FlowKey.Create(server, 80, client, 1000, 6);
+
+        // Half of the flows crowd into few buckets and tags, with the tag that stands for zero among them.
+        uint hash = flow % 2 == 0 ? s_hash.Of(in key) : ((uint)(flow % 5 / 2) << 16) | (uint)(flow % 2);
+        return new FlowEntry { Key = key, Hash = hash, State = s_states[flow % s_states.Length] };
+    }
+
+    private sealed class Model
+    {
+        private readonly FlowTable _table = new(32);
+        private readonly Dictionary<int, (FlowState State, long Seen)> _flows = [];
+        private long _nowNs = 1_000_000_000;
+        private long _expired;
+
+        public void Do(int operation)
+        {
+            int flow = operation / 8 % Flows;
+            switch (operation % 8)
+            {
+                case 0 or 1 or 2 or 3:
+                    Insert(flow);
+                    break;
+                case 4:
+                    Remove(flow, retire: false);
+                    break;
+                case 5:
+                    Remove(flow, retire: true);
+                    break;
+                case 6:
+                    _nowNs += (operation / 512 % 200) * 1_000_000_000L;
+                    break;
+                default:
+                    Sweep();
+                    break;
+            }
+
+            Check();
+        }
+
+        private void Insert(int flow)
+        {
+            if (_flows.TryGetValue(flow, out (FlowState State, long Seen) before))
+            {
+                // A packet of the flow: seen now.
+                Index(flow, forward: flow % 2 == 0, out int known);
+                _table[known].LastSeen = FlowTable.Ticks(_nowNs);
+                _flows[flow] = (before.State, _nowNs);
+                return;
+            }
+
+            FlowEntry forward = Entry(flow, forward: true), reverse = Entry(flow, forward: false);
+            int count = _table.Count;
+            long evicted = _table.Evicted;
+            int index = _table.InsertPair(in forward, in reverse, _nowNs);
+            int[] gone = [.. _flows.Keys.Where(other => !Index(other, forward: true, out _))];
+            Assert.Equal(_table.Evicted - evicted, gone.Length);
+            foreach (int other in gone)
+            {
+                Assert.True(IdleShare(other) > 0.49, $"flow {other} was given up after {IdleShare(other):P0} of its time");
+                _flows.Remove(other);
+            }
+
+            if (index >= 0)
+            {
+                Assert.True(_table[index].IsForward && !_table[_table[index].Peer].IsForward && _table[_table[index].Peer].Peer == index);
+                _flows.Add(flow, (forward.State, _nowNs));
+            }
+            else
+            {
+                // Refused: only when there is no free pair or no free place, never for a table with room and few flows.
+                Assert.True(count >= 8, $"refused with {count} entries in use");
+            }
+        }
+
+        private void Remove(int flow, bool retire)
+        {
+            if (!Index(flow, forward: flow % 2 == 1, out int index))
+            {
+                return;
+            }
+
+            int count = _table.Count;
+            if (retire)
+            {
+                int peer = _table[index].Peer;
+                FlowKey key = _table[index].Key;
+                _table.RetirePair(index);
+                Assert.Equal(count, _table.Count);
+                Assert.True(_table[index].Key.Equals(in key) && _table[index].Peer == peer, "the entries of a retired flow must stay as they are");
+                _table.ReleaseRetired();
+            }
+            else
+            {
+                _table.RemovePair(index);
+            }
+
+            Assert.Equal(count - 2, _table.Count);
+            _flows.Remove(flow);
+        }
+
+        private void Sweep()
+        {
+            _table.Sweep(_table.Capacity, _nowNs);
+            foreach (int flow in _flows.Keys.ToArray())
+            {
+                double share = IdleShare(flow);
+                if (!Index(flow, forward: true, out _))
+                {
+                    Assert.True(share > 0.99, $"flow {flow} expired after {share:P0} of its time");
+                    _flows.Remove(flow);
+                    _expired++;
+                }
+                else
+                {
+                    Assert.True(share < 1.01, $"flow {flow} was kept for {share:P0} of its time");
+                }
+            }
+
+            Assert.Equal(_expired, _table.Expired);
+        }
+
+        private double IdleShare(int flow) =>
+            (double)(FlowTable.Ticks(_nowNs) - FlowTable.Ticks(_flows[flow].Seen)) / FlowTable.TimeoutTicks(_flows[flow].State);
+
+        private bool Index(int flow, bool forward, out int index)
+        {
+            FlowEntry entry = Entry(flow, forward);
+            index = _table.Find(in entry.Key, entry.Hash);
+            return index >= 0;
+        }
+
+        private void Check()
+        {
+            Assert.Equal(_flows.Count * 2, _table.Count);
+            for (int flow = 0; flow < Flows; flow++)
+            {
+                bool expected = _flows.ContainsKey(flow);
+                Assert.Equal(expected, Index(flow, forward: true, out int forward));
+                Assert.Equal(expected, Index(flow, forward: false, out int reverse));
+                Assert.True(!expected || (_table[forward].Peer == reverse && _table[reverse].Peer == forward));
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using Dataplane.Balancing;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+using Dataplane.Tests.Pipeline;
+
+namespace Dataplane.Tests.Flows;
+
+/// <summary>Flows from their first packet to their end: which backend they stay with, when they are forgotten, what a full table does.</summary>
+public sealed class ServiceFlowLifeTests
+{
+    private const TcpFlags Syn = TcpFlags.Syn, Ack = TcpFlags.Ack, Fin = TcpFlags.Fin, Rst = TcpFlags.Rst;
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Update_BackendRemoved_MovesItsFlowsAtTheNextPacketAndNoOther(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11, 12, 13]);
+        var hosts = new Dictionary<ushort, int>();
+        for (ushort port = 1000; port < 1060; port++)
+        {
+            hosts[port] = net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp(port, 80).Build(), "lan"));
+        }
+
+        Assert.Equal([20, 20, 20], hosts.Values.GroupBy(host => host).Select(group => group.Count()));
+        await plane.Engine.UpdateAsync(spec => WithBackends(spec, backend => backend.Address != net.Backend(12), backend => backend));
+        foreach ((ushort port, int before) in hosts)
+        {
+            int now = net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp(port, 80, Ack).Build(), "lan"));
+            Assert.True(before == 12 ? now is 11 or 13 : now == before, $"port {port}: backend {before} became {now}");
+            Assert.Equal(now, net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp(port, 80, Ack).Build(), "lan")));
+        }
+    }
+
+    [Fact]
+    public async Task Update_WeightZero_KeepsFlowsAndTakesNoNewOnes()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(hosts: [11, 12]);
+        int[] before = [.. Enumerable.Range(0, 10)
+            .Select(i => net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)(1000 + i), 80).Build(), "lan")))];
+        await plane.Engine.UpdateAsync(spec => WithBackends(spec, _ => true, backend => backend with { Weight = backend.Address == net.Backend(11) ? 0 : 1 }));
+        int[] after = [.. Enumerable.Range(0, 10)
+            .Select(i => net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)(1000 + i), 80, Ack).Build(), "lan")))];
+        Assert.Equal(before, after);
+        Assert.Equal(5, before.Count(host => host == 11));
+        Assert.All(Enumerable.Range(0, 10), i =>
+            Assert.Equal(12, net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)(2000 + i), 80).Build(), "lan"))));
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task NoBackend_DropsSilently(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create();
+        Assert.Empty(plane.SendForDrop("wan", net.FromClient().Tcp(1000, 80).Build(), DropReason.NoBackend));
+        Assert.Equal(0, plane.Engine.ReadFigures().FlowEntries);
+    }
+
+    [Fact]
+    public async Task Syn_OnAClosingFlow_BeginsANewOne()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(hosts: [11, 12]);
+        Assert.Equal(11, Send(plane, net, Syn));
+        Assert.Equal(11, Send(plane, net, Syn));
+        Assert.Equal(11, Send(plane, net, Ack));
+        Assert.Equal(11, Send(plane, net, Syn));
+        Assert.Equal(11, Send(plane, net, Fin | Ack));
+        Assert.Equal(11, Send(plane, net, Ack));
+        Assert.Equal(12, Send(plane, net, Syn));
+        Assert.Equal(12, Send(plane, net, Ack));
+        BackendStatus[] backends = [.. plane.Engine.ReadServices()[0].Backends];
+        Assert.Equal([1L, 1L], backends.Select(backend => backend.Flows));
+    }
+
+    /// <summary>Packets of the old and the new connection in one batch: the old leave by the old flow, whatever became of its entries.</summary>
+    [Fact]
+    public async Task Syn_BehindThePacketsOfTheOldConnectionInOneBatch_DisturbsNeither()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(hosts: [11, 12]);
+        Assert.Equal(11, Send(plane, net, Syn));
+        Assert.Equal(11, Send(plane, net, Rst));
+        Assert.Equal([11, 12, 12], SendBatch(plane, net, [Ack, Syn, Ack]));
+        plane.Wait(TimeSpan.FromSeconds(1));
+        Assert.Equal(2, plane.Engine.ReadFigures().FlowEntries);
+    }
+
+    /// <summary>All of it in one batch: a connection begins, ends and begins again before the first packet has left.</summary>
+    [Fact]
+    public async Task Syn_OnAFlowThatBeganAndEndedInTheSameBatch_BeginsANewOne()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(hosts: [11, 12, 13]);
+        Assert.Equal([11, 11, 12, 12, 13], SendBatch(plane, net, [Syn, Rst, Syn, Rst, Syn]));
+    }
+
+    [Theory]
+    [InlineData("transitory", 240)]
+    [InlineData("established", 7440)]
+    [InlineData("closing", 120)]
+    [InlineData("udp", 300)]
+    public async Task Idle_LongerThanTheStateAllows_IsForgotten(string state, int seconds)
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(tcp: state != "udp", hosts: 11);
+        PacketBuilder packet = net.FromClient();
+        plane.SendForOne("wan", (state == "udp" ? packet.Udp(40000, 80) : packet.Tcp(40000, 80)).Build(), "lan");
+        if (state == "established")
+        {
+            plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 40000, Syn | Ack).Build(), "wan");
+            Send(plane, net, Ack);
+        }
+        else if (state == "closing")
+        {
+            plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 40000, Rst).Build(), "wan");
+        }
+
+        // The hand of the table goes once around a minute.
+        plane.Clock.Advance(TimeSpan.FromSeconds(seconds - 62));
+        plane.Wait(TimeSpan.FromSeconds(61));
+        Assert.Equal((2, 0L), (plane.Engine.ReadFigures().FlowEntries, plane.Engine.ReadFigures().FlowsExpired));
+        plane.Wait(TimeSpan.FromSeconds(63));
+        Assert.Equal((0, 1L), (plane.Engine.ReadFigures().FlowEntries, plane.Engine.ReadFigures().FlowsExpired));
+    }
+
+    [Fact]
+    public async Task FullTable_OfEstablishedConnections_RefusesNewOnesAndLosesNone()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(flowEntries: 1024, hosts: [11, 12, 13]);
+        int[] hosts = new int[512];
+        for (int i = 0; i < 512; i++)
+        {
+            plane.SendForOne("wan", net.FromClient().Tcp((ushort)(1000 + i), 80).Build(), "lan");
+            hosts[i] = net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)(1000 + i), 80, Ack).Build(), "lan"));
+        }
+
+        Assert.Equal(1024, plane.Engine.ReadFigures().FlowEntries);
+        plane.Clock.Advance(TimeSpan.FromSeconds((7440 / 2) - 60));
+        for (int i = 0; i < 600; i++)
+        {
+            Assert.Empty(plane.SendForDrop("wan", net.FromClient().Tcp((ushort)(10_000 + i), 80).Build(), DropReason.FlowTableFull));
+        }
+
+        for (int i = 0; i < 512; i++)
+        {
+            Assert.Equal(hosts[i], net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)(1000 + i), 80, Ack).Build(), "lan")));
+        }
+
+        Assert.Equal((0L, 0L), (plane.Engine.ReadFigures().FlowsEvicted, plane.Engine.ReadFigures().FlowsExpired));
+    }
+
+    [Fact]
+    public async Task FullTable_WithHalfForgottenFlows_GivesUpThoseAndNoOther()
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(tcp: false, flowEntries: 1024, hosts: [11, 12, 13]);
+        int[] hosts = new int[512];
+        for (int i = 0; i < 512; i++)
+        {
+            hosts[i] = net.HostOf(plane.SendForOne("wan", net.FromClient().Udp((ushort)(1000 + i), 80).Build(), "lan"));
+        }
+
+        plane.Clock.Advance(TimeSpan.FromSeconds(140));
+        for (int i = 0; i < 512; i += 2)
+        {
+            Assert.Equal(hosts[i], net.HostOf(plane.SendForOne("wan", net.FromClient().Udp((ushort)(1000 + i), 80).Build(), "lan")));
+        }
+
+        plane.Clock.Advance(TimeSpan.FromSeconds(20));
+        int accepted = Enumerable.Range(0, 100).Count(i => plane.Send("wan", net.FromClient().Udp((ushort)(10_000 + i), 80).Build()).Count == 1);
+        EngineFigures figures = plane.Engine.ReadFigures();
+        Assert.InRange(accepted, 50, 100);
+        Assert.Equal((accepted, 0L), ((int)figures.FlowsEvicted, figures.FlowsExpired));
+        Assert.Equal(100 - accepted, plane.Engine.ReadAccounting().DroppedFor(DropReason.FlowTableFull));
+        long flowsBefore = plane.Engine.ReadServices()[0].Backends.Sum(backend => backend.Flows);
+        for (int i = 0; i < 512; i += 2)
+        {
+            Assert.Equal(hosts[i], net.HostOf(plane.SendForOne("wan", net.FromClient().Udp((ushort)(1000 + i), 80).Build(), "lan")));
+        }
+
+        Assert.Equal(flowsBefore, plane.Engine.ReadServices()[0].Backends.Sum(backend => backend.Flows));
+    }
+
+    private static int Send(TestPlane plane, ServiceNet net, TcpFlags flags) =>
+        net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp(40000, 80, flags).Build(), "lan"));
+
+    private static int[] SendBatch(TestPlane plane, ServiceNet net, TcpFlags[] flags)
+    {
+        foreach (TcpFlags flag in flags)
+        {
+            Assert.True(plane["wan"].TrySend(net.FromClient().Tcp(40000, 80, flag).Build()));
+        }
+
+        return [.. plane.Run().Select(sent => net.HostOf(sent.Frame))];
+    }
+
+    private static DataplaneSpec WithBackends(DataplaneSpec spec, Func<BackendSpec, bool> keep, Func<BackendSpec, BackendSpec> change) =>
+        spec with { Services = [.. spec.Services.Select(service => service with { Backends = [.. service.Backends.Where(keep).Select(change)] })] };
+}
