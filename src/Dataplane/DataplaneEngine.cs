@@ -27,6 +27,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     private Worker? _worker;
     private WorkerPlan? _plan;
     private Thread? _thread;
+    private bool _closed;
 
     /// <summary>Checks the specification; opens nothing yet.</summary>
     /// <param name="spec">The configuration.</param>
@@ -93,9 +94,9 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         await _updating.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (State is EngineState.Stopped or EngineState.Created)
+            if (_closed || State is EngineState.Created or EngineState.Stopped)
             {
-                State = EngineState.Stopped;
+                State = State == EngineState.Failed ? EngineState.Failed : EngineState.Stopped;
                 _completion.TrySetResult();
                 return;
             }
@@ -150,6 +151,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
 
             _plan = new WorkerPlan(TableCompiler.Compile(Spec, _ports, _slots, null).Tables, _worker.WakeEvent);
             _worker.Publish(_plan);
+            _closed = false;
             State = EngineState.Running;
         }
         catch
@@ -161,6 +163,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
 
     private void Close()
     {
+        _closed = true;
         _worker?.DropHeld();
         foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
         {

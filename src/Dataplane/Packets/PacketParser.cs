@@ -96,11 +96,8 @@ internal static partial class PacketParser
             return DropReason.TruncatedIp;
         }
 
-        if (!HeaderChecksumHolds(header))
-        {
-            return DropReason.BadIpChecksum;
-        }
-
+        // A wrong header is dropped, but read to its end: whoever explains or captures the packet wants to know what it was.
+        bool holds = HeaderChecksumHolds(header);
         int transport = network + headerLength;
         int fragment = BinaryPrimitives.ReadUInt16BigEndian(header[6..]) & 0x3FFF;
         if (fragment != 0)
@@ -109,12 +106,13 @@ internal static partial class PacketParser
             headers.Fragment = offsetBytes != 0 ? FragmentKind.Later : FragmentKind.First;
             if (offsetBytes != 0)
             {
-                return offsetBytes + totalLength > ushort.MaxValue ? DropReason.BadFragment : DropReason.None;
+                return !holds ? DropReason.BadIpChecksum : offsetBytes + totalLength > ushort.MaxValue ? DropReason.BadFragment : DropReason.None;
             }
         }
 
         headers.TransportOffset = (ushort)transport;
-        return ParseTransport(frame[..end], transport, ref headers, ref key);
+        DropReason rest = ParseTransport(frame[..end], transport, ref headers, ref key);
+        return holds ? rest : DropReason.BadIpChecksum;
     }
 
     /// <summary>One's complement sum over the header is 0xFFFF when its checksum is right (RFC 1071).</summary>

@@ -1,0 +1,191 @@
+using Dataplane.Balancing;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+using Dataplane.Routing;
+using Dataplane.Telemetry;
+using Dataplane.Tests.Flows;
+
+namespace Dataplane.Tests.Pipeline;
+
+/// <summary>Every reason for which a packet can be dropped is one that a packet can meet.</summary>
+public sealed class DropReasonTests
+{
+    private static readonly Dictionary<DropReason, Func<Task<Accounting>>> s_cases = new()
+    {
+        [DropReason.TruncatedEthernet] = () => One(new byte[13]),
+        [DropReason.NotForUs] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.ServerMac).Ipv4("198.51.100.2", "10.1.0.11").Udp(1, 2).Build()),
+        [DropReason.NoInterface] = () =>
+            One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Vlan(99).Ipv4("198.51.100.2", "10.1.0.11").Udp(1, 2).Build()),
+        [DropReason.UnknownEtherType] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Carrying(0x88CC).PayloadOf(40).Build()),
+        [DropReason.MalformedArp] = () =>
+            One(PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.1").Build()[..40]),
+        [DropReason.TruncatedIp] = () => One(V4("10.1.0.11").Udp(1, 2).PayloadOf(100).Build()[..100]),
+        [DropReason.BadIpVersion] = () => One(Damaged(V4("10.1.0.11").Udp(1, 2).Build(), 14, 0x55)),
+        [DropReason.BadIpHeaderLength] = () => One(Damaged(V4("10.1.0.11").Udp(1, 2).Build(), 14, 0x44)),
+        [DropReason.BadIpLength] = () => One(Damaged(V4("10.1.0.11").Udp(1, 2).Build(), 17, 19)),
+        [DropReason.BadIpChecksum] = () => One(Damaged(V4("10.1.0.11").Udp(1, 2).Build(), 24, 0)),
+        [DropReason.BadExtensionHeader] = () => One(V6("2001:db8:2::11").Carrying(IpProtocols.HopByHop).PayloadOf(4).Build()),
+        [DropReason.BadFragment] = () => One(V6("2001:db8:2::11").Fragment(0, moreFragments: true, 1).Carrying(IpProtocols.Tcp).PayloadOf(8).Build()),
+        [DropReason.TruncatedTransport] = () => One(V4("10.1.0.11").Carrying(IpProtocols.Tcp).PayloadOf(19).Build()),
+        [DropReason.MartianSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("127.0.0.1", "10.1.0.11").Udp(1, 2).Build()),
+        [DropReason.MartianDestination] = () => One(V4("127.0.0.1").Udp(1, 2).Build()),
+        [DropReason.OwnSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("10.1.0.1", "10.1.0.11").Udp(1, 2).Build()),
+        [DropReason.Broadcast] = () => One(V4("255.255.255.255").Udp(68, 67).Build()),
+        [DropReason.Multicast] = () => One(V4("224.0.0.5").Udp(1, 2).Build()),
+        [DropReason.FilterRule] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Deny(protocol: 17))),
+        [DropReason.FilterDefault] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Allow(protocol: 6).DefaultDeny())),
+        [DropReason.ServiceFragment] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).PayloadOf(100).BuildFragments(64)[1], builder => Service(builder, 11)),
+        [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
+        [DropReason.FlowTableFull] = () => Many([.. Enumerable.Range(0, 513).Select(i => ServiceNet.V4.FromClient().Udp((ushort)(2000 + i), 80).Build())],
+            builder => Service(builder, 11).Workers(workers => workers with { FlowEntries = 1024 })),
+        [DropReason.NoFreePort] = ExhaustPorts,
+        [DropReason.TtlExpired] = () =>
+            One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", "10.1.0.11", ttl: 1).Udp(1, 2).Build()),
+        [DropReason.NoRoute] = () => One(V4("192.0.2.1").Udp(1, 2).Build()),
+        [DropReason.RouteBlackhole] = () => One(V4("192.0.2.1").Udp(1, 2).Build(), builder => builder.RouteReject("192.0.2.0/24", RouteReject.Blackhole)),
+        [DropReason.RouteUnreachable] = () => One(V4("192.0.2.1").Udp(1, 2).Build(), builder => builder.RouteReject("192.0.2.0/24", RouteReject.Unreachable)),
+        [DropReason.RouteProhibited] = () => One(V4("192.0.2.1").Udp(1, 2).Build(), builder => builder.RouteReject("192.0.2.0/24", RouteReject.Prohibited)),
+        [DropReason.PacketTooBig] = () => Many([V6("2001:db8:2::11").Udp(1, 2).PayloadOf(1300).Build()], lanMtu: 1280),
+        [DropReason.NeighbourUnresolved] = () => Many([V4("10.1.0.99").Udp(1, 2).Build()], seconds: 5),
+        [DropReason.NeighbourQueueFull] = () => Many([.. Enumerable.Repeat(V4("10.1.0.99").Udp(1, 2).Build(), 17)], seconds: 5),
+        [DropReason.NeighbourTableFull] = () => Many([.. Enumerable.Range(20, 65).Select(host => V4($"10.1.0.{host}").Udp(1, 2).Build())],
+            builder => builder.Workers(workers => workers with { NeighbourEntries = 64 }), seconds: 5),
+        [DropReason.BadNeighbourMessage] = () =>
+            One(PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.1", "198.51.100.1").Build()),
+        [DropReason.NeighbourNotForUs] = () =>
+            One(PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.9").Build()),
+        [DropReason.LocalUnreachable] = () => One(V4("198.51.100.1").Udp(1, 2).Build()),
+        [DropReason.IcmpInvalid] = () => One(Damaged(V4("198.51.100.1").EchoRequest(1, 1).PayloadOf(8).Build(), 42, 0xFF)),
+        [DropReason.TransmitRingFull] = FillTransmitRing,
+        [DropReason.LinkDown] = TakeLinkDown,
+        [DropReason.FrameTooLong] = SendBeyondASlot,
+        [DropReason.NoBuffer] = () => Many([.. Enumerable.Repeat(V4("10.1.0.11").Udp(1, 2).PayloadOf(1400).Build(), 256)], lanMtu: 600),
+        [DropReason.UserStage] = () => One(V4("10.1.0.11").Udp(1, 2).Build(),
+            builder => builder.Stage(StagePosition.AfterFilter, new TestStage(batch => batch.Drop(0)))),
+        [DropReason.Undecided] = () => One(V4("10.1.0.11").Udp(1, 2).Build(),
+            builder => builder.Stage(StagePosition.BeforeTransmit, new TestStage(batch => batch.Verdicts[0] = Verdict.Forward))),
+        [DropReason.Stopped] = StopWithAHeldPacket,
+        [DropReason.ConsumedArp] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac)
+            .ArpReply("198.51.100.2", TestPlane.WanMac.ToString(), "198.51.100.1").Build()),
+        [DropReason.ConsumedNeighbourDiscovery] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac)
+            .Ipv6("2001:db8:1::2", "2001:db8:1::1", 255).NeighbourSolicitation(new NeighbourSolicitationFields
+            {
+                Target = IpAddress.Parse("2001:db8:1::1"), SourceLinkLayerAddress = TestPlane.ClientMac,
+            }).Build()),
+        [DropReason.ConsumedIcmp] = () => One(V4("198.51.100.1").EchoReply(1, 1).Build()),
+    };
+
+    public static TheoryData<DropReason> Reasons => [.. Enum.GetValues<DropReason>()];
+
+    [Theory]
+    [MemberData(nameof(Reasons))]
+    public async Task EveryReason_IsMetByAPacket(DropReason reason)
+    {
+        if (reason == DropReason.None)
+        {
+            Accounting forwarded = await One(V4("10.1.0.11").Udp(1, 2).Build());
+            Assert.Equal((0L, 1L), (forwarded.Dropped, forwarded.Transmitted));
+            return;
+        }
+
+        Assert.True(s_cases.TryGetValue(reason, out Func<Task<Accounting>>? run), $"{reason} has no case: add the packet that meets it, or remove the value");
+        Accounting seen = await run();
+        Assert.True(seen.DroppedFor(reason) > 0 && seen.IsBalanced, $"{reason} was not met: {seen}");
+    }
+
+    private static PacketBuilder V4(string destination) => PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", destination);
+
+    private static PacketBuilder V6(string destination) => PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", destination);
+
+    private static byte[] Damaged(byte[] frame, int at, byte value)
+    {
+        Assert.NotEqual(value, frame[at]);
+        frame[at] = value;
+        return frame;
+    }
+
+    private static DataplaneBuilder Service(DataplaneBuilder builder, params int[] hosts) =>
+        ServiceNet.V4.Add(builder, "web", 80, tcp: false, BalancePolicy.RoundRobin, hosts);
+
+    private static Task<Accounting> One(byte[] frame, Action<DataplaneBuilder>? configure = null) => Many([frame], configure);
+
+    private static async Task<Accounting> Many(byte[][] frames, Action<DataplaneBuilder>? configure = null, int lanMtu = 1500, int seconds = 0)
+    {
+        await using TestPlane plane = TestPlane.Create(configure, lanMtu: lanMtu);
+        foreach (byte[] frame in frames)
+        {
+            Assert.True(plane["wan"].TrySend(frame));
+        }
+
+        plane.Run();
+        plane.Wait(TimeSpan.FromSeconds(seconds));
+        return plane.Engine.ReadAccounting();
+    }
+
+    /// <summary>Every port the client could be given is one it already uses with this backend.</summary>
+    private static async Task<Accounting> ExhaustPorts()
+    {
+        await using TestPlane plane = TestPlane.Create(builder =>
+        {
+            ServiceNet.V4.Add(builder, "one", 80, tcp: false, BalancePolicy.RoundRobin, 11);
+            ServiceNet.V4.Add(builder, "two", 81, tcp: false, BalancePolicy.RoundRobin, 11);
+            builder.Workers(workers => workers with { FlowEntries = 262_144 });
+        });
+        for (int port = 1024; port <= 65535; port++)
+        {
+            Assert.True(plane["wan"].TrySend(ServiceNet.V4.FromClient().Udp((ushort)port, 80).Build()));
+            if (port % 512 == 511)
+            {
+                plane.Run();
+            }
+        }
+
+        plane.SendForDrop("wan", ServiceNet.V4.FromClient().Udp(5000, 81).Build(), DropReason.NoFreePort);
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> FillTransmitRing()
+    {
+        await using TestPlane plane = TestPlane.Create();
+        byte[] frame = V4("10.1.0.11").Udp(1, 2).Build();
+        for (int i = 0; i < 1025; i++)
+        {
+            Assert.True(plane["wan"].TrySend(frame));
+            plane.Engine.RunOnce();
+        }
+
+        Assert.Equal(1024, plane.Run().Count);
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> TakeLinkDown()
+    {
+        await using TestPlane plane = TestPlane.Create();
+        plane["lan"].SetLink(LinkState.Down);
+        plane.SendForDrop("wan", V4("10.1.0.11").Udp(1, 2).Build(), DropReason.LinkDown);
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> SendBeyondASlot()
+    {
+        var wide = new MemoryPort(new MemoryPortOptions { Mac = TestPlane.WanMac });
+        var narrow = new MemoryPort(new MemoryPortOptions { SlotBytes = 512, Mtu = 300 });
+        await using DataplaneEngine engine = new DataplaneBuilder().Port("wide", PortSource.Memory(wide)).Port("narrow", PortSource.Memory(narrow))
+            .Interface("wide", "198.51.100.1/24")
+            .Stage(StagePosition.AfterParse, new TestStage(batch => batch.Transmit(0, new PortId(1)))).Build();
+        engine.StartManual();
+        Assert.True(wide.TrySend(V4("10.1.0.11").Udp(1, 2).PayloadOf(1000).Build()));
+        engine.RunOnce();
+        return engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> StopWithAHeldPacket()
+    {
+        TestPlane plane = TestPlane.Create();
+        plane.Send("wan", V4("10.1.0.99").Udp(1, 2).Build());
+        Assert.Equal(1, plane.Engine.ReadAccounting().Held);
+        await plane.DisposeAsync();
+        return plane.Engine.ReadAccounting();
+    }
+}

@@ -1,0 +1,226 @@
+using Dataplane.Balancing;
+using Dataplane.Filtering;
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Rewriting;
+using Dataplane.Routing;
+using Dataplane.Telemetry;
+using Dataplane.Tests.Flows;
+
+namespace Dataplane.Tests.Pipeline;
+
+/// <summary>Nothing on a packet's way allocates: every stage and every situation, 10,000 batches each, and exactly 0 bytes.</summary>
+public sealed class ZeroAllocationTests
+{
+    private const int Batches = 10_000;
+
+    /// <summary>Rounds before: code that runs for the first time may have the runtime allocate for it.</summary>
+    private const int WarmUp = 10_000;
+
+    private static readonly (string Name, Action<PipelineRig> Run)[] s_stages =
+    [
+        ("parse", rig => PacketParser.Process(rig.Batch, rig.Context.Hash)),
+        ("ingress", rig => IngressStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("filter", rig => FilterStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("flow", rig => FlowStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("balance", rig => BalanceStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("route", rig => RouteStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("neighbour", rig => NeighbourStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("rewrite", rig => RewriteStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("transmit", rig =>
+        {
+            rig.Transmit.Process(rig.Batch, rig.Ports.ById);
+            rig.Transmit.Flush(rig.Ports.ById);
+        }),
+        ("count", rig => rig.Context.Counters.CountBatch(rig.Batch, rig.Batch.Count, 0, 0)),
+    ];
+
+    public static TheoryData<string> Stages => [.. s_stages.Select(stage => stage.Name)];
+
+    /// <summary>Traffic of every kind at once: both families, to the service, past it, denied, expired, too big, for us.</summary>
+    private static byte[][] MixedTraffic(int round)
+    {
+        ServiceNet v4 = ServiceNet.V4, v6 = ServiceNet.V6;
+        PacketBuilder To(string destination, byte ttl = 64) => destination.Contains(':', StringComparison.Ordinal)
+            ? PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", destination, ttl)
+            : PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", destination, ttl);
+        ushort port = (ushort)(2000 + round);
+        return
+        [
+            v4.FromClient().Tcp(port, 80).Build(), v6.FromClient().Tcp(port, 80).Build(), v4.FromClient().Tcp(port, 80, TcpFlags.Ack).PayloadOf(100).Build(),
+            v6.FromClient().Tcp(port, 80, TcpFlags.Fin).Build(), v6.FromClient().Tcp(port, 80).Build(),
+            To("10.1.0.11").Udp(port, 7).Build(), To("2001:db8:2::11").Udp(port, 7).Build(), To("10.1.0.11", 1).Udp(port, 7).Build(),
+            To("2001:db8:2::11", 1).Udp(port, 7).Build(), To("10.1.0.11").Udp(port, 7).PayloadOf(1350).Build(), To("2001:db8:2::11").Udp(port, 7)
+                .PayloadOf(1350).Build(),
+            To("10.1.0.11").Tcp(port, 23).Build(), To("198.51.100.1").EchoRequest(1, 1).Build(), To("2001:db8:1::1").EchoRequest(1, 1).Build(),
+            To("192.0.2.1").Udp(port, 7).Build(), v4.FromClient().Udp(port, 99).Build(),
+            PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.1").Build(),
+            To("10.1.0.11").Udp(port, 7).PayloadOf(600).BuildFragments(256)[1], new byte[10],
+        ];
+    }
+
+    private static PipelineRig CreateMixed() => new(builder =>
+    {
+        ServiceNet.V4.Add(builder, "v4", 80, tcp: true, BalancePolicy.Maglev, 11, 12, 13);
+        ServiceNet.V6.Add(builder, "v6", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
+        builder.Filter(filter => filter.Deny(to: "10.0.0.0/8", protocol: 6, toPort: "23").Allow(protocol: 17))
+            .Workers(workers => workers with { FlowEntries = 1024, IcmpErrorsPerSecond = 1_000_000 });
+    }, lanMtu: 1300);
+
+    [Theory]
+    [MemberData(nameof(Stages))]
+    public void Stage_TenThousandBatches_AllocatesNothing(string name)
+    {
+        using PipelineRig rig = CreateMixed();
+        byte[][][] traffic = [.. Enumerable.Range(0, 50).Select(MixedTraffic)];
+        long allocated = 0;
+        for (int round = -WarmUp; round < Batches; round++)
+        {
+            rig.NowNs += 20_000_000;
+            rig.Load(0, traffic[(round + WarmUp) % traffic.Length]);
+            foreach ((string stage, Action<PipelineRig> run) in s_stages)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                run(rig);
+                long after = GC.GetAllocatedBytesForCurrentThread();
+                allocated += stage == name && round >= 0 ? after - before : 0;
+            }
+
+            rig.Context.Originated.Clear(rig.NowNs);
+            rig.Drain();
+        }
+
+        Assert.Equal(0, allocated);
+        Assert.NotEqual(0, rig.Context.Flows.Count);
+    }
+
+    [Fact]
+    public void Worker_MixedTraffic_AllocatesNothing()
+    {
+        using PipelineRig rig = CreateMixed();
+        byte[][][] traffic = [.. Enumerable.Range(0, 50).Select(MixedTraffic)];
+        AssertNothing(rig, round => rig.Send("wan", traffic[round % traffic.Length]), stepNs: 20_000_000);
+        Accounting seen = rig.Context.Counters.Read();
+        Assert.True(seen.IsBalanced && seen.Originated > Batches && seen.Transmitted > Batches && seen.DroppedFor(DropReason.FilterRule) >= Batches,
+            seen.ToString());
+    }
+
+    /// <summary>New flows all the time, old ones expiring and evicted.</summary>
+    [Fact]
+    public void Worker_NewFlowsAndExpiry_AllocatesNothing()
+    {
+        using PipelineRig rig = CreateMixed();
+        byte[][][] traffic = [.. Enumerable.Range(0, 2000).Select(round => new[]
+        {
+            ServiceNet.V4.FromClient().Tcp((ushort)(2000 + round), 80).Build(), ServiceNet.V6.FromClient().Tcp((ushort)(2000 + round), 80).Build(),
+        })];
+        AssertNothing(rig, round => rig.Send("wan", round / 1500 % 2 == 0 ? traffic[round % traffic.Length] : []), stepNs: 300_000_000);
+        Assert.NotEqual(0, rig.Context.Flows.Expired);
+        Assert.NotEqual(0, rig.Context.Flows.Evicted);
+    }
+
+    /// <summary>A packet waits, the answer comes, it is released; then the neighbour is forgotten and it begins again. And some never answer.</summary>
+    [Fact]
+    public void Worker_HoldReleaseAndGiveUp_AllocatesNothing()
+    {
+        using var rig = new PipelineRig(builder => builder.Workers(workers => workers with { NeighbourEntries = 64 }), withNeighbours: false);
+        byte[][][] rounds = [.. Enumerable.Range(0, 200).Select(host => new[]
+        {
+            PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", $"10.1.0.{2 + host}").Udp(1, 7).Build(),
+            PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", $"2001:db8:2::{2 + host}").Udp(1, 7).Build(),
+        })];
+        byte[][][] answers = [.. Enumerable.Range(0, 200).Select(host => new[]
+        {
+            PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).ArpReply($"10.1.0.{2 + host}", TestPlane.LanMac.ToString(), "10.1.0.1").Build(),
+            PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6($"2001:db8:2::{2 + host}", "2001:db8:2::1", 255)
+                .NeighbourAdvertisement(new NeighbourAdvertisementFields
+                {
+                    Target = IpAddress.Parse($"2001:db8:2::{2 + host}"), IsSolicited = true, TargetLinkLayerAddress = TestPlane.ServerMac,
+                }).Build(),
+        })];
+        AssertNothing(rig, round =>
+        {
+            rig.Send("wan", rounds[round / 2 % 200]);
+            if (round % 2 == 1 && round % 3 != 0)
+            {
+                rig.Send("lan", answers[round / 2 % 200]);
+            }
+        }, stepNs: 150_000_000);
+        Accounting seen = rig.Context.Counters.Read();
+        Assert.True(seen.IsBalanced && seen.Transmitted > Batches && seen.DroppedFor(DropReason.ConsumedNeighbourDiscovery) > 0, seen.ToString());
+        Assert.True(seen.DroppedFor(DropReason.NeighbourUnresolved) + seen.DroppedFor(DropReason.NeighbourTableFull) > 0, seen.ToString());
+    }
+
+    [Fact]
+    public void Worker_IdleTicks_AllocatesNothing()
+    {
+        using PipelineRig rig = CreateMixed();
+        rig.Send("wan", MixedTraffic(0));
+        AssertNothing(rig, _ => { }, stepNs: 100_000_000);
+    }
+
+    /// <summary>1,000 reloads: what the worker does to take over new tables.</summary>
+    [Fact]
+    public void Worker_AdoptionOfNewTables_AllocatesNothing()
+    {
+        using PipelineRig rig = CreateMixed();
+        byte[][][] traffic = [.. Enumerable.Range(0, 50).Select(MixedTraffic)];
+        DataplaneSpec fewer = rig.Spec with
+        {
+            Services = [.. rig.Spec.Services.Select(service => service with { Backends = [.. service.Backends.Skip(1)], TableSize = 251 })],
+            Neighbours = [.. rig.Spec.Neighbours.Skip(1)],
+        };
+        DataplaneSpec all = rig.Spec with { Services = [.. rig.Spec.Services.Select(service => service with { TableSize = 251 })] };
+        long allocated = 0;
+        for (int round = -20; round < 1000; round++)
+        {
+            rig.Republish(round % 2 == 0 ? all : fewer);
+            rig.Send("wan", traffic[(round + 50) % traffic.Length]);
+            rig.NowNs += 50_000_000;
+            Assert.False(rig.HasAdopted);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            rig.Worker.RunOnce(rig.NowNs);
+            allocated += round < 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(rig.HasAdopted);
+            rig.Drain();
+        }
+
+        Assert.Equal(0, allocated);
+        Assert.Equal(1021, rig.Context.Tables.Version);
+    }
+
+    /// <summary>The measuring itself sees the smallest object.</summary>
+    [Fact]
+    public void Control_OneObjectInTenThousandBatches_IsSeen()
+    {
+        object? kept = null;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < Batches; round++)
+        {
+            if (round == Batches / 2)
+            {
+                kept = new object();
+            }
+        }
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 100);
+        Assert.NotNull(kept);
+    }
+
+    private static void AssertNothing(PipelineRig rig, Action<int> prepare, long stepNs)
+    {
+        long allocated = 0;
+        for (int round = -WarmUp; round < Batches; round++)
+        {
+            prepare(round + WarmUp);
+            rig.NowNs += stepNs;
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            rig.Worker.RunOnce(rig.NowNs);
+            allocated += round < 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+            rig.Drain();
+        }
+
+        Assert.Equal(0, allocated);
+    }
+}
