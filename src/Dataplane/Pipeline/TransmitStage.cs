@@ -5,7 +5,8 @@ namespace Dataplane.Pipeline;
 
 /// <summary>Sorts the packets of a batch by the port they leave by, and hands each port its share in one call.</summary>
 /// <remarks>Input: verdict transmit. Output: frames in the ports' rings. Drops: by the ports (ring full, link down, too long), and what no
-/// stage decided. Cost: one pass over the verdicts, one interface call per port and batch, one copy per packet.</remarks>
+/// stage decided. State: which ports have frames to be flushed. Cost: one pass over the verdicts, one interface call per port and batch,
+/// one copy per packet.</remarks>
 internal sealed class TransmitStage
 {
     private const int MaxPorts = 256;
