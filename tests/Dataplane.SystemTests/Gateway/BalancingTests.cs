@@ -15,10 +15,10 @@ public sealed class BalancingTests(GatewayBed bed) : GatewayTest(bed)
     [InlineData(6)]
     public async Task Service_ThreeThousandConnections_SharedByWeight(int version)
     {
-        await using Capture wan = await Capture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"));
-        var lan = new List<Capture>();
+        await using PacketCapture wan = await PacketCapture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"));
+        var lan = new List<PacketCapture>();
         for (int backend = 0; backend < TestNetwork.Backends; backend++)
-            lan.Add(await Capture.StartAsync(Bed.Network.Backend(backend), "e0", Bed.NewPath("lan.pcap")));
+            lan.Add(await PacketCapture.StartAsync(Bed.Network.Backend(backend), "e0", Bed.NewPath("lan.pcap")));
 
         string path = Bed.NewPath("urls");
         await File.WriteAllTextAsync(path, Requests($"http://{Service(version)}/"));
@@ -35,7 +35,7 @@ public sealed class BalancingTests(GatewayBed bed) : GatewayTest(bed)
         // SYN+ACK, answer and FIN reach the client, three times as many segments or more come to the backends: all with right checksums.
         Assert.True(await wan.AssertChecksumsAsync() >= 3 * Connections);
         int seen = 0;
-        foreach (Capture capture in lan)
+        foreach (PacketCapture capture in lan)
         {
             seen += await capture.AssertChecksumsAsync();
             await capture.DisposeAsync();
@@ -49,7 +49,7 @@ public sealed class BalancingTests(GatewayBed bed) : GatewayTest(bed)
     [InlineData(6)]
     public async Task Service_UdpEcho_EveryDatagramComesBack(int version)
     {
-        await using Capture wan = await Capture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"), filter: "udp");
+        await using PacketCapture wan = await PacketCapture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"), filter: "udp");
         string target = string.Create(CultureInfo.InvariantCulture, $"UDP{version}:{Service(version)}:{GatewayConfiguration.EchoPort}");
         for (int length = 1; length <= 1471; length += 210)
         {

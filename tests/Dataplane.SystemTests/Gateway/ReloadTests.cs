@@ -24,7 +24,7 @@ public sealed partial class ReloadTests(GatewayBed bed) : GatewayTest(bed)
         Assert.Equal(0, await Gateway.ReadRuleAsync("no-guest"));
 
         // Neighbour discovery is not the service's answer: only what is for a transport of the guest counts.
-        await using Capture capture = await Capture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("guest.pcap"), "in", $"dst host {guest} and (tcp or udp)");
+        await using PacketCapture capture = await PacketCapture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("guest.pcap"), "in", $"dst host {guest} and (tcp or udp)");
         ProgramResult denied = await FetchAsync(version, guest);
         Assert.Equal(28, denied.ExitCode);
         Assert.Empty(denied.Output);

@@ -73,7 +73,7 @@ internal sealed class TestNetwork
         }
     }
 
-    private static Task HostAsync(string name, string device, string[] addresses, string gateway, string gateway6) => IpAsync(name,
+    private static Task<string> HostAsync(string name, string device, string[] addresses, string gateway, string gateway6) => IpAsync(name,
         $"link set lo up\nlink set {device} up\n"
         + string.Concat(addresses.Select(address => $"addr add {address} dev {device}{(address.Contains(':', StringComparison.Ordinal) ? " nodad" : "")}\n"))
         + $"route add default via {gateway}\nroute add ::/0 via {gateway6}\n");

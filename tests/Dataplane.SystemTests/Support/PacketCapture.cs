@@ -1,12 +1,12 @@
 namespace Dataplane.SystemTests.Support;
 
 /// <summary>tcpdump writing what an interface receives, that is, what the other end has sent.</summary>
-internal sealed class Capture : IAsyncDisposable
+internal sealed class PacketCapture : IAsyncDisposable
 {
     private readonly ChildProgram _tcpdump;
     private readonly string _home;
 
-    private Capture(ChildProgram tcpdump, string home, string path)
+    private PacketCapture(ChildProgram tcpdump, string home, string path)
     {
         _tcpdump = tcpdump;
         _home = home;
@@ -21,12 +21,12 @@ internal sealed class Capture : IAsyncDisposable
     /// <param name="path">File to write.</param>
     /// <param name="direction"><c>in</c>, <c>out</c> or <c>inout</c>.</param>
     /// <param name="filter">What to capture.</param>
-    public static async Task<Capture> StartAsync(string home, string device, string path, string direction = "in", string filter = "")
+    public static async Task<PacketCapture> StartAsync(string home, string device, string path, string direction = "in", string filter = "")
     {
         // -U: each packet is in the file at once; -Z root: no change of user, whose home may not be written to.
         var tcpdump = ChildProgram.Start(home, ["tcpdump", "-i", device, "-Q", direction, "-U", "-B", "32768", "-Z", "root", "-w", path, .. filter.Length > 0 ? [filter] : Array.Empty<string>()]);
         await tcpdump.AwaitLineAsync(line => line.Contains("listening on", StringComparison.Ordinal));
-        return new Capture(tcpdump, home, path);
+        return new PacketCapture(tcpdump, home, path);
     }
 
     /// <summary>Stops and reads the file with tcpdump.</summary>
