@@ -88,6 +88,9 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         return _worker.RunOnce(_worker.NowNs);
     }
 
+    /// <summary>Has an observer see every batch; for an engine started by <see cref="StartManual"/>.</summary>
+    internal void Observe(IBatchObserver observer) => _worker!.Observer = observer;
+
     /// <summary>Stops the worker, closes the ports. When the task completes, the thread has ended and the accounting is final.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {

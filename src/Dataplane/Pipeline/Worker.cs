@@ -41,6 +41,9 @@ internal sealed class Worker : IPortWaker, IDisposable
 
     public WorkerContext Context { get; }
 
+    /// <summary>Sees every received batch once it is decided; null: nobody.</summary>
+    public IBatchObserver? Observer { get; set; }
+
     /// <summary>The event that ends the worker's sleep.</summary>
     public EventDescriptor WakeEvent => _wake;
 
@@ -173,6 +176,7 @@ internal sealed class Worker : IPortWaker, IDisposable
         ForwardingPipeline.Receive<TracingOff>(Context, batch);
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, received, 0, 0);
+        Observer?.Observe(batch);
         port.Release(batch);
         RunOriginated(ports);
         return received;
