@@ -82,6 +82,10 @@ internal sealed partial class FrameRing
         }
     }
 
+    /// <summary>Whether the consumer has released everything published and then looked again and found nothing. For the producer's thread.</summary>
+    /// <remarks>The order of the two looks matters: the flag is down whenever a frame is taken, so a flag seen up after the last release was set after it.</remarks>
+    internal bool IsDrained => Pending == 0 && Volatile.Read(ref _indices.MaySleep) != 0;
+
     /// <summary>Sets whom to wake. Any thread; takes effect for a consumer that looks at the ring after it.</summary>
     internal void SetWaker(IPortWaker? waker) => Volatile.Write(ref _waker, waker);
 
@@ -171,7 +175,10 @@ internal sealed partial class FrameRing
         Volatile.Write(ref _indices.MaySleep, 1);
         Interlocked.MemoryBarrier();
         _indices.SeenPublished = Volatile.Read(ref _indices.Published);
-        return (int)(_indices.SeenPublished - _indices.Taken);
+        int available = (int)(_indices.SeenPublished - _indices.Taken);
+        if (available > 0)
+            Volatile.Write(ref _indices.MaySleep, 0);
+        return available;
     }
 
     private static long Sum(ReadOnlySpan<int> values)

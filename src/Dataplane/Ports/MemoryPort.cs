@@ -76,8 +76,12 @@ public sealed class MemoryPort : IPortFactory
     /// <summary>Frames that were refused when sent because the ring was full or the link not up. Any thread.</summary>
     public long RefusedFrames => Volatile.Read(ref _refused);
 
-    /// <summary>Frames sent that the engine has not finished with; 0 when everything sent has been through the pipeline. Any thread.</summary>
+    /// <summary>Frames sent that the engine has not given back. Any thread.</summary>
     public int PendingSent => _toEngine.Pending;
+
+    /// <summary>Whether the engine has given back every frame sent and then found none when it looked again: as a worker flushes
+    /// before it looks again, everything that came of those frames has left by then. For the thread that sends.</summary>
+    public bool IsDrained => _toEngine.IsDrained;
 
     /// <summary>Frames transmitted by the engine that wait to be received. Any thread.</summary>
     public int PendingReceived => _fromEngine.Pending;

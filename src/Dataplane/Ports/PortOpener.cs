@@ -14,6 +14,7 @@ internal static class PortOpener
         PortKind.Memory => new MemoryPort(),
         PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0 } },
+        PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },
         _ => throw new NotSupportedException(
             $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, tap, pcap or memory."),
     };

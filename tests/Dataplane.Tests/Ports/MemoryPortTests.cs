@@ -142,6 +142,24 @@ public class MemoryPortTests
     }
 
     [Fact]
+    public void IsDrained_FrameSent_OnlyAfterReleaseAndAnotherLook()
+    {
+        var port = new MemoryPort();
+        using IPort end = port.Open("p");
+        Assert.False(port.IsDrained);
+        Assert.Equal(0, Receive(end));
+        Assert.True(port.IsDrained);
+        port.TrySend([1]);
+        Assert.False(port.IsDrained);
+        Assert.Equal(1, Receive(end));
+        Assert.False(port.IsDrained);
+        end.Release(_batch);
+        Assert.False(port.IsDrained);
+        Assert.Equal(0, Receive(end));
+        Assert.True(port.IsDrained);
+    }
+
+    [Fact]
     public void ReceiveMany_NotDisposed_IsToldInsteadOfFillingTheRing()
     {
         var port = new MemoryPort();

@@ -65,11 +65,11 @@ internal sealed class TestPorts
     }
 
     /// <summary>Waits until the engine is through with every frame sent on any port: what it made of them is then in the rings.</summary>
-    /// <remarks>Holds because a worker flushes what it transmitted before it releases the batch.</remarks>
+    /// <remarks>Not for packets that wait in the engine, for a neighbour for instance.</remarks>
     internal void WaitUntilProcessed()
     {
         foreach ((string name, MemoryPort port) in _ports)
-            WaitFor(() => port.PendingSent == 0, () => $"port '{name}': the engine has not finished with {port.PendingSent} frames");
+            WaitFor(() => port.IsDrained, () => $"port '{name}': the engine has not finished with {port.PendingSent} frames");
     }
 
     /// <summary>Waits until a condition holds; fails with a description when it never does.</summary>
