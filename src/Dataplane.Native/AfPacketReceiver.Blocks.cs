@@ -10,7 +10,8 @@ public sealed unsafe partial class AfPacketReceiver
     private const int VlanTagBytes = 4;
     private const int MacAddressesBytes = 12;
 
-    /// <summary>Where the kernel places a frame in its slot at the least: two 16-byte-aligned headers (48 + 20 + 16, rounded up), the offload header, less the MAC header.</summary>
+    /// <summary>Where the kernel places a frame in its slot at the least.</summary>
+    /// <remarks>Its two headers and the least MAC header (48 + 20 + 16, rounded up to 16), then the offload header, less the MAC header.</remarks>
     private const int SmallestFrameOffset = 96 + 10 - ETH_HLEN;
 
     private int _nextBlock;       // the block to open next
@@ -161,7 +162,8 @@ public sealed unsafe partial class AfPacketReceiver
             }
 
             var offload = (virtio_net_hdr*)(block + cursor + start - sizeof(virtio_net_hdr));
-            uint special = (header->tp_status & TP_STATUS_VLAN_VALID) | (uint)(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) | offload->gso_type | (captured ^ header->tp_len);
+            uint unfinished = (uint)(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) | offload->gso_type;
+            uint special = unfinished | (header->tp_status & TP_STATUS_VLAN_VALID) | (captured ^ header->tp_len);
             int offset = _blockOffset + cursor + (int)start;
             int length = (int)captured;
             cursor += (int)slot;

@@ -51,7 +51,8 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
     /// <summary>The memory that offsets count from: the arena, then the ring.</summary>
     public MappedRegion Region { get; }
 
-    /// <summary>Readable for poll(2) while the kernel has handed over blocks; in error after the interface went down or away, until <see cref="RefreshState"/>.</summary>
+    /// <summary>Readable for poll(2) while the kernel has handed over blocks.</summary>
+    /// <remarks>In error after the interface went down or away, until <see cref="RefreshState"/>.</remarks>
     public FileDescriptor Descriptor => _socket;
 
     /// <summary>State of the interface when it was last looked at.</summary>
@@ -88,8 +89,9 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
             PacketSocket.Set(socket, PACKET_RX_RING, shape, "PACKET_RX_RING", interfaceName);
             region = MappedRegion.ForRing(socket, options.SegmentArenaBytes, options.BlockBytes * options.BlockCount, interfaceName);
             var receiver = new AfPacketReceiver(socket, info, region, options);
+            var everyone = new packet_mreq { mr_ifindex = info.Index, mr_type = PACKET_MR_PROMISC };
             if (options.Promiscuous)
-                PacketSocket.Set(socket, PACKET_ADD_MEMBERSHIP, new packet_mreq { mr_ifindex = info.Index, mr_type = PACKET_MR_PROMISC }, "PACKET_ADD_MEMBERSHIP", interfaceName);
+                PacketSocket.Set(socket, PACKET_ADD_MEMBERSHIP, everyone, "PACKET_ADD_MEMBERSHIP", interfaceName);
             PacketSocket.Bind(socket, info, ETH_P_ALL);
             receiver.RefreshState();
             return receiver;

@@ -1,7 +1,9 @@
 namespace Dataplane.Native;
 
 /// <summary>Counters of an <see cref="AfPacketTransmitter"/> since it was opened; a snapshot, not atomic across fields.</summary>
-/// <remarks><see cref="SubmittedFrames"/> = <see cref="SentFrames"/> + <see cref="RejectedFrames"/> + <see cref="WithdrawnFrames"/> + those still pending.</remarks>
+/// <remarks>
+/// <see cref="SubmittedFrames"/> = <see cref="SentFrames"/> + <see cref="RejectedFrames"/> + <see cref="WithdrawnFrames"/> + those still pending.
+/// </remarks>
 public readonly record struct AfPacketTransmitStatistics
 {
     /// <summary>Frames put into the ring.</summary>

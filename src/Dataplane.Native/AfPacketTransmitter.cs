@@ -73,7 +73,8 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
         MappedRegion? region = null;
         try
         {
-            int maxFrame = options.MaxFrameBytes != 0 ? options.MaxFrameBytes : Math.Min(info.MtuBytes, 65535 - ETH_HLEN - VlanTagBytes) + ETH_HLEN + VlanTagBytes;
+            int longest = Math.Min(info.MtuBytes + ETH_HLEN + VlanTagBytes, ushort.MaxValue);
+            int maxFrame = options.MaxFrameBytes != 0 ? options.MaxFrameBytes : longest;
             int slotBytes = SlotBytesFor(maxFrame);
             int blockBytes = Math.Max(BlockBytes, (int)BitOperations.RoundUpToPowerOf2((uint)slotBytes));
             int[] slots = LayOut(options.SlotCount, slotBytes, blockBytes, out int blocks);
@@ -83,7 +84,13 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
                 PacketSocket.Set(socket, PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS", interfaceName);
             // A full ring of frames with the kernel's own bookkeeping must fit, or the socket's limit would stop it early.
             PacketSocket.SetSendBuffer(socket, slots.Length * (slotBytes + 1024));
-            var shape = new tpacket_req { tp_block_size = (uint)blockBytes, tp_block_nr = (uint)blocks, tp_frame_size = (uint)slotBytes, tp_frame_nr = (uint)slots.Length };
+            var shape = new tpacket_req
+            {
+                tp_block_size = (uint)blockBytes,
+                tp_block_nr = (uint)blocks,
+                tp_frame_size = (uint)slotBytes,
+                tp_frame_nr = (uint)slots.Length,
+            };
             PacketSocket.Set(socket, PACKET_TX_RING, shape, "PACKET_TX_RING", interfaceName);
             region = MappedRegion.ForRing(socket, 0, blockBytes * blocks, interfaceName);
             PacketSocket.Bind(socket, info, protocol: 0);

@@ -34,7 +34,8 @@ public sealed class Capabilities : IReadOnlyList<Capability>
     /// <summary>The entry of a name.</summary>
     /// <exception cref="KeyNotFoundException">No entry has the name.</exception>
     public Capability this[string name] =>
-        _entries.Find(e => e.Name == name) ?? throw new KeyNotFoundException($"No capability is called '{name}'; there are {string.Join(", ", _entries.Select(e => e.Name))}.");
+        _entries.Find(e => e.Name == name)
+        ?? throw new KeyNotFoundException($"No capability is called '{name}'; there are {string.Join(", ", _entries.Select(e => e.Name))}.");
 
     /// <summary>Looks. Opens and closes a few descriptors and changes nothing; takes well under a millisecond.</summary>
     public static Capabilities Probe()
@@ -77,15 +78,19 @@ public sealed class Capabilities : IReadOnlyList<Capability>
     {
         string release = TryReadFirstLine("/proc/sys/kernel/osrelease") ?? "unknown";
         string[] numbers = release.Split('.', '-', '+');
-        bool parsed = numbers.Length >= 2 & int.TryParse(numbers[0], out int major) && int.TryParse(numbers[1], out int minor) && (major, minor).CompareTo((4, 20)) >= 0;
-        return Entry("kernel", parsed, release, "use kernel 4.20 or later, the first that can keep a packet socket from seeing its own host's sending (PACKET_IGNORE_OUTGOING)");
+        bool recent = numbers.Length >= 2
+            && int.TryParse(numbers[0], CultureInfo.InvariantCulture, out int major)
+            && int.TryParse(numbers[1], CultureInfo.InvariantCulture, out int minor)
+            && (major, minor).CompareTo((4, 20)) >= 0;
+        return Entry("kernel", recent, release, "use kernel 4.20 or later: older ones show a packet socket what its own host sends (PACKET_IGNORE_OUTGOING)");
     }
 
     private static ulong EffectiveCapabilities()
     {
         const string Line = "CapEff:";
         string? found = TryReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(Line, StringComparison.Ordinal));
-        return found is not null && ulong.TryParse(found.AsSpan(Line.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong bits) ? bits : 0;
+        ReadOnlySpan<char> digits = found.AsSpan(found is null ? 0 : Line.Length).Trim();
+        return ulong.TryParse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong bits) ? bits : 0;
     }
 
     private static Capability ProbeSocket(string name, int family)
@@ -98,7 +103,8 @@ public sealed class Capabilities : IReadOnlyList<Capability>
         }
 
         int errno = Marshal.GetLastPInvokeError();
-        string remedy = errno is Errno.EPERM or Errno.EACCES ? Remedies.NetRaw : $"use a kernel built with {(family == Socket.AF_XDP ? "CONFIG_XDP_SOCKETS" : "CONFIG_PACKET")}";
+        string option = family == Socket.AF_XDP ? "CONFIG_XDP_SOCKETS" : "CONFIG_PACKET";
+        string remedy = errno is Errno.EPERM or Errno.EACCES ? Remedies.NetRaw : $"use a kernel built with {option}";
         return Entry(name, false, $"{Errno.NameOf(errno)} ({Errno.TextOf(errno)})", remedy);
     }
 

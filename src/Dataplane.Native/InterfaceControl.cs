@@ -105,8 +105,9 @@ public sealed unsafe class InterfaceControl : IDisposable
     internal static InterfaceName NameOf(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (Encoding.UTF8.GetByteCount(name) >= IFNAMSIZ)
-            throw new ArgumentException($"'{name}' cannot be the name of an interface: it has {Encoding.UTF8.GetByteCount(name)} bytes, 15 are allowed.", nameof(name));
+        int length = Encoding.UTF8.GetByteCount(name);
+        if (length >= IFNAMSIZ)
+            throw new ArgumentException($"'{name}' cannot be the name of an interface: it has {length} bytes, 15 are allowed.", nameof(name));
         InterfaceName result = default;
         Encoding.UTF8.GetBytes(name, result);
         return result;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -42,7 +43,8 @@ internal static class InternetSum
     }
 
     /// <summary>The form in which a 16-bit number is added.</summary>
-    internal static ulong OfWord(int value) => BitConverter.IsLittleEndian ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness((ushort)value) : (ushort)value;
+    internal static ulong OfWord(int value) =>
+        BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness((ushort)value) : (ushort)value;
 
     /// <summary>Adds two sums.</summary>
     internal static ulong AddWithCarry(ulong sum, ulong value)

@@ -74,8 +74,8 @@ public sealed unsafe class MappedRegion : IDisposable
         return new MappedRegion(new UnmapHandle(address, length), address, lengthBytes, PageBacking.Ordinary);
     }
 
-    /// <summary>Maps zeroed memory whose last byte lies directly before a page that cannot be touched, so that a read or write past the end stops the process.</summary>
-    /// <remarks>For tests of code that works without bounds checks.</remarks>
+    /// <summary>Maps zeroed memory whose last byte lies directly before a page that cannot be touched.</summary>
+    /// <remarks>For tests of code that works without bounds checks: a read or write past the end stops the process.</remarks>
     /// <param name="lengthBytes">At least 1.</param>
     /// <exception cref="LinuxException">The kernel has no such memory.</exception>
     public static MappedRegion WithGuardPage(int lengthBytes)

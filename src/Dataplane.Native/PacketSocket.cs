@@ -24,7 +24,7 @@ internal static unsafe class PacketSocket
         {
             info = new InterfaceControl(socket).TryRead(interfaceName) ?? throw new LinuxException(Errno.ENODEV, "ioctl(SIOCGIFINDEX)", interfaceName);
             if (!info.IsEthernet)
-                throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; an AF_PACKET port needs one that does (veth, bridge, NIC, TAP).");
+                throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
             return socket;
         }
         catch

@@ -4,8 +4,9 @@ using Dataplane.Native.Abi;
 
 namespace Dataplane.Native;
 
-/// <summary>Waits until one of a fixed set of descriptors is readable or in error, a signal comes or time is up. One thread uses it; it never allocates.</summary>
+/// <summary>Waits until one of a fixed set of descriptors is readable or in error, a signal comes or time is up.</summary>
 /// <remarks>
+/// One thread uses it; it never allocates.
 /// poll(2) reports an error for as long as it lasts, and a deleted interface lasts. So that such a descriptor does not end every wait at
 /// once, one that is in error and not readable is reported once and then left out for <see cref="MuteNs"/>.
 /// </remarks>

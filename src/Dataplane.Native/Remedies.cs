@@ -10,13 +10,15 @@ internal static class Remedies
     internal const string SysAdmin = "run as root or grant CAP_SYS_ADMIN, which entering another network namespace needs";
     internal const string Memlock = "raise RLIMIT_MEMLOCK (ulimit -l, or LimitMEMLOCK=infinity in a systemd unit)";
     internal const string TunDevice = "load the tun module (modprobe tun) and, in a container, pass the device in (--device /dev/net/tun)";
+    internal const string Processor = "name a processor that is online and inside the process's cpuset (/proc/self/status, Cpus_allowed_list)";
     internal const string HugePages = "reserve 2 MB pages (sysctl vm.nr_hugepages=512); without them ordinary pages are used, which costs speed only";
 
     /// <summary>The remedy for a refusal, or null where nothing general can be said.</summary>
     internal static string? For(int errno, string call) => errno switch
     {
         Errno.EPERM or Errno.EACCES => ForPermission(call),
-        Errno.ENODEV or Errno.ENXIO when Concerns(call, "AF_PACKET") || Concerns(call, "SIOC") => "check the interface name and its network namespace (ip link)",
+        Errno.ENODEV or Errno.ENXIO when Concerns(call, "AF_PACKET") || Concerns(call, "SIOC") =>
+            "check the interface name and its network namespace (ip link)",
         Errno.ENOENT when Concerns(call, "/dev/net/tun") => TunDevice,
         Errno.ENOMEM or Errno.ENOBUFS => "ask for smaller or fewer rings, or free memory",
         Errno.EMFILE => "raise RLIMIT_NOFILE (ulimit -n, or LimitNOFILE= in a systemd unit)",
@@ -32,7 +34,8 @@ internal static class Remedies
             return SysAdmin;
         if (Concerns(call, "AF_PACKET"))
             return NetRaw;
-        return Concerns(call, "SIOC") || Concerns(call, "TUN") || Concerns(call, "/dev/net/tun") ? NetAdmin : "run as root or grant the capability that the call needs";
+        bool admin = Concerns(call, "SIOC") || Concerns(call, "TUN") || Concerns(call, "/dev/net/tun");
+        return admin ? NetAdmin : "run as root or grant the capability that the call needs";
     }
 
     private static bool Concerns(string call, string part) => call.Contains(part, StringComparison.Ordinal);

@@ -6,7 +6,8 @@ public sealed record TapOptions
     /// <summary>Largest layer 3 packet in bytes, 68 to 65,521; 0 leaves it as it is (1,500 for a new device).</summary>
     public int MtuBytes { get; init; }
 
-    /// <summary>MAC address of the kernel's end in the low 48 bits, the first byte on the wire most significant; 0 leaves it as it is (random for a new device).</summary>
+    /// <summary>MAC address of the kernel's end in the low 48 bits, the first byte on the wire most significant.</summary>
+    /// <remarks>0 leaves it as it is, which is random for a new device.</remarks>
     public ulong HardwareAddress { get; init; }
 
     /// <summary>Whether the device stays when it is closed.</summary>

@@ -20,7 +20,7 @@ public static unsafe class ThreadAffinity
         fixed (ulong* words = mask)
         {
             if (Libc.SchedSetaffinity(0, MaskWords * sizeof(ulong), words) != 0)
-                throw LinuxException.FromLastError("sched_setaffinity", $"cpu {cpu}", "name a processor that is online and inside the process's cpuset (/proc/self/status, Cpus_allowed_list)");
+                throw LinuxException.FromLastError("sched_setaffinity", $"cpu {cpu}", Remedies.Processor);
         }
     }
 

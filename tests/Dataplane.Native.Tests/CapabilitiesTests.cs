@@ -8,7 +8,11 @@ public class CapabilitiesTests
         int before = ProcessResources.DescriptorCount();
         Capabilities found = Capabilities.Probe();
         Assert.Equal(before, ProcessResources.DescriptorCount());
-        string[] names = ["kernel", "CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF", "AF_PACKET", "AF_XDP", "/dev/net/tun", "RLIMIT_MEMLOCK", "huge pages"];
+        string[] names =
+        [
+            "kernel", "CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF",
+            "AF_PACKET", "AF_XDP", "/dev/net/tun", "RLIMIT_MEMLOCK", "huge pages",
+        ];
         Assert.Equal(names, found.Select(c => c.Name));
         Assert.All(found, c => Assert.Equal(c.Available, c.Remedy is null));
         Assert.All(found, c => Assert.NotEmpty(c.Detail));

@@ -8,7 +8,8 @@ public class LinuxExceptionTests
     public void Message_RefusedPacketSocket_NamesCallInterfaceErrorAndRemedy()
     {
         var error = new LinuxException(Errno.EPERM, "socket(AF_PACKET)", "eth1");
-        Assert.StartsWith("socket(AF_PACKET) for eth1 failed: EPERM (operation not permitted). Remedy: run as root or grant CAP_NET_RAW (setcap cap_net_raw+ep", error.Message, StringComparison.Ordinal);
+        const string Start = "socket(AF_PACKET) for eth1 failed: EPERM (operation not permitted). Remedy: run as root or grant CAP_NET_RAW (setcap";
+        Assert.StartsWith(Start, error.Message, StringComparison.Ordinal);
         Assert.Equal(Errno.EPERM, error.Errno);
         Assert.Equal("EPERM", error.ErrnoName);
         Assert.Equal("socket(AF_PACKET)", error.Call);

@@ -45,7 +45,9 @@ internal sealed class NetworkNamespace : IDisposable
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output.GetAwaiter().GetResult() : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {error}");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {error}");
+        return output.GetAwaiter().GetResult();
     }
 
     private void BringUp(string interfaceName)

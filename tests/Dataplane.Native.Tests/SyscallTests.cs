@@ -24,7 +24,8 @@ public partial class SyscallTests
         foreach ((string file, string text) in Sources())
         {
             SortedSet<string> made = [.. CallPattern().Matches(text).Select(m => imports[m.Groups[1].Value])];
-            Assert.True(made.SetEquals(Declared(text)), $"{file} makes [{string.Join(' ', made)}] but its '// syscalls:' line says [{string.Join(' ', Declared(text))}].");
+            string declared = string.Join(' ', Declared(text));
+            Assert.True(made.SetEquals(Declared(text)), $"{file} makes [{string.Join(' ', made)}] but its '// syscalls:' line says [{declared}].");
         }
     }
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Dataplane.Native.Abi;
 
 /// <summary>Imports from the C library, one signature in one place. Each returns what the C function returns; the error is the last P/Invoke error.</summary>
-/// <remarks>The C library is the kernel's stable door on every architecture, and its syscall wrappers are cancellation-safe; no other native library is used.</remarks>
+/// <remarks>The C library has the kernel's calls under the same names on every architecture. No other native library is used.</remarks>
 internal static unsafe partial class Libc
 {
     private const string Library = "libc";

@@ -4,8 +4,9 @@ using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
-/// <summary>A port on an Ethernet interface: frames are worked on where the kernel put them, and copied once, into the transmit ring of the port they leave by.</summary>
+/// <summary>A port on an Ethernet interface.</summary>
 /// <remarks>
+/// Frames are worked on where the kernel put them, and copied once, into the transmit ring of the port they leave by.
 /// When the driver has no room, frames wait in the transmit ring, in order, and every round of the worker tries again; new frames are
 /// refused once the ring is full. What has waited longer than <see cref="CongestionLimitNs"/> without anything leaving is given up.
 /// </remarks>

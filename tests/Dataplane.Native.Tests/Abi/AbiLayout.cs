@@ -16,10 +16,12 @@ internal static class AbiLayout
     public static IEnumerable<Type> Structures => AbiTypes.Where(t => t.IsValueType && !t.IsEnum && t.GetCustomAttribute<InlineArrayAttribute>() is null);
 
     /// <summary>Every class that holds constants of the kernel.</summary>
-    public static IEnumerable<Type> ConstantClasses => AbiTypes.Where(t => t.IsClass && t.IsAbstract && t.IsSealed && t.GetFields(StaticFields).Any(f => f.IsLiteral));
+    public static IEnumerable<Type> ConstantClasses =>
+        AbiTypes.Where(t => t.IsClass && t.IsAbstract && t.IsSealed && t.GetFields(StaticFields).Any(f => f.IsLiteral));
 
     private static IEnumerable<Type> AbiTypes => typeof(KernelTypeAttribute).Assembly.GetTypes()
-        .Where(t => t.Namespace == typeof(KernelTypeAttribute).Namespace && t != typeof(Libc) && !t.IsNested && !t.IsDefined(typeof(CompilerGeneratedAttribute)));
+        .Where(t => t.Namespace == typeof(KernelTypeAttribute).Namespace && t != typeof(Libc))
+        .Where(t => !t.IsNested && !t.IsDefined(typeof(CompilerGeneratedAttribute)));
 
     public static string WriteProgram()
     {

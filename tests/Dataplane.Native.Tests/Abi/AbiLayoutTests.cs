@@ -28,7 +28,8 @@ public class AbiLayoutTests
     [CompilerFact]
     public void Compiler_OneWrongOffset_IsFound()
     {
-        string program = AbiLayout.WriteProgram().Replace("offsetof(struct pollfd, events) == 4", "offsetof(struct pollfd, events) == 5", StringComparison.Ordinal);
+        const string Right = "offsetof(struct pollfd, events) == 4", Wrong = "offsetof(struct pollfd, events) == 5";
+        string program = AbiLayout.WriteProgram().Replace(Right, Wrong, StringComparison.Ordinal);
         Assert.Contains("offset of pollfd.events", Compile(program), StringComparison.Ordinal);
     }
 

@@ -154,7 +154,8 @@ public class AfPacketTests
     {
         using var bed = new PacketBed();
         var error = Assert.Throws<LinuxException>(() => AfPacketReceiver.Open("nothere0", new AfPacketReceiveOptions { NetworkNamespace = bed.Left.Name }));
-        Assert.StartsWith("ioctl(SIOCGIFINDEX) for nothere0 failed: ENODEV (no such device). Remedy: check the interface name", error.Message, StringComparison.Ordinal);
+        const string Start = "ioctl(SIOCGIFINDEX) for nothere0 failed: ENODEV (no such device). Remedy: check the interface name";
+        Assert.StartsWith(Start, error.Message, StringComparison.Ordinal);
         error = Assert.Throws<LinuxException>(() => AfPacketTransmitter.Open("a0", new AfPacketTransmitOptions { NetworkNamespace = "dpnative-nowhere" }));
         Assert.Contains("network namespace dpnative-nowhere failed: ENOENT", error.Message, StringComparison.Ordinal);
     }

@@ -17,9 +17,11 @@ public class HostileRingTests
         int block = 0;
         int[] offsets = new int[256], lengths = new int[256];
         uint[] interesting = [0, 1, 7, 48, 91, 92, 93, 168, 4096, Block - 1, Block, Block + 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFF0, 0xFFFF_FFFF];
+        int[] blockFields = [12, 16, 20], frameFields = [0, 12, 16, 20, 24, 28, 32, 36, FrameStart - 10, FrameStart - 8, FrameStart - 4];
+
         // Where in the block, as a 16- or 32-bit number, and what: the block's own header, and the headers of its frames.
         var edits = from frame in Gen.Choose(-1, FramesInBlock - 1)
-                    from field in frame < 0 ? Gen.Elements(12, 16, 20) : Gen.Elements(0, 12, 16, 20, 24, 28, 32, 36, FrameStart - 10, FrameStart - 8, FrameStart - 4)
+                    from field in Gen.Elements(frame < 0 ? blockFields : frameFields)
                     from value in Gen.OneOf(Gen.Elements(interesting), Gen.Choose(0, int.MaxValue).Select(v => (uint)v))
                     select (At: frame < 0 ? field : 48 + (frame * Slot) + field, Value: value);
         Prop.ForAll(Gen.ListOf(edits).ToArbitrary(), list =>
@@ -69,7 +71,17 @@ public class HostileRingTests
     private static AfPacketReceiver Open()
     {
         var options = new AfPacketReceiveOptions { BlockBytes = Block, BlockCount = 2, SegmentArenaBytes = Arena };
-        var info = new NetworkInterfaceInfo { Name = "none0", Index = 1, HardwareAddress = 0, IsEthernet = true, MtuBytes = 1500, IsUp = true, IsRunning = true, IsLoopback = false };
+        var info = new NetworkInterfaceInfo
+        {
+            Name = "none0",
+            Index = 1,
+            HardwareAddress = 0,
+            IsEthernet = true,
+            MtuBytes = 1500,
+            IsUp = true,
+            IsRunning = true,
+            IsLoopback = false,
+        };
         return new AfPacketReceiver(new EventDescriptor().Descriptor, info, MappedRegion.Allocate(Arena + (2 * Block)), options);
     }
 

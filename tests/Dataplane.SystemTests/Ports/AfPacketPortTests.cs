@@ -79,7 +79,8 @@ public class AfPacketPortTests
             bed.AddFrame(batch, lengths[i] < 18 ? new byte[lengths[i]] : Frames.Numbered(i, lengths[i]));
         Assert.Equal(3, bed.Left.Transmit(batch, PortBed.AllOf(batch)));
         bed.Left.Flush();
-        Assert.Equal([DropReason.None, DropReason.FrameTooLong, DropReason.None, DropReason.FrameTooLong, DropReason.None], Enumerable.Range(0, 5).Select(batch.ReasonOf));
+        Assert.Equal([1, 3], Enumerable.Range(0, 5).Where(i => batch.ReasonOf(i) == DropReason.FrameTooLong));
+        Assert.Equal([0, 2, 4], Enumerable.Range(0, 5).Where(i => batch.ReasonOf(i) == DropReason.None));
         Assert.Equal([0, 2, 4], bed.Collect(bed.Right, 3).Select(f => Frames.NumberOf(f)));
         bed.Left.ReadStatistics(out PortStatistics statistics);
         Assert.Equal(2, statistics.TransmitRefused);
