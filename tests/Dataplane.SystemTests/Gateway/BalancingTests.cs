@@ -51,14 +51,15 @@ public sealed class BalancingTests(GatewayBed bed) : GatewayTest(bed)
     {
         await using PacketCapture wan = await PacketCapture.StartAsync(Bed.Network.Client, "c0", Bed.NewPath("wan.pcap"), filter: "udp");
         string target = string.Create(CultureInfo.InvariantCulture, $"UDP{version}:{Service(version)}:{GatewayConfiguration.EchoPort}");
-        for (int length = 1; length <= 1471; length += 210)
+        foreach (int length in new[] { 1, 733, 1452 })
         {
+            // The longest fills a packet of IPv6. The client waits so many seconds for the answer after its end of file, whatever comes.
             string sent = new('e', length);
             ProgramResult result = await ChildProgram.RunAsync(Bed.Network.Client, ["socat", "-t", "3", "-", target], sent);
             Assert.Equal(sent, result.MustSucceed().Output.TrimEnd('\n'));
         }
 
-        Assert.True(await wan.AssertChecksumsAsync() >= 8);
+        Assert.True(await wan.AssertChecksumsAsync() >= 3);
     }
 
     /// <summary>One request a connection, each from a port of its own: the same flows in every run, so that shares depend on the table and not on luck.</summary>
