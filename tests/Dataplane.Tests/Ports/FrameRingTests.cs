@@ -24,7 +24,7 @@ public class FrameRingTests
             foreach ((int step, int argument) in sequence)
                 run.Step(step, argument);
             run.Finish();
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100).WithEndSize(150));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(50).WithEndSize(150));
     }
 
     [Fact]
@@ -32,10 +32,10 @@ public class FrameRingTests
     {
         var random = new Random(4);
         var run = new ModelRun(new FrameRing(32, 512, uint.MaxValue - 10_000));
-        for (int i = 0; i < 20_000; i++)
+        for (int i = 0; i < 10_000; i++)
             run.Step(random.Next(7), random.Next());
         run.Finish();
-        Assert.True(run.Frames > 7_000);
+        Assert.True(run.Frames > 3_000);
     }
 
     [Fact]
@@ -95,6 +95,8 @@ public class FrameRingTests
         private readonly Queue<byte[]> _written = [];
         private readonly Queue<byte[]> _published = [];
         private readonly Queue<(PacketBatch Batch, List<byte[]> Frames)> _taken = [];
+        private readonly Stack<PacketBatch> _idle = [];
+        private readonly PacketBatch _source = new();
         private int _inRing;
 
         internal int Frames { get; private set; }
@@ -169,7 +171,8 @@ public class FrameRingTests
         private void WriteBatch(int argument)
         {
             byte[][] frames = [.. Enumerable.Range(0, argument % 40).Select(i => i % 7 == argument % 9 ? new byte[385] : Make(argument / 40 + (i % 5)))];
-            PacketBatch batch = TestFrames.Batch(frames);
+            _source.Clear(new PortId(0), 0);
+            PacketBatch batch = TestFrames.Fill(_source, frames);
             int count = ring.Write(batch, TestFrames.All(batch), out long bytes);
             byte[][] fitting = [.. frames.Where(frame => frame.Length < 385)];
             Assert.Equal(Math.Min(fitting.Length, ring.Slots - _inRing), count);
@@ -188,7 +191,7 @@ public class FrameRingTests
 
         private void Take()
         {
-            var batch = new PacketBatch();
+            PacketBatch batch = _idle.TryPop(out PacketBatch? idle) ? idle : new PacketBatch();
             batch.Clear(new PortId(0), 0);
             int count = ring.Take(batch, out long bytes);
             Assert.Equal(Math.Min(_published.Count, PacketBatch.Capacity), count);
@@ -213,6 +216,7 @@ public class FrameRingTests
             Assert.Equal(taken.Frames, TestFrames.Copy(taken.Batch));
             ring.Release(taken.Batch.Count);
             _inRing -= taken.Batch.Count;
+            _idle.Push(taken.Batch);
         }
     }
 }
