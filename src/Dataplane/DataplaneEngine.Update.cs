@@ -66,6 +66,11 @@ public sealed partial class DataplaneEngine
         (_plan, _ports, Spec) = (plan, after, spec);
         _worker.Publish(plan);
         await WaitForAsync(() => _worker.HasAdopted(plan)).ConfigureAwait(false);
+        if (_completion.Task.IsFaulted)
+        {
+            // The worker died meanwhile: say why, instead of a receipt for what nobody forwards by.
+            await _completion.Task.ConfigureAwait(false);
+        }
 
         // The worker has passed a quiescent point: nothing uses the old tables, their sleep list or the ports only they had.
         old.Dispose();

@@ -29,6 +29,7 @@ public sealed class PacketBatch
     internal readonly int[] Neighbours = new int[Capacity];
 
     private Memory<byte> _memory;
+    private bool _sealed;
 
     /// <summary>The number of packets.</summary>
     public int Count { get; private set; }
@@ -48,7 +49,11 @@ public sealed class PacketBatch
         Count = 0;
         Port = port;
         NowNs = nowNs;
+        _sealed = false;
     }
+
+    /// <summary>Ends the filling: what a stage would add was never received and could not be accounted for.</summary>
+    internal void Seal() => _sealed = true;
 
     /// <summary>Sets the memory that offsets count from. Called by the port before <see cref="Add"/>.</summary>
     public void SetMemory(Memory<byte> memory) => _memory = memory;
@@ -56,11 +61,11 @@ public sealed class PacketBatch
     /// <summary>Appends a frame. Called by ports.</summary>
     /// <param name="offset">Of the first MAC byte from the start of <see cref="Memory"/>.</param>
     /// <param name="length">In bytes, without FCS.</param>
-    /// <returns>False when the batch is full.</returns>
+    /// <returns>False when the batch is full, or already on its way through the stages.</returns>
     public bool Add(int offset, int length)
     {
         int index = Count;
-        if ((uint)index >= Capacity)
+        if ((uint)index >= Capacity || _sealed)
         {
             return false;
         }

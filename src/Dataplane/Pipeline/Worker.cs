@@ -173,6 +173,7 @@ internal sealed class Worker : IPortWaker, IDisposable
             return 0;
         }
 
+        batch.Seal();
         ForwardingPipeline.Receive<TracingOff>(Context, batch);
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, received, 0, 0);

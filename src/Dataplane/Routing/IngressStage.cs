@@ -27,7 +27,8 @@ internal static class IngressStage
             }
 
             ref readonly PacketHeaders headers = ref batch.Headers[i];
-            int index = headers.VlanId == 0 ? untagged : tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId);
+            int index = headers.VlanTags > 1 ? -1 // Inner tags would be lost on the way out; there are no interfaces for them.
+                : headers.VlanId == 0 ? untagged : tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId);
             batch.InInterfaces[i] = (short)index;
             batch.Flows[i] = -1;
             if (index < 0)

@@ -184,7 +184,7 @@ public sealed class RouteStageTests
     [Fact]
     public async Task Route_WeightedNextHops_ShareFlowsByWeightAndKeepEachFlow()
     {
-        await using TestPlane plane = TestPlane.Create(builder => builder.Route("203.0.113.0/24", "10.1.0.11", "10.1.0.12", "10.1.0.12"));
+        await using TestPlane plane = TestPlane.Create(builder => builder.Route("203.0.113.0/24", "10.1.0.11", "10.1.0.12"));
         DataplaneSpec spec = plane.Engine.Spec;
         NextHopSpec[] hops = [new() { Address = IpAddress.Parse("10.1.0.11"), Weight = 3 }, new() { Address = IpAddress.Parse("10.1.0.12"), Weight = 1 }];
         await plane.Engine.UpdateAsync(spec with
