@@ -114,7 +114,9 @@ public sealed partial class SpecReader
                 string hint = entry.Key.Contains(':', StringComparison.Ordinal) ? "; does a blank lack behind the ':'?" : "";
                 _errors.Add(new ConfigurationError(path, SpecNames.NameProblem + hint, entry.Key)
                 {
-                    File = entry.Value.File, Line = entry.Line, Column = entry.Column,
+                    File = entry.Value.File,
+                    Line = entry.Line,
+                    Column = entry.Column,
                 });
             }
 

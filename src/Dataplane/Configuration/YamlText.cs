@@ -30,7 +30,7 @@ internal static class YamlText
             Begin(text, indent, ref isFirst);
             string key = Scalar(entry.Key, mustQuote: false);
             text.Append(key).Append(':');
-            
+
             // Lists of things stand one to a line as far as they are sections: such lines are compared, moved and commented out.
             bool isSection = isTop || (indent == Indent && entry.Value.Items.Any(item => item.Kind == ConfigNodeKind.Mapping));
             WriteValue(text, entry.Value, indent, key.Length + 1, mayBeFlow: !isSection);

@@ -61,7 +61,13 @@ internal sealed partial class FrameRing
         _maxFrameBytes = slotBytes - HeadroomBytes;
         _indices = new RingIndices
         {
-            Published = start, Written = start, SeenReleased = start, Released = start, Taken = start, SeenPublished = start, WriteAt = _front,
+            Published = start,
+            Written = start,
+            SeenReleased = start,
+            Released = start,
+            Taken = start,
+            SeenPublished = start,
+            WriteAt = _front,
         };
     }
 

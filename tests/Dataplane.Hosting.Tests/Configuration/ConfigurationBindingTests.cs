@@ -73,7 +73,10 @@ public class ConfigurationBindingTests
     {
         var values = new Dictionary<string, string?>
         {
-            ["Ports:a:Kind"] = "memory", ["Services:0:Name"] = "s", ["Services:0:Address"] = "192.0.2.1", ["Services:0:Port"] = "1",
+            ["Ports:a:Kind"] = "memory",
+            ["Services:0:Name"] = "s",
+            ["Services:0:Address"] = "192.0.2.1",
+            ["Services:0:Port"] = "1",
         };
         for (int index = 0; index < 12; index++)
         {

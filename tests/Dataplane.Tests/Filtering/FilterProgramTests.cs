@@ -34,7 +34,14 @@ public class FilterProgramTests
         from action in Gen.Elements(FilterAction.Allow, FilterAction.Deny)
         select new FilterRuleSpec
         {
-            Action = action, From = addresses.a, To = addresses.b, Protocol = protocol, FromPort = ranges.a, ToPort = ranges.b, TcpFlags = flags, Port = port,
+            Action = action,
+            From = addresses.a,
+            To = addresses.b,
+            Protocol = protocol,
+            FromPort = ranges.a,
+            ToPort = ranges.b,
+            TcpFlags = flags,
+            Port = port,
         };
 
     private static readonly Gen<(FlowKey Key, PacketHeaders Headers, byte Port)> s_packet =

@@ -81,7 +81,10 @@ public sealed class FilterStageTests
     {
         await using TestPlane plane = TestPlane.Create(builder => builder.Filter(filter => filter.Rule(new FilterRuleSpec
         {
-            Name = "syn", Action = FilterAction.Deny, Protocol = 6, TcpFlags = new TcpFlagMatch(0x12, 0x02),
+            Name = "syn",
+            Action = FilterAction.Deny,
+            Protocol = 6,
+            TcpFlags = new TcpFlagMatch(0x12, 0x02),
         })));
         plane.SendForDrop("wan", From(family).Tcp(1, 2, TcpFlags.Syn).Build(), DropReason.FilterRule);
         plane.SendForDrop("wan", From(family).Tcp(1, 2, TcpFlags.Syn | TcpFlags.Psh).Build(), DropReason.FilterRule);
@@ -96,8 +99,11 @@ public sealed class FilterStageTests
             withNeighbours: false);
         plane.SendForOne("wan", PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.1").Build(), "wan");
         byte[] solicitation = PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", "2001:db8:1::1", 255)
-            .NeighbourSolicitation(new NeighbourSolicitationFields { Target = IpAddress.Parse("2001:db8:1::1"),
-                SourceLinkLayerAddress = TestPlane.ClientMac }).Build();
+            .NeighbourSolicitation(new NeighbourSolicitationFields
+            {
+                Target = IpAddress.Parse("2001:db8:1::1"),
+                SourceLinkLayerAddress = TestPlane.ClientMac
+            }).Build();
         Assert.Single(plane.SendForDrop("wan", solicitation, DropReason.ConsumedNeighbourDiscovery));
         foreach (int family in new[] { 4, 6 })
         {

@@ -131,7 +131,10 @@ public sealed class ServiceIcmpTests
             : PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", "2001:db8:1::1", 255)
                 .NeighbourAdvertisement(new NeighbourAdvertisementFields
                 {
-                    Target = net.Client, IsSolicited = true, IsOverride = true, TargetLinkLayerAddress = TestPlane.ClientMac,
+                    Target = net.Client,
+                    IsSolicited = true,
+                    IsOverride = true,
+                    TargetLinkLayerAddress = TestPlane.ClientMac,
                 }).Build();
         ServiceNet.Same(Unreachable(net.AtClient(), family, Quote(asSent, 128)), Assert.Single(plane.Send("wan", answer)).Frame);
     }

@@ -152,7 +152,11 @@ public sealed class ServiceNatTests
         byte[] expected = PacketBuilder.Ethernet(TestPlane.WanMac, TestPlane.ClientMac).Ipv6("2001:db8:1::80", "2001:db8:1::2", 255)
             .NeighbourAdvertisement(new NeighbourAdvertisementFields
             {
-                Target = target, IsRouter = true, IsSolicited = true, IsOverride = true, TargetLinkLayerAddress = TestPlane.WanMac,
+                Target = target,
+                IsRouter = true,
+                IsSolicited = true,
+                IsOverride = true,
+                TargetLinkLayerAddress = TestPlane.WanMac,
             }).Build();
         Assert.Equal("wan", port);
         ServiceNet.Same(expected, answer);

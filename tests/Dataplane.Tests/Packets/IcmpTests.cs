@@ -130,7 +130,10 @@ public class IcmpTests
 
     [Fact]
     public void ParseOfEmit_AnyFields_IsTheSame() =>
-        (from type in WireGen.Byte from code in WireGen.Byte from rest in WireGen.UInt32 from data in WireGen.Bytes(40)
+        (from type in WireGen.Byte
+         from code in WireGen.Byte
+         from rest in WireGen.UInt32
+         from data in WireGen.Bytes(40)
          select (type, code, rest, data)).ForAll(input =>
         {
             var v4 = new Icmpv4Fields { Type = input.type, Code = input.code, RestOfHeader = input.rest };

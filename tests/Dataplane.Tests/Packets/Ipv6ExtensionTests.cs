@@ -143,7 +143,10 @@ public class Ipv6ExtensionTests
 
     [Fact]
     public void FragmentHeader_AnyFields_RoundTripAndEdit() =>
-        (from next in WireGen.Byte from offset in Gen.Choose(0, 0x1FFF) from more in WireGen.Bool from id in WireGen.UInt32
+        (from next in WireGen.Byte
+         from offset in Gen.Choose(0, 0x1FFF)
+         from more in WireGen.Bool
+         from id in WireGen.UInt32
          select new Ipv6FragmentFields { NextHeader = next, OffsetBytes = offset * 8, MoreFragments = more, Identification = id }).ForAll(fields =>
          {
              byte[] emitted = new byte[8], edited = new byte[8];

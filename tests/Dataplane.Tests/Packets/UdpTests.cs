@@ -51,7 +51,8 @@ public class UdpTests
 
     [Fact]
     public void ParseOfEmit_AnyFields_IsTheSame() =>
-        (from ports in WireGen.UInt32 from length in Gen.Choose(0, 300)
+        (from ports in WireGen.UInt32
+         from length in Gen.Choose(0, 300)
          select new UdpFields { SourcePort = (ushort)(ports >> 16), DestinationPort = (ushort)ports, PayloadLengthBytes = length }).ForAll(fields =>
          {
              byte[] bytes = new byte[8 + fields.PayloadLengthBytes];

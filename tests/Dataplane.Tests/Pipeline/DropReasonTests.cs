@@ -71,7 +71,8 @@ public sealed class DropReasonTests
         [DropReason.ConsumedNeighbourDiscovery] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac)
             .Ipv6("2001:db8:1::2", "2001:db8:1::1", 255).NeighbourSolicitation(new NeighbourSolicitationFields
             {
-                Target = IpAddress.Parse("2001:db8:1::1"), SourceLinkLayerAddress = TestPlane.ClientMac,
+                Target = IpAddress.Parse("2001:db8:1::1"),
+                SourceLinkLayerAddress = TestPlane.ClientMac,
             }).Build()),
         [DropReason.ConsumedIcmp] = () => One(V4("198.51.100.1").EchoReply(1, 1).Build()),
     };

@@ -107,12 +107,16 @@ internal static class PacketCorpus
             corpus.Add((PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6($"2001:db8:2::{host}", "2001:db8:2::1", 255)
                 .NeighbourAdvertisement(new NeighbourAdvertisementFields
                 {
-                    Target = IpAddress.Parse($"2001:db8:2::{host}"), IsSolicited = true, IsOverride = true, TargetLinkLayerAddress = TestPlane.ServerMac,
+                    Target = IpAddress.Parse($"2001:db8:2::{host}"),
+                    IsSolicited = true,
+                    IsOverride = true,
+                    TargetLinkLayerAddress = TestPlane.ServerMac,
                 }).Build(), false));
             corpus.Add((PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Vlan(5).Ipv6($"2001:db8:5::{host}", "2001:db8:5::1", 255)
                 .NeighbourSolicitation(new NeighbourSolicitationFields
                 {
-                    Target = IpAddress.Parse("2001:db8:5::1"), SourceLinkLayerAddress = TestPlane.ServerMac,
+                    Target = IpAddress.Parse("2001:db8:5::1"),
+                    SourceLinkLayerAddress = TestPlane.ServerMac,
                 }).Build(), false));
         }
     }

@@ -177,8 +177,11 @@ public sealed class ReloadTests
     private static DataplaneSpec Variant(DataplaneSpec spec, int number) => spec with
     {
         Services = [.. spec.Services.Select(service => service with { TableSize = 251, Backends = [.. service.Backends.Where((_, i) => i != number % 4)] })],
-        Filter = new FilterSpec { Rules = [.. Enumerable.Range(0, number % 5)
-            .Select(i => new FilterRuleSpec { Name = $"r{i}", Action = FilterAction.Deny, Protocol = (byte)(200 + i) })] },
+        Filter = new FilterSpec
+        {
+            Rules = [.. Enumerable.Range(0, number % 5)
+            .Select(i => new FilterRuleSpec { Name = $"r{i}", Action = FilterAction.Deny, Protocol = (byte)(200 + i) })]
+        },
         Routes = [.. Enumerable.Range(0, number % 3)
             .Select(i => new RouteSpec { To = IpPrefix.Parse($"172.16.{i}.0/24"), Via = [new NextHopSpec { Address = IpAddress.Parse("10.1.0.11") }] })],
         Workers = spec.Workers,

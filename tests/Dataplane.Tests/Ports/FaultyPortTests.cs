@@ -11,7 +11,12 @@ public class FaultyPortTests
 {
     private static readonly FaultOptions s_everything = new()
     {
-        Loss = 0.1, Corruption = 0.1, Truncation = 0.1, Duplication = 0.2, Reordering = 0.3, ReorderingDepth = 5,
+        Loss = 0.1,
+        Corruption = 0.1,
+        Truncation = 0.1,
+        Duplication = 0.2,
+        Reordering = 0.3,
+        ReorderingDepth = 5,
     };
 
     [Fact]

@@ -43,7 +43,10 @@ public sealed class NeighbourTests
         byte[] answer = PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6("2001:db8:2::11", "2001:db8:2::1", 255)
             .NeighbourAdvertisement(new NeighbourAdvertisementFields
             {
-                Target = IpAddress.Parse("2001:db8:2::11"), IsSolicited = true, IsOverride = true, TargetLinkLayerAddress = TestPlane.ServerMac,
+                Target = IpAddress.Parse("2001:db8:2::11"),
+                IsSolicited = true,
+                IsOverride = true,
+                TargetLinkLayerAddress = TestPlane.ServerMac,
             }).Build();
         Assert.Equal("lan", Assert.Single(plane.Send("lan", answer)).Port);
         Assert.Equal(1, plane.Engine.ReadAccounting().DroppedFor(DropReason.ConsumedNeighbourDiscovery));

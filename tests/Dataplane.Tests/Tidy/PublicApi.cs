@@ -97,10 +97,18 @@ internal static class PublicApi
         string? keyword = Type.GetTypeCode(type) switch
         {
             _ when type.IsEnum => null,
-            TypeCode.Boolean => "bool", TypeCode.Byte => "byte", TypeCode.SByte => "sbyte", TypeCode.Int16 => "short", TypeCode.UInt16 => "ushort",
-                TypeCode.Int32 => "int",
-            TypeCode.UInt32 => "uint", TypeCode.Int64 => "long", TypeCode.UInt64 => "ulong", TypeCode.String => "string", TypeCode.Double => "double",
-                TypeCode.Char => "char",
+            TypeCode.Boolean => "bool",
+            TypeCode.Byte => "byte",
+            TypeCode.SByte => "sbyte",
+            TypeCode.Int16 => "short",
+            TypeCode.UInt16 => "ushort",
+            TypeCode.Int32 => "int",
+            TypeCode.UInt32 => "uint",
+            TypeCode.Int64 => "long",
+            TypeCode.UInt64 => "ulong",
+            TypeCode.String => "string",
+            TypeCode.Double => "double",
+            TypeCode.Char => "char",
             _ => type == typeof(void) ? "void" : type == typeof(object) ? "object" : null,
         };
         if (keyword is not null || type.IsGenericParameter)

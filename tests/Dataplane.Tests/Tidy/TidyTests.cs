@@ -90,7 +90,7 @@ public sealed partial class TidyTests
     public void Scanner_KnownText_IsJudgedRight()
     {
         string body = string.Concat(Enumerable.Repeat("        x++;\n", 71)), initializer = "    T P => X(new T\n    {\n    });\n";
-        var file = new SourceFile("src/X.cs", $"class X\n{{\n    void M()\n    {{\n{body}    }}\n\n{initializer}    int P { '{' } get; { '}' }\n}}\n");
+        var file = new SourceFile("src/X.cs", $"class X\n{{\n    void M()\n    {{\n{body}    }}\n\n{initializer}    int P {'{'} get; {'}'}\n}}\n");
         (string Signature, int Line, int Lines) method = Assert.Single(Methods(file));
         Assert.Equal(("void M()", 3, 73), (method.Signature, method.Line, method.Lines));
         Assert.Single(Matches(new SourceFile("src/X.cs", "// throw\nvar s = \"throw\";\nthrow new X(); /* throw */\n"), ThrowOrLinq()));
