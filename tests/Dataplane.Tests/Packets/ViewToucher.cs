@@ -13,10 +13,12 @@ internal sealed class ViewToucher
     private const int MaxDepth = 4;
 
     private readonly Func<byte[], int, int, bool> _touch;
+    private readonly bool _writes;
 
-    private ViewToucher(string name, Func<byte[], int, int, bool> touch)
+    private ViewToucher(string name, bool writes, Func<byte[], int, int, bool> touch)
     {
         Name = name;
+        _writes = writes;
         _touch = touch;
     }
 
@@ -32,9 +34,10 @@ internal sealed class ViewToucher
             orderby type.Name, entry.Name
             select Make(type, entry)];
 
-    /// <summary>Touches a slice. Throws what a member throws, or when a span it returns lies outside the slice.</summary>
+    /// <summary>Touches a slice, an editor on a copy of it. Throws what a member throws, or when a span it returns lies outside the slice.</summary>
     /// <returns>Whether the bytes were accepted.</returns>
-    public bool Touch(byte[] bytes, int offset, int length) => _touch(bytes, offset, length);
+    public bool Touch(byte[] bytes, int offset, int length) =>
+        _writes ? _touch(bytes.AsSpan(offset, length).ToArray(), 0, length) : _touch(bytes, offset, length);
 
     private static ViewToucher Make(Type type, MethodInfo entry)
     {
@@ -59,7 +62,7 @@ internal sealed class ViewToucher
         EmitMembers(il, type, view, 0);
         il.Emit(OpCodes.Ldc_I4_1);
         il.Emit(OpCodes.Ret);
-        return new ViewToucher($"{type.Name}.{entry.Name}", method.CreateDelegate<Func<byte[], int, int, bool>>());
+        return new ViewToucher($"{type.Name}.{entry.Name}", span == typeof(Span<byte>), method.CreateDelegate<Func<byte[], int, int, bool>>());
     }
 
     private static void EmitMembers(ILGenerator il, Type type, LocalBuilder value, int depth)
