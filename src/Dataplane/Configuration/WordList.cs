@@ -3,74 +3,20 @@ namespace Dataplane.Configuration;
 /// <summary>Words of error messages: lists, and the known word nearest to a wrong one.</summary>
 internal static class WordList
 {
-    /// <summary>What people coming from other systems write, and what it is called here.</summary>
-    private static readonly Dictionary<string, string[]> s_synonyms = new(StringComparer.Ordinal)
-    {
-        ["gateway"] = ["via"],
-        ["nexthop"] = ["via"],
-        ["nexthops"] = ["via"],
-        ["gw"] = ["via"],
-        ["proto"] = ["protocol"],
-        ["ip"] = ["address"],
-        ["addr"] = ["address"],
-        ["host"] = ["address"],
-        ["vip"] = ["address"],
-        ["source"] = ["from"],
-        ["src"] = ["from"],
-        ["destination"] = ["to"],
-        ["dst"] = ["to"],
-        ["prefix"] = ["to"],
-        ["network"] = ["to"],
-        ["sport"] = ["from_port"],
-        ["sourceport"] = ["from_port"],
-        ["srcport"] = ["from_port"],
-        ["dport"] = ["to_port"],
-        ["destinationport"] = ["to_port"],
-        ["dstport"] = ["to_port"],
-        ["device"] = ["interface", "port"],
-        ["dev"] = ["interface", "port"],
-        ["iface"] = ["interface"],
-        ["nic"] = ["interface"],
-        ["type"] = ["kind", "reject"],
-        ["driver"] = ["kind"],
-        ["hwaddr"] = ["mac"],
-        ["lladdr"] = ["mac"],
-        ["ethernet"] = ["mac"],
-        ["policy"] = ["balance", "default"],
-        ["algorithm"] = ["balance"],
-        ["scheduler"] = ["balance"],
-        ["mode"] = ["forward"],
-        ["servers"] = ["backends"],
-        ["targets"] = ["backends"],
-        ["endpoints"] = ["backends"],
-        ["upstreams"] = ["backends"],
-        ["flags"] = ["tcp_flags"],
-        ["verdict"] = ["action"],
-        ["target"] = ["action"],
-        ["in"] = ["input"],
-        ["out"] = ["output"],
-        ["firewall"] = ["filter"],
-        ["acl"] = ["filter"],
-        ["threads"] = ["count"],
-        ["arp"] = ["neighbours"],
-        ["loadbalancers"] = ["services"],
-        ["rr"] = ["round_robin"],
-        ["wrr"] = ["weighted"],
-        ["accept"] = ["allow"],
-        ["permit"] = ["allow"],
-        ["pass"] = ["allow"],
-        ["drop"] = ["deny", "blackhole"],
-        ["block"] = ["deny"],
-        ["discard"] = ["blackhole"],
-        ["master"] = ["server"],
-        ["slave"] = ["client"],
-        ["packet"] = ["af_packet"],
-        ["xdp"] = ["af_xdp"],
-        ["raw"] = ["af_packet"],
-        ["file"] = ["pcap"],
-        ["dnat"] = ["nat"],
-        ["pin"] = ["cpu"],
-    };
+    /// <summary>What people coming from other systems write, behind what it is called here; without separators, in lower case.</summary>
+    private static readonly string[] s_synonyms =
+    [
+        "via: gateway nexthop nexthops gw", "protocol: proto", "address: ip addr host vip", "mac: hwaddr lladdr ethernet",
+        "from: source src", "to: destination dst prefix network", "from_port: sport sourceport srcport", "to_port: dport destinationport dstport",
+        "interface: device dev iface nic", "port: device dev", "kind: type driver", "reject: type", "input: in", "output: out",
+        "balance: policy algorithm scheduler", "default: policy", "forward: mode", "backends: servers targets endpoints upstreams",
+        "tcp_flags: flags", "action: verdict target", "filter: firewall acl", "neighbours: arp", "services: loadbalancers", "count: threads", "cpu: pin",
+        "round_robin: rr", "weighted: wrr", "allow: accept permit pass", "deny: drop block", "blackhole: drop discard", "nat: dnat",
+        "server: master", "client: slave", "af_packet: packet raw", "af_xdp: xdp", "pcap: file",
+    ];
+
+    private static readonly Dictionary<string, string[]> s_meant =
+        s_synonyms.Select(line => line.Split(": ")).ToDictionary(parts => parts[0], parts => parts[1].Split(' '));
 
     /// <summary>Writes <c>a, b or c</c>.</summary>
     public static string Or(IEnumerable<string> words)
@@ -96,7 +42,7 @@ internal static class WordList
         int bestDistance = Math.Max(1, bare.Length / 3) + 1;
         foreach (string candidate in known)
         {
-            if (s_synonyms.TryGetValue(bare, out string[]? meant) && meant.Contains(candidate))
+            if (s_meant.TryGetValue(candidate, out string[]? synonyms) && synonyms.Contains(bare))
             {
                 return candidate;
             }
