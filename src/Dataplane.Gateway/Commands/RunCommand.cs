@@ -56,15 +56,18 @@ internal sealed class RunCommand : Command
         }
 
         print.Line("ready");
-        using ITimer? status = statusMs is long ms ? StatusLine.Every(TimeSpan.FromMilliseconds(ms), engine, print) : null;
-        await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+        await using (ITimer? status = statusMs is long ms ? StatusLine.Every(TimeSpan.FromMilliseconds(ms), engine, print) : null)
+        {
+            await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+        }
+
         return await StopAsync(engine, print, output).ConfigureAwait(false);
     }
 
     /// <summary>Waits until something ends the run; reloads on SIGHUP.</summary>
     private static async Task ServeAsync(DataplaneEngine engine, Reloader reloader, Signals signals, LinePrinter print, bool whileInput)
     {
-        Task input = whileInput ? Console.In.ReadToEndAsync() : Task.Delay(Timeout.Infinite);
+        Task input = whileInput ? StandardInput.EndAsync() : Task.Delay(Timeout.Infinite);
         Task<PosixSignal> signal = signals.NextAsync().AsTask();
         while (true)
         {

@@ -43,7 +43,7 @@ internal sealed class DemoStory(IDemoWorld world, DemoBoard board)
 
     private static async Task KillAsync(IDemoWorld world, DemoBoard board)
     {
-        board.Begin("A backend dies", $"kill -9 of {Name(Victim)}: a quarter of new connections is refused until the gateway is told");
+        board.Begin("A backend dies", $"{Name(Victim)}, {world.HowBackendsDie}: its share of new connections fails until it is removed");
         board[Victim] = BackendState.Killed;
         board.Happened($"{Name(Victim)} killed", Style.Bad);
         await world.KillBackendAsync(Victim).ConfigureAwait(false);
@@ -74,9 +74,8 @@ internal sealed class DemoStory(IDemoWorld world, DemoBoard board)
 
     private static async Task ExplainAsync(DemoBoard board)
     {
-        board.Begin("One packet explained", "the same code that forwards, stage by stage: dataplane explain gateway.yaml --port wan --hex ...");
-        string text = (await DemoExplainer.ExplainAsync(board.Configuration, Client, 40_001).ConfigureAwait(false)).ToString();
-        board.Explanation = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        board.Begin("One packet explained", "by the code that forwards: dataplane explain gateway.yaml --port wan --hex ...");
+        board.Explanation = await DemoExplainer.ExplainAsync(board.Configuration, Client, 40_001).ConfigureAwait(false);
     }
 
     private static async Task ReloadAsync(IDemoWorld world, DemoBoard board, DemoConfiguration configuration, string what)

@@ -9,6 +9,9 @@ internal interface IDemoWorld : IAsyncDisposable
     /// <summary>What it is made of, in one line.</summary>
     string Description { get; }
 
+    /// <summary>What <see cref="KillBackendAsync"/> does, in a few words.</summary>
+    string HowBackendsDie { get; }
+
     /// <summary>Completes, faulted, when a part of the world has ended that should not have.</summary>
     Task Broken { get; }
 

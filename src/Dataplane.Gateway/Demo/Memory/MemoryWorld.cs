@@ -30,7 +30,9 @@ internal sealed class MemoryWorld : IDemoWorld
         _client = new SimulatedClient(_wan);
     }
 
-    public string Description => "in-memory ports; client and backends simulated in this process, packets as on the wire";
+    public string Description => "in-memory ports, hosts simulated in this process";
+
+    public string HowBackendsDie => "it refuses every connection";
 
     public Task Broken => _broken.Task;
 

@@ -136,7 +136,11 @@ internal sealed class SimulatedClient
         {
             _open.Remove(key);
             exchange.Counter.CountOk(exchange.Started);
-            CountBackend(payload);
+            if (exchange.Counter == _http)
+            {
+                CountBackend(payload);
+            }
+
             Send(segment.Answer(segment.Acknowledged, (uint)payload.Length + 1, FrameTemplate.Fin | FrameTemplate.Ack), default);
         }
     }

@@ -113,7 +113,18 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     private async Task WatchAsync()
     {
-        await Task.WhenAll(ReadAsync(_process.StandardOutput, OnLine), ReadAsync(_process.StandardError, OnError)).ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(ReadAsync(_process.StandardOutput, OnLine), ReadAsync(_process.StandardError, OnError)).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // A line that cannot be understood is told like an error of the program.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            OnError(fault.Message);
+            _process.Kill();
+        }
+
         await _process.WaitForExitAsync().ConfigureAwait(false);
     }
 

@@ -21,8 +21,10 @@ internal sealed class NamespaceWorld : IDemoWorld
     private volatile bool _stopping;
 
     public string Description => _nginx is null
-        ? "network namespaces, AF_PACKET rings; the kernel's TCP and UDP at both ends"
-        : "network namespaces, AF_PACKET rings; the kernel's TCP and UDP at both ends, nginx behind";
+        ? "network namespaces, AF_PACKET rings, the kernel's TCP/UDP"
+        : "network namespaces, AF_PACKET rings, the kernel's TCP/UDP, nginx";
+
+    public string HowBackendsDie => "kill -9 of its programs";
 
     public Task Broken => _broken.Task;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dataplane.Gateway.Demo.Traffic;
+using Dataplane.Telemetry;
 using static Dataplane.Gateway.Demo.DemoPlan;
 
 namespace Dataplane.Gateway.Demo.Screen;
@@ -25,7 +26,7 @@ internal readonly struct BoardLayout(DemoBoard board)
 
     private void AddHeader(List<StyledLine> lines)
     {
-        lines.Add(new StyledLine().Add(" dataplane demo", Style.Heading).Add("  " + board.Description, Style.Dim)
+        lines.Add(new StyledLine().Add(" dataplane demo", Style.Heading).Add("   " + board.Description, Style.Dim)
             .Right(Columns, $"{DemoEvent.Clock(board.Elapsed)} / {DemoEvent.Clock(board.Length)}", Style.Bold));
         lines.Add(Progress());
         lines.Add(new StyledLine().Add(" ▌ ", Style.Accent).Add(board.Title, Style.Bold).Add("  " + board.Subtitle));
@@ -43,9 +44,9 @@ internal readonly struct BoardLayout(DemoBoard board)
     {
         lines.Add(new StyledLine().Add(" TRAFFIC", Style.Heading).Right(26, "answered/s", Style.Dim).Right(38, "answered", Style.Dim).Right(48, "failed/s", Style.Dim)
             .Right(57, "failed", Style.Dim).Right(69, "p50", Style.Dim).Right(81, "p99", Style.Dim));
-        lines.Add(Traffic("http", sample => sample.Traffic.Http, "TCP, IPv4 and IPv6"));
-        lines.Add(Traffic("udp echo", sample => sample.Traffic.Udp, "IPv4 and IPv6"));
-        lines.Add(Traffic("guest", sample => sample.Traffic.Guest, "http from .66"));
+        lines.Add(Traffic("http", sample => sample.Traffic.Http, "IPv4 + IPv6"));
+        lines.Add(Traffic("udp echo", sample => sample.Traffic.Udp, "IPv4 + IPv6"));
+        lines.Add(Traffic("guest", sample => sample.Traffic.Guest, Guest));
         double packets = board.Rate(sample => sample.Packets), bits = board.Rate(sample => sample.Bytes) * 8;
         lines.Add(new StyledLine().Add("   gateway").Right(26, Number(packets), Style.Bold).Add(" packets/s", Style.Dim)
             .Right(57, $"{bits / 1e6:0.0} Mbit/s".ToString(CultureInfo.InvariantCulture)).Right(81, $"{Number(board.Newest.Gateway?.Flows ?? 0)} flows")
@@ -127,7 +128,7 @@ internal readonly struct BoardLayout(DemoBoard board)
         {
             double rate = board.Rate(sample => sample.Dropped(reason));
             string rule = reason == "filter_rule" ? string.Join(", ", (board.Newest.Gateway?.Rules ?? []).SkipLast(1).Where(entry => entry.Packets > 0).Select(entry => $"rule {entry.Name}: {Number(entry.Packets)}")) : "";
-            lines.Add(new StyledLine().Add("   " + reason).Right(26, $"{Number(rate)}/s", Style.Bold).Right(38, Number(count)).To(42).Add(rule, Style.Warn));
+            lines.Add(new StyledLine().Add("   " + reason).Right(38, Number(count), Style.Bold).Right(48, $"{Number(rate)}/s").To(52).Add(rule, Style.Warn));
         }
 
         lines.Add(StyledLine.Empty);
@@ -150,16 +151,45 @@ internal readonly struct BoardLayout(DemoBoard board)
 
     private void AddEvents(List<StyledLine> lines)
     {
-        if (board.Explanation.Count > 0)
+        if (board.Explanation is { } explanation)
         {
-            lines.Add(new StyledLine().Add(" ONE PACKET EXPLAINED", Style.Heading));
-            lines.AddRange(board.Explanation.Select(text => new StyledLine().Add("   " + text, text.StartsWith("  =>", StringComparison.Ordinal) ? Style.Good : Style.Plain)));
+            AddExplanation(lines, explanation);
             return;
         }
 
         lines.Add(new StyledLine().Add(" EVENTS", Style.Heading));
         lines.AddRange(board.Events.TakeLast(MostEvents).Select(happened =>
             new StyledLine().Add($"   {DemoEvent.Clock(happened.At)}  ", Style.Dim).Add(happened.Text, happened.Style)));
+    }
+
+    private static void AddExplanation(List<StyledLine> lines, Explanation explanation)
+    {
+        const int DetailColumn = 28;
+        lines.Add(new StyledLine().Add(" ONE PACKET EXPLAINED  ", Style.Heading).Add(explanation.ToString().Split('\n')[0], Style.Bold));
+        foreach (ExplainStep step in explanation.Steps.Where(step => step.Stage != "parse"))
+        {
+            StyledLine line = new StyledLine().Add("   " + step.Stage, Style.Accent).To(14).Add(step.Outcome, Style.Bold).To(DetailColumn);
+            foreach (string part in Wrap(step.Detail, Columns - DetailColumn))
+            {
+                lines.Add(line.To(DetailColumn).Add(part));
+                line = new StyledLine();
+            }
+        }
+
+        string end = explanation.OutPort is { } port ? $"=> leaves by {port}, {explanation.Output.Length} bytes" : $"=> {explanation.Verdict} {explanation.Reason}";
+        lines.Add(new StyledLine().Add("   " + end, Style.Good));
+    }
+
+    /// <summary>Breaks a text between words.</summary>
+    private static IEnumerable<string> Wrap(string text, int width)
+    {
+        while (text.Length > width && text.LastIndexOf(' ', width) is > 0 and var blank)
+        {
+            yield return text[..blank];
+            text = text[(blank + 1)..];
+        }
+
+        yield return text;
     }
 
     private static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dataplane.Gateway.Demo.Traffic;
+using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Demo.Screen;
 
@@ -39,8 +40,8 @@ internal sealed class DemoBoard
 
     public IReadOnlyList<DemoEvent> Events => _events;
 
-    /// <summary>The packet explained at the end, in lines; empty before.</summary>
-    public IReadOnlyList<string> Explanation { get; set; } = [];
+    /// <summary>The packet explained at the end; null before.</summary>
+    public Explanation? Explanation { get; set; }
 
     public DemoSample Newest { get; private set; }
 

@@ -49,7 +49,7 @@ internal sealed class DemoClientCommand : Command
             _ = guest.RunAsync(web[0], IPAddress.Parse(arguments.Get(s_guest)!), TimeSpan.FromMilliseconds(100), ended.Token);
         }
 
-        Task input = Console.In.ReadToEndAsync();
+        Task input = StandardInput.EndAsync();
         var print = new LinePrinter(output.Out);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
         while (!input.IsCompleted)

@@ -36,7 +36,7 @@ internal sealed class DemoServerCommand : Command
         await output.Out.FlushAsync().ConfigureAwait(false);
 
         // Ends with the demo, also when that is killed: its end of the pipe is closed then.
-        Task input = Console.In.ReadToEndAsync();
+        Task input = Commands.StandardInput.EndAsync();
         Task first = await Task.WhenAny([input, .. serving]).ConfigureAwait(false);
         await ended.CancelAsync().ConfigureAwait(false);
         if (first != input)
