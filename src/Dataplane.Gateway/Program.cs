@@ -7,6 +7,7 @@ Command[] commands =
     new RunCommand(),
     new CheckCommand(),
     new ExplainCommand(),
+    new ReplayCommand(),
     new DemoCommand(),
     new CapabilitiesCommand(),
     new DemoServerCommand(),

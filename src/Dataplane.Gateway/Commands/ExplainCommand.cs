@@ -13,7 +13,9 @@ namespace Dataplane.Gateway.Commands;
 internal sealed class ExplainCommand : Command
 {
     private static readonly Option s_port = new("--port", "NAME", "the port the packet comes by") { IsRequired = true };
-    private static readonly Option s_hex = new("--hex", "BYTES", "the packet from its first MAC byte, in hexadecimal digits; blanks and colons do not matter; - reads them from standard input") { IsRequired = true };
+    private static readonly Option s_hex = new("--hex", "BYTES", "the packet from its first MAC byte, in hexadecimal digits; blanks and colons do not matter; - reads them from standard input");
+    private static readonly Option s_pcap = new("--pcap", "FILE", "take the packet from a capture file (pcap or pcapng)");
+    private static readonly Option s_packet = new("--packet", "N", "which packet of the capture file, from 1; 1 without it");
     private static readonly Option s_json = new("--json", "", "print JSON, for programs");
 
     public override string Name => "explain";
@@ -28,7 +30,7 @@ internal sealed class ExplainCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_port, s_hex, s_json];
+    public override IReadOnlyList<Option> Options => [s_port, s_hex, s_pcap, s_packet, s_json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -73,8 +75,32 @@ internal sealed class ExplainCommand : Command
 
     private static byte[] ReadFrame(Arguments arguments)
     {
-        string hex = arguments.Get(s_hex)!;
-        byte[] frame = HexText.Read(hex == "-" ? Console.In.ReadToEnd() : hex);
+        if (arguments.Has(s_hex) == arguments.Has(s_pcap))
+        {
+            throw new UsageException("Say which packet: either --hex BYTES or --pcap FILE.");
+        }
+
+        long? number = arguments.GetNumber(s_packet, 1, int.MaxValue);
+        byte[] frame = arguments.Get(s_hex) is { } hex
+            ? number is null ? HexText.Read(hex == "-" ? Console.In.ReadToEnd() : hex) : throw new UsageException("--packet belongs to --pcap.")
+            : ReadCapture(arguments.Get(s_pcap)!, (int)(number ?? 1));
         return frame.Length <= ushort.MaxValue ? frame : throw new UsageException($"The packet has {frame.Length} bytes; 65535 is the most.");
+    }
+
+    private static byte[] ReadCapture(string path, int number)
+    {
+        using var capture = CaptureFileReader.Open(path);
+        int count = 0;
+        while (capture.Read())
+        {
+            if (++count == number)
+            {
+                return capture.Current.IsTruncated
+                    ? throw new UsageException($"--packet {number}: {path} holds only {capture.Current.Bytes.Length} of its {capture.Current.OriginalLengthBytes} bytes.")
+                    : capture.Current.Bytes.ToArray();
+            }
+        }
+
+        throw new UsageException($"--packet {number}: {path} holds {count} packets.");
     }
 }
