@@ -12,7 +12,12 @@ internal sealed class LogList : ILoggerProvider, ILogger
 
     public bool Has(string eventName) => _entries.Any(entry => entry.Event.Name == eventName);
 
+    public bool Has(string eventName, string part) => _entries.Any(entry => entry.Event.Name == eventName && entry.Text.Contains(part, StringComparison.Ordinal));
+
     public string TextOf(string eventName) => _entries.First(entry => entry.Event.Name == eventName).Text;
+
+    public string TextOf(string eventName, string part) =>
+        _entries.First(entry => entry.Event.Name == eventName && entry.Text.Contains(part, StringComparison.Ordinal)).Text;
 
     public ILogger CreateLogger(string categoryName) => this;
 

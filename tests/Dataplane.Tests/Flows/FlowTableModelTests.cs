@@ -1,7 +1,8 @@
 using Dataplane.Flows;
 using Dataplane.Packets;
-using FsCheck;
+using Dataplane.Tests.Support;
 using FsCheck.Fluent;
+using FsCheck;
 
 namespace Dataplane.Tests.Flows;
 
@@ -29,14 +30,9 @@ public sealed class FlowTableModelTests
     public void Operations_Always_AllocateNothing()
     {
         var table = new FlowTable(64);
-        long before = 0;
-        for (int round = 0; round < 20_000; round++)
+        int round = 0;
+        Allocations.AssertNone(10_000, () =>
         {
-            if (round == 10_000)
-            {
-                before = GC.GetAllocatedBytesForCurrentThread();
-            }
-
             FlowEntry forward = Entry(round % Flows, forward: true), reverse = Entry(round % Flows, forward: false);
             int index = table.Find(in forward.Key, forward.Hash);
             if (index < 0)
@@ -50,9 +46,8 @@ public sealed class FlowTableModelTests
             }
 
             table.Sweep(3, round * 1_000_000_000L);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            round++;
+        });
     }
 
     private static FlowEntry Entry(int flow, bool forward)
