@@ -1,0 +1,35 @@
+// What the programs in the kernel (bed.bpf.c) and the one that runs them (bed.c) agree on.
+#ifndef BED_H
+#define BED_H
+
+enum { FRAME_BYTES = 64, MAX_FLOWS = 65536, MAGIC = 0x31504442 };   // the frame's 64 bytes are without FCS
+
+// Written before each trial. Addresses and ports as on the wire.
+struct plan {
+    __u32 ifindex;          // where the source sends
+    __u32 flows;            // 1 to MAX_FLOWS
+    __u64 rate;             // frames per second; 0: as fast as it goes
+    __u32 trial;            // stamped into each frame, so that stragglers of the trial before are not counted
+    __u32 destination;      // sent to
+    __u32 expected;         // must arrive at: another address when it is translated on the way
+    __u16 port;
+    __u16 expected_port;
+    __u8 mac[6];            // of the device under test
+    __u8 expected_ttl;      // 64 is sent; a router leaves 63
+    __u8 check_mac;         // whether expected_mac must have been written on the way
+    __u8 expected_mac[6];
+};
+
+// The source runs on one processor, so these need no lock.
+struct source_state {
+    __u64 sent, credit, last_ns;
+};
+
+// Per processor. What is not GOOD, LATE or STRANGER failed a check: contents are verified in every frame, not in a sample.
+enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, COUNTERS };
+
+// Behind the UDP header: 20 of 22 bytes of payload.
+struct mark {
+    __u32 magic, flow, trial, sequence_low, sequence_high;
+};
+#endif
