@@ -1,37 +1,39 @@
 using Dataplane.Packets;
-using Dataplane.Ports;
 
 namespace Dataplane.Filtering;
 
 /// <summary>Filter rules compiled for workers: ordered, the first that matches decides.</summary>
-/// <remarks>Immutable but for its counters, which have one writer. Rules are known by their index in the specification.</remarks>
-internal sealed class FilterProgram
+/// <remarks>
+/// Immutable but for its counters, which have one writer; a change makes a new program, which shares with the old one what it can. Rules are known
+/// by their index in the specification. A few rules are compared one block after the other (<see cref="RuleList"/>), more are
+/// classified (<see cref="RuleClassifier"/>); rules that came since the classifier was built are in a list beside it.
+/// </remarks>
+internal sealed partial class FilterProgram
 {
     /// <summary>In place of a rule: none matched, the default decides.</summary>
     public const int NoRule = -1;
 
-    private readonly FilterRuleSpec[] _specs;
-    private readonly RuleList _v4;
-    private readonly RuleList _v6;
+    private readonly CompiledRule[] _rules;
 
     // Of each rule in order, and of the default behind them.
     private readonly FilterAction[] _actions;
     private readonly RuleCounter[] _counters;
 
-    private FilterProgram(FilterSpec spec, List<(FilterRuleSpec Spec, int PortIndex)> rules, RuleCounter[] counters)
-    {
-        _specs = [.. rules.Select(rule => rule.Spec)];
-        _v4 = new RuleList(rules, IpFamily.V4);
-        _v6 = new RuleList(rules, IpFamily.V6);
-        _actions = [.. rules.Select(rule => rule.Spec.Action), spec.Default];
-        _counters = counters;
-    }
+    // What is looked up: the rules as they were when this was last built anew, those of them still in force, and the rules that came since.
+    private readonly RuleClassifier? _v4;
+    private readonly RuleClassifier? _v6;
+    private readonly LiveRules? _liveV4;
+    private readonly LiveRules? _liveV6;
+    private readonly int _builtFor;
+    private readonly int[] _pending;
+    private readonly RuleList _pendingV4;
+    private readonly RuleList _pendingV6;
 
     /// <summary>Whether it lets everything pass without looking, so that the stage can be left out.</summary>
     public bool IsEmpty => RuleCount == 0 && DefaultAction == FilterAction.Allow;
 
     /// <summary>The number of rules.</summary>
-    public int RuleCount => _specs.Length;
+    public int RuleCount => _rules.Length;
 
     /// <summary>What happens to packets that no rule matches.</summary>
     public FilterAction DefaultAction => _actions[^1];
@@ -39,28 +41,29 @@ internal sealed class FilterProgram
     /// <summary>The counters of the rules in order, then that of the default.</summary>
     public IReadOnlyList<RuleCounter> Counters => _counters;
 
-    /// <summary>Compiles a valid specification.</summary>
-    /// <param name="spec">The rules.</param>
-    /// <param name="portIndexByName">Index of a port, 0 to 254; below 0 when there is none of that name.</param>
-    /// <param name="previous">The program this one follows: rules that are in both, with the same name, go on with their counters, and so does an unchanged default.</param>
-    /// <exception cref="ArgumentException">A rule names a port that does not exist.</exception>
-    public static FilterProgram Compile(FilterSpec spec, Func<string, int> portIndexByName, FilterProgram? previous = null)
+    /// <summary>The first rule that each packet of a batch matches, or <see cref="NoRule"/>.</summary>
+    /// <param name="keys">Flow keys, 256 at most; packets that are not IP match no rule.</param>
+    /// <param name="headers">Where the headers of each are.</param>
+    /// <param name="port">Index of the port they came by.</param>
+    /// <param name="rules">Receives a rule for each packet.</param>
+    public void Match(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<PacketHeaders> headers, byte port, Span<int> rules)
     {
-        ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(portIndexByName);
-        var rules = new List<(FilterRuleSpec Spec, int PortIndex)>();
-        foreach (FilterRuleSpec rule in spec.Rules)
+        Span<uint> words = stackalloc uint[PacketBatch.Capacity];
+        Span<byte> v4 = stackalloc byte[PacketBatch.Capacity], v6 = stackalloc byte[PacketBatch.Capacity];
+        (int v4Count, int v6Count) = Sort(keys, headers, port, words, v4, v6);
+        rules[..keys.Length].Fill(NoRule);
+        var batch = new FilterInput(keys, words);
+        if (v4Count > 0)
         {
-            int portIndex = rule.Port.Length == 0 ? -1 : portIndexByName(rule.Port);
-            if (rule.Port.Length != 0 && portIndex is < 0 or >= PortId.MaxPorts)
-            {
-                throw new ArgumentException($"Filter {NameOf(rule, rules.Count)} asks for port '{rule.Port}', which is not among the ports configured.", nameof(spec));
-            }
-
-            rules.Add((rule, portIndex));
+            _v4?.Find(_liveV4!, in batch, v4[..v4Count], isV4: true, rules);
+            _pendingV4.Find(in batch, v4[..v4Count], isV4: true, rules);
         }
 
-        return new FilterProgram(spec, rules, MakeCounters(spec, previous));
+        if (v6Count > 0)
+        {
+            _v6?.Find(_liveV6!, in batch, v6[..v6Count], isV4: false, rules);
+            _pendingV6.Find(in batch, v6[..v6Count], isV4: false, rules);
+        }
     }
 
     /// <summary>The first rule that a packet matches, or <see cref="NoRule"/>.</summary>
@@ -72,11 +75,11 @@ internal sealed class FilterProgram
     /// <summary>The first rule behind another that a packet would match if those up to it did not, or <see cref="NoRule"/>.</summary>
     public int MatchAfter(int rule, in FlowKey key, in PacketHeaders headers, byte port)
     {
-        uint transport = TransportWord.Of(in key, in headers, port);
+        uint word = TransportWord.Of(in key, in headers, port);
         return key.Family switch
         {
-            (byte)IpFamily.V4 => _v4.FindV4(in key, transport, rule),
-            (byte)IpFamily.V6 => _v6.FindV6(in key, transport, rule),
+            (byte)IpFamily.V4 => First(_v4?.Find(_liveV4!, in key, word, rule) ?? NoRule, _pendingV4.FindV4(in key, word, rule)),
+            (byte)IpFamily.V6 => First(_v6?.Find(_liveV6!, in key, word, rule) ?? NoRule, _pendingV6.FindV6(in key, word, rule)),
             _ => NoRule,
         };
     }
@@ -95,27 +98,26 @@ internal sealed class FilterProgram
     /// <param name="bytes">Length of its frame.</param>
     public void Count(int rule, int bytes) => CounterOf(rule).Add(1, bytes);
 
-    private int IndexOf(int rule) => rule < 0 ? _specs.Length : rule;
+    private int IndexOf(int rule) => rule < 0 ? _rules.Length : rule;
+
+    /// <summary>The transport words of packets, and which are of which family.</summary>
+    private static (int V4, int V6) Sort(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<PacketHeaders> headers, byte port, Span<uint> words, Span<byte> v4, Span<byte> v6)
+    {
+        int v4Count = 0, v6Count = 0;
+        for (int i = 0; i < keys.Length; i++)
+        {
+            ref readonly FlowKey key = ref keys[i];
+            words[i] = TransportWord.Of(in key, in headers[i], port);
+            v4[v4Count] = v6[v6Count] = (byte)i;
+            v4Count += key.Family == (byte)IpFamily.V4 ? 1 : 0;
+            v6Count += key.Family == (byte)IpFamily.V6 ? 1 : 0;
+        }
+
+        return (v4Count, v6Count);
+    }
+
+    // None is the highest number there is when compared without sign.
+    private static int First(int a, int b) => (int)Math.Min((uint)a, (uint)b);
 
     private static string NameOf(FilterRuleSpec rule, int index) => rule.Name.Length != 0 ? rule.Name : $"rule-{index + 1}";
-
-    private static RuleCounter[] MakeCounters(FilterSpec spec, FilterProgram? previous)
-    {
-        var kept = new Dictionary<string, (FilterRuleSpec Spec, RuleCounter Counter)>();
-        for (int rule = 0; rule < (previous?.RuleCount ?? 0); rule++)
-        {
-            kept.TryAdd(previous!.NameOf(rule), (previous._specs[rule], previous.CounterOf(rule)));
-        }
-
-        var counters = new RuleCounter[spec.Rules.Count + 1];
-        counters[^1] = previous?.DefaultAction == spec.Default ? previous.CounterOf(NoRule) : new RuleCounter("default");
-        for (int rule = 0; rule < spec.Rules.Count; rule++)
-        {
-            string name = NameOf(spec.Rules[rule], rule);
-            bool same = kept.Remove(name, out (FilterRuleSpec Spec, RuleCounter Counter) old) && old.Spec == spec.Rules[rule];
-            counters[rule] = same ? old.Counter : new RuleCounter(name);
-        }
-
-        return counters;
-    }
 }

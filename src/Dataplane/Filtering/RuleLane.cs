@@ -10,38 +10,12 @@ internal readonly ref struct RuleLane(Span<uint> lane, int addressWords)
     private readonly Span<uint> _lane = lane;
 
     /// <summary>Writes a rule.</summary>
-    /// <param name="rule">The rule.</param>
-    /// <param name="portIndex">Index of the port it asks for, or -1.</param>
-    public void Fill(FilterRuleSpec rule, int portIndex)
+    /// <param name="rule">What it asks for.</param>
+    public void Fill(RuleCondition rule)
     {
-        uint mask = 0, value = 0;
-        if (rule.Protocol is byte protocol)
-        {
-            mask |= (uint)byte.MaxValue << TransportWord.ProtocolShift;
-            value |= (uint)protocol << TransportWord.ProtocolShift;
-        }
-
-        if (portIndex >= 0)
-        {
-            mask |= (uint)byte.MaxValue << TransportWord.PortShift;
-            value |= (uint)portIndex << TransportWord.PortShift;
-        }
-
-        if (rule.TcpFlags is TcpFlagMatch flags)
-        {
-            mask |= ((uint)flags.Mask << TransportWord.FlagsShift) | TransportWord.HasFlags;
-            value |= ((uint)flags.Value << TransportWord.FlagsShift) | TransportWord.HasFlags;
-        }
-
-        if (rule.FromPort is not null || rule.ToPort is not null)
-        {
-            mask |= TransportWord.HasPorts;
-            value |= TransportWord.HasPorts;
-        }
-
-        FillField(RuleLanes.TransportField, mask, value);
-        FillRange(RuleLanes.SourcePortField, rule.FromPort ?? PortRange.All);
-        FillRange(RuleLanes.DestinationPortField, rule.ToPort ?? PortRange.All);
+        FillField(RuleLanes.TransportField, rule.Service.Mask, rule.Service.Value);
+        FillRange(RuleLanes.SourcePortField, rule.Service.SourcePorts);
+        FillRange(RuleLanes.DestinationPortField, rule.Service.DestinationPorts);
         FillPrefix(RuleLanes.AddressField, rule.From);
         FillPrefix(RuleLanes.AddressField + addressWords, rule.To);
     }

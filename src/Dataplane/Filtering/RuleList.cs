@@ -14,14 +14,23 @@ internal sealed class RuleList
     private readonly int _start;
     private readonly int[] _numbers;
 
-    /// <summary>Lays out those of the rules that can match packets of the family.</summary>
-    /// <param name="rules">All rules in order, and the index of the port each asks for, or -1.</param>
+    /// <summary>Lays out rules.</summary>
+    /// <param name="rules">All rules in order.</param>
+    /// <param name="numbers">Numbers of those to take, in order; what no packet of the family can match is left out.</param>
     /// <param name="family">The family.</param>
-    public RuleList(IReadOnlyList<(FilterRuleSpec Spec, int PortIndex)> rules, IpFamily family)
+    public RuleList(ReadOnlySpan<CompiledRule> rules, ReadOnlySpan<int> numbers, IpFamily family)
     {
         (int blockLength, int addressWords) = family == IpFamily.V4 ? (RuleLanes.BlockLengthV4, 1) : (RuleLanes.BlockLengthV6, 4);
-        int[] mine = [.. Enumerable.Range(0, rules.Count).Where(number => CanMatch(rules[number].Spec, family))];
-        int blocks = (mine.Length + RuleLanes.Count - 1) / RuleLanes.Count;
+        var mine = new List<int>(numbers.Length);
+        foreach (int number in numbers)
+        {
+            if (rules[number].Condition.CanMatch(family))
+            {
+                mine.Add(number);
+            }
+        }
+
+        int blocks = (mine.Count + RuleLanes.Count - 1) / RuleLanes.Count;
         var words = new CacheLineArray<uint>(blocks * blockLength);
         (_words, _start) = (words.Elements, words.Start);
         _numbers = new int[blocks * RuleLanes.Count];
@@ -29,16 +38,35 @@ internal sealed class RuleList
         {
             (int block, int lane) = Math.DivRem(index, RuleLanes.Count);
             var rule = new RuleLane(_words.AsSpan(_start + (block * blockLength) + lane), addressWords);
-            if (index < mine.Length)
+            if (index < mine.Count)
             {
                 _numbers[index] = mine[index];
-                rule.Fill(rules[mine[index]].Spec, rules[mine[index]].PortIndex);
+                rule.Fill(rules[mine[index]].Condition);
             }
             else
             {
                 _numbers[index] = int.MaxValue;
                 rule.FillWithNothing();
             }
+        }
+    }
+
+    /// <summary>Whether there is no rule to compare with.</summary>
+    public bool IsEmpty => _numbers.Length == 0;
+
+    /// <summary>Puts the first rule that each of some packets matches in place of one that comes later, or of none.</summary>
+    /// <param name="batch">The packets.</param>
+    /// <param name="picks">Which of them, all of the family of this.</param>
+    /// <param name="isV4">The family.</param>
+    /// <param name="rules">Numbers of rules.</param>
+    public void Find(in FilterInput batch, ReadOnlySpan<byte> picks, bool isV4, Span<int> rules)
+    {
+        for (int i = 0; i < picks.Length && !IsEmpty; i++)
+        {
+            int packet = picks[i];
+            ref readonly FlowKey key = ref batch.Keys[packet];
+            int rule = isV4 ? FindV4(in key, batch.Words[packet], FilterProgram.NoRule) : FindV6(in key, batch.Words[packet], FilterProgram.NoRule);
+            rules[packet] = (int)Math.Min((uint)rules[packet], (uint)rule);
         }
     }
 
@@ -109,9 +137,6 @@ internal sealed class RuleList
 
         return FilterProgram.NoRule;
     }
-
-    private static bool CanMatch(FilterRuleSpec rule, IpFamily family) =>
-        (rule.From is null || rule.From.Value.Family == family) && (rule.To is null || rule.To.Value.Family == family);
 
     private int FirstBehind(int after)
     {

@@ -8,7 +8,7 @@ namespace Dataplane.Tests.Filtering;
 
 public class FilterProgramTests
 {
-    private static readonly Func<string, int> s_ports = name => name switch { "wan" => 0, "lan" => 7, "last" => 254, _ => -1 };
+    internal static readonly Func<string, int> Ports = name => name switch { "wan" => 0, "lan" => 7, "last" => 254, _ => -1 };
 
     private static readonly Gen<IpAddress> s_address = Gen.Elements(
         "10.0.0.0", "10.0.0.1", "10.0.1.1", "10.1.0.1", "192.0.2.1", "255.255.255.255", "0.0.0.0",
@@ -26,7 +26,7 @@ public class FilterProgramTests
 
     private static readonly Gen<byte> s_protocol = Gen.Elements<byte>(1, 6, 6, 17, 17, 58, 255);
 
-    private static readonly Gen<FilterRuleSpec> s_rule =
+    internal static readonly Gen<FilterRuleSpec> Rules =
         from addresses in s_prefix.SelectMany(a => s_prefix.Select(b => (a, b)))
         from protocol in Optional(s_protocol)
         from ranges in s_range.SelectMany(a => s_range.Select(b => (a, b)))
@@ -45,7 +45,7 @@ public class FilterProgramTests
             Port = port,
         };
 
-    private static readonly Gen<(FlowKey Key, PacketHeaders Headers, byte Port)> s_packet =
+    internal static readonly Gen<(FlowKey Key, PacketHeaders Headers, byte Port)> Packets =
         from source in s_address
         from destination in s_address.Where(address => address.Family == source.Family)
         from protocol in s_protocol
@@ -62,17 +62,18 @@ public class FilterProgramTests
 
     [Fact]
     public void Match_AnyRules_AgreesWithTheirWording() =>
-        Prop.ForAll(s_rule.ListOf().ToArbitrary(), s_packet.ArrayOf(40).ToArbitrary(), (rules, packets) =>
+        Prop.ForAll(Rules.ListOf().ToArbitrary(), Packets.ArrayOf(40).ToArbitrary(), (rules, packets) =>
         {
             var spec = new FilterSpec { Rules = [.. rules] };
-            FilterProgram program = FilterProgram.Compile(spec, s_ports);
+            FilterProgram program = FilterProgram.Compile(spec, Ports);
             return packets.All(packet =>
             {
-                int[] expected = [.. PlainFilter.AllMatches(spec, packet.Key, packet.Headers, packet.Port, s_ports)];
+                int[] expected = [.. PlainFilter.AllMatches(spec, packet.Key, packet.Headers, packet.Port, Ports)];
                 return program.Match(in packet.Key, in packet.Headers, packet.Port) == expected.FirstOrDefault(FilterProgram.NoRule)
+                    && Bulk.Match(program, packet) == expected.FirstOrDefault(FilterProgram.NoRule)
                     && AllMatches(program, packet.Key, packet.Headers, packet.Port).SequenceEqual(expected);
             });
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithEndSize(60));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithEndSize(120));
 
     /// <summary>Every number of rules around the borders of blocks, the one that matches at every place.</summary>
     [Theory]
@@ -88,7 +89,7 @@ public class FilterProgramTests
             {
                 var rules = Enumerable.Range(0, count).Select(_ => new FilterRuleSpec { Protocol = 6 }).ToArray();
                 rules[place] = new FilterRuleSpec { To = IpPrefix.Host(wanted) };
-                FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = rules }, s_ports);
+                FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = rules }, Ports);
                 Assert.Equal(place, program.Match(in key, default, 0));
                 Assert.Equal(FilterProgram.NoRule, program.MatchAfter(place, in key, default, 0));
                 Assert.Equal(FilterProgram.NoRule, program.Match(in other, default, 0));
@@ -99,7 +100,7 @@ public class FilterProgramTests
     [Fact]
     public void Match_NotIp_IsNoRule()
     {
-        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new FilterRuleSpec()] }, s_ports);
+        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new FilterRuleSpec()] }, Ports);
         Assert.Equal(FilterProgram.NoRule, program.Match(default, default, 0));
     }
 
@@ -112,7 +113,7 @@ public class FilterProgramTests
             {
                 Rules = [new() { ToPort = PortRange.All, Protocol = 6 }, new() { TcpFlags = new(2, 0), Protocol = 6 }, new() { Protocol = 6 }],
             },
-            s_ports);
+            Ports);
         Assert.Equal(0, program.Match(in key, new PacketHeaders { TransportOffset = 34, Fragment = FragmentKind.First }, 0));
         Assert.Equal(2, program.Match(in key, new PacketHeaders { TransportOffset = 34, Fragment = FragmentKind.Later }, 0));
         Assert.Equal(2, program.Match(in key, new PacketHeaders { TransportOffset = 0 }, 0));
@@ -125,14 +126,14 @@ public class FilterProgramTests
     public void IsEmpty_OnlyWhenNothingCanBeDropped(FilterAction action, int rules, bool expected)
     {
         var spec = new FilterSpec { Default = action, Rules = [.. Enumerable.Repeat(new FilterRuleSpec(), rules)] };
-        Assert.Equal(expected, FilterProgram.Compile(spec, s_ports).IsEmpty);
+        Assert.Equal(expected, FilterProgram.Compile(spec, Ports).IsEmpty);
     }
 
     [Fact]
     public void Compile_Rules_HaveNamesAndActions()
     {
         var spec = new FilterSpec { Default = FilterAction.Deny, Rules = [new() { Name = "web" }, new() { Action = FilterAction.Deny }] };
-        FilterProgram program = FilterProgram.Compile(spec, s_ports);
+        FilterProgram program = FilterProgram.Compile(spec, Ports);
         Assert.Equal(["web", "rule-2", "default"], program.Counters.Select(counter => counter.Name));
         Assert.Equal(("default", "web", "rule-2"), (program.NameOf(FilterProgram.NoRule), program.NameOf(0), program.NameOf(1)));
         Assert.Equal((FilterAction.Deny, FilterAction.Allow, FilterAction.Deny), (program.ActionOf(FilterProgram.NoRule), program.ActionOf(0), program.ActionOf(1)));
@@ -143,7 +144,7 @@ public class FilterProgramTests
     public void Compile_UnknownPort_ThrowsAndNamesRuleAndPort()
     {
         var spec = new FilterSpec { Rules = [new(), new() { Port = "dmz" }] };
-        ArgumentException error = Assert.Throws<ArgumentException>(() => FilterProgram.Compile(spec, s_ports));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => FilterProgram.Compile(spec, Ports));
         Assert.Contains("rule-2", error.Message, StringComparison.Ordinal);
         Assert.Contains("'dmz'", error.Message, StringComparison.Ordinal);
     }
@@ -152,7 +153,7 @@ public class FilterProgramTests
     public void Compile_WithPrevious_EqualRulesGoOnCounting()
     {
         FilterRuleSpec web = new() { Name = "web", ToPort = new PortRange(80, 80) }, ssh = new() { Name = "ssh", Protocol = 6 }, unnamed = new() { Protocol = 17 };
-        FilterProgram before = FilterProgram.Compile(new FilterSpec { Rules = [web, ssh, unnamed] }, s_ports);
+        FilterProgram before = FilterProgram.Compile(new FilterSpec { Rules = [web, ssh, unnamed] }, Ports);
         for (int rule = FilterProgram.NoRule; rule < 3; rule++)
         {
             before.Count(rule, 100 + rule);
@@ -160,14 +161,14 @@ public class FilterProgramTests
 
         // ssh moves to the front, web changes, the third stays rule-3, and "rule-4" is new.
         var changed = new FilterSpec { Rules = [ssh with { }, web with { ToPort = new PortRange(81, 81) }, unnamed with { }, unnamed with { }] };
-        FilterProgram after = FilterProgram.Compile(changed, s_ports, before);
+        FilterProgram after = FilterProgram.Compile(changed, Ports, before);
         Assert.Same(before.CounterOf(1), after.CounterOf(0));
         Assert.Equal((0, 0), (after.CounterOf(1).Packets, after.CounterOf(1).Bytes));
         Assert.Equal((1, 102), (after.CounterOf(2).Packets, after.CounterOf(2).Bytes));
         Assert.Equal(0, after.CounterOf(3).Packets);
         Assert.Same(before.CounterOf(FilterProgram.NoRule), after.CounterOf(FilterProgram.NoRule));
 
-        FilterProgram denies = FilterProgram.Compile(changed with { Default = FilterAction.Deny }, s_ports, after);
+        FilterProgram denies = FilterProgram.Compile(changed with { Default = FilterAction.Deny }, Ports, after);
         Assert.Equal(0, denies.CounterOf(FilterProgram.NoRule).Packets);
     }
 
@@ -175,16 +176,16 @@ public class FilterProgramTests
     public void Compile_WithPreviousWhereRulesMoved_UnnamedOnesStartAnew()
     {
         FilterRuleSpec rule = new() { Protocol = 17 };
-        FilterProgram before = FilterProgram.Compile(new FilterSpec { Rules = [rule] }, s_ports);
+        FilterProgram before = FilterProgram.Compile(new FilterSpec { Rules = [rule] }, Ports);
         before.CounterOf(0).Add(5, 500);
-        FilterProgram after = FilterProgram.Compile(new FilterSpec { Rules = [new() { Protocol = 6 }, rule] }, s_ports, before);
+        FilterProgram after = FilterProgram.Compile(new FilterSpec { Rules = [new() { Protocol = 6 }, rule] }, Ports, before);
         Assert.Equal((0, 0), (after.CounterOf(0).Packets, after.CounterOf(1).Packets));
     }
 
     [Fact]
     public void Match_Always_AllocatesNothing()
     {
-        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 }, new() { From = IpPrefix.AllV4 }] }, s_ports);
+        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 }, new() { From = IpPrefix.AllV4 }] }, Ports);
         FlowKey v4 = FlowKey.Create(IpAddress.FromV4(1), 1, IpAddress.FromV4(2), 2, 6), v6 = FlowKey.Create(IpAddress.FromV6(1, 1), 1, IpAddress.FromV6(2, 2), 2, 6);
         int sum = 0, matches = 0;
         Allocations.AssertNone(10_000, () =>
@@ -198,7 +199,7 @@ public class FilterProgramTests
         Assert.NotEqual(-1, sum);
     }
 
-    private static List<int> AllMatches(FilterProgram program, FlowKey key, PacketHeaders headers, byte port)
+    internal static List<int> AllMatches(FilterProgram program, FlowKey key, PacketHeaders headers, byte port)
     {
         var matches = new List<int>();
         for (int rule = program.Match(in key, in headers, port); rule != FilterProgram.NoRule; rule = program.MatchAfter(rule, in key, in headers, port))

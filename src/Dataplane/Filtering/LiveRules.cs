@@ -1,0 +1,83 @@
+using System.Numerics;
+using Dataplane.Packets;
+
+namespace Dataplane.Filtering;
+
+/// <summary>Which rules of a <see cref="RuleClassifier"/> are in force, and what their numbers are now. Immutable; made anew for every change.</summary>
+internal sealed class LiveRules
+{
+    // In place of the number of a rule that is not in force; below all others, so that nothing moves it.
+    private const int Gone = -1;
+
+    private readonly CacheLineArray<ulong> _bits;
+
+    private LiveRules(CacheLineArray<ulong> bits, int words, int[] numbers)
+    {
+        _bits = bits;
+        Words = words;
+        Numbers = numbers;
+    }
+
+    /// <summary>A bit by slot.</summary>
+    public ReadOnlySpan<ulong> Bits => _bits.Elements.AsSpan(_bits.Start, Words);
+
+    /// <summary>By slot: the number of the rule; of no meaning where it is not in force.</summary>
+    public int[] Numbers { get; }
+
+    private int Words { get; }
+
+    /// <summary>All rules of a classifier, with the numbers it was built with.</summary>
+    public static LiveRules All(RuleClassifier classifier)
+    {
+        var bits = new CacheLineArray<ulong>(classifier.Words);
+        for (int slot = 0; slot < classifier.Numbers.Length; slot++)
+        {
+            bits.Elements[bits.Start + (slot / 64)] |= 1UL << slot;
+        }
+
+        return new LiveRules(bits, classifier.Words, classifier.Numbers);
+    }
+
+    /// <summary>The same rules after changes in the order of all rules; none that come in are among them.</summary>
+    public LiveRules After(IReadOnlyList<RuleEdit> edits)
+    {
+        int[] numbers = [.. Numbers];
+        CacheLineArray<ulong> bits = _bits;
+        foreach (RuleEdit edit in edits)
+        {
+            int gone = edit.IsInsert ? -1 : numbers.AsSpan().IndexOf(edit.Number);
+            if (gone >= 0)
+            {
+                if (bits.Elements == _bits.Elements)
+                {
+                    bits = new CacheLineArray<ulong>(Words);
+                    Bits.CopyTo(bits.Elements.AsSpan(bits.Start));
+                }
+
+                bits.Elements[bits.Start + (gone / 64)] &= ~(1UL << gone);
+                numbers[gone] = Gone;
+            }
+
+            Move(numbers, edit.Number, edit.IsInsert ? 1 : -1);
+        }
+
+        return new LiveRules(bits, Words, numbers);
+    }
+
+    /// <summary>Adds to all numbers from one on.</summary>
+    private static void Move(Span<int> numbers, int from, int by)
+    {
+        Vector<int> below = new(from - 1), step = new(by);
+        int slot = 0;
+        for (; slot <= numbers.Length - Vector<int>.Count; slot += Vector<int>.Count)
+        {
+            var some = new Vector<int>(numbers[slot..]);
+            (some + (Vector.GreaterThan(some, below) & step)).CopyTo(numbers[slot..]);
+        }
+
+        for (; slot < numbers.Length; slot++)
+        {
+            numbers[slot] += numbers[slot] >= from ? by : 0;
+        }
+    }
+}
