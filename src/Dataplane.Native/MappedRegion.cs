@@ -12,8 +12,6 @@ namespace Dataplane.Native;
 /// </remarks>
 public sealed unsafe class MappedRegion : IDisposable
 {
-    private const int HugePageBytes = 2 << 20;
-
     private readonly UnmapHandle _mapping;
     private readonly RegionMemoryManager _memory;
     private byte* _start;
@@ -50,8 +48,6 @@ public sealed unsafe class MappedRegion : IDisposable
     /// <summary>The first address, or null once disposed; never leaves this assembly.</summary>
     internal byte* Start => _start;
 
-    private static nuint PageBytes => (nuint)Environment.SystemPageSize;
-
     /// <summary>Maps zeroed private memory, on 2 MB pages where it can be had.</summary>
     /// <param name="lengthBytes">At least 1; the mapping is rounded up to whole pages.</param>
     /// <param name="preferHugePages">Whether to try reserved 2 MB pages first, then transparent ones; never a reason to fail.</param>
@@ -59,19 +55,8 @@ public sealed unsafe class MappedRegion : IDisposable
     public static MappedRegion Allocate(int lengthBytes, bool preferHugePages = true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lengthBytes, 1);
-        if (preferHugePages && lengthBytes >= HugePageBytes / 2)
-        {
-            nuint rounded = RoundUp((nuint)lengthBytes, HugePageBytes);
-            nint huge = Libc.Mmap(0, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
-            if (huge != MAP_FAILED)
-                return new MappedRegion(new UnmapHandle(huge, rounded), huge, lengthBytes, PageBacking.Huge);
-            if (lengthBytes >= HugePageBytes)
-                return AllocateTransparent(lengthBytes, rounded);
-        }
-
-        nuint length = RoundUp((nuint)lengthBytes, PageBytes);
-        nint address = MapAnonymous(length, PROT_READ | PROT_WRITE, lengthBytes);
-        return new MappedRegion(new UnmapHandle(address, length), address, lengthBytes, PageBacking.Ordinary);
+        PageMapping pages = PageMapping.Map(lengthBytes, preferHugePages);
+        return new MappedRegion(pages.Handle, pages.Start, lengthBytes, pages.Backing);
     }
 
     /// <summary>Maps zeroed memory whose last byte lies directly before a page that cannot be touched.</summary>
@@ -81,10 +66,10 @@ public sealed unsafe class MappedRegion : IDisposable
     public static MappedRegion WithGuardPage(int lengthBytes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lengthBytes, 1);
-        nuint usable = RoundUp((nuint)lengthBytes, PageBytes);
-        nint address = MapAnonymous(usable + PageBytes, PROT_READ | PROT_WRITE, lengthBytes);
-        var mapping = new UnmapHandle(address, usable + PageBytes);
-        if (Libc.Mprotect(address + (nint)usable, PageBytes, PROT_NONE) != 0)
+        nuint usable = PageMapping.RoundUp((nuint)lengthBytes, PageMapping.PageBytes);
+        nint address = PageMapping.MapAnonymous(usable + PageMapping.PageBytes, PROT_READ | PROT_WRITE, lengthBytes);
+        var mapping = new UnmapHandle(address, usable + PageMapping.PageBytes);
+        if (Libc.Mprotect(address + (nint)usable, PageMapping.PageBytes, PROT_NONE) != 0)
         {
             var error = LinuxException.FromLastError("mprotect(PROT_NONE)", "a guard page");
             mapping.Dispose();
@@ -97,11 +82,11 @@ public sealed unsafe class MappedRegion : IDisposable
     /// <summary>Maps an arena of ordinary memory directly followed by a socket's ring, so that one offset names a byte of either.</summary>
     internal static MappedRegion ForRing(FileDescriptor socket, int arenaBytes, int ringBytes, string subject)
     {
-        nuint arena = RoundUp((nuint)arenaBytes, PageBytes);
+        nuint arena = PageMapping.RoundUp((nuint)arenaBytes, PageMapping.PageBytes);
         if ((ulong)arena + (uint)ringBytes > int.MaxValue)
             throw new ArgumentOutOfRangeException(nameof(ringBytes), ringBytes, "A ring and its arena may take 2 GB at most; ask for fewer or smaller blocks.");
         nuint length = arena + (nuint)ringBytes;
-        nint address = MapAnonymous(length, PROT_NONE, (int)length);
+        nint address = PageMapping.MapAnonymous(length, PROT_NONE, (long)length);
         var mapping = new UnmapHandle(address, length);
         // Mapping over the reservation is atomic: no other thread can be given the hole in between.
         bool mapped = (arena == 0 || Libc.Mmap(address, arena, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
@@ -121,8 +106,8 @@ public sealed unsafe class MappedRegion : IDisposable
     public bool Prefault()
     {
         ObjectDisposedException.ThrowIf(_start is null, this);
-        nuint first = (nuint)_start & ~(PageBytes - 1);
-        return Libc.Madvise((nint)first, RoundUp((nuint)_start + (nuint)LengthBytes - first, PageBytes), MADV_POPULATE_WRITE) == 0;
+        nuint first = (nuint)_start & ~(PageMapping.PageBytes - 1);
+        return Libc.Madvise((nint)first, PageMapping.RoundUp((nuint)_start + (nuint)LengthBytes - first, PageMapping.PageBytes), MADV_POPULATE_WRITE) == 0;
     }
 
     /// <summary>Unmaps the region; every span taken from it is invalid from now on.</summary>
@@ -131,24 +116,6 @@ public sealed unsafe class MappedRegion : IDisposable
         _start = null;
         _mapping.Dispose();
     }
-
-    private static MappedRegion AllocateTransparent(int lengthBytes, nuint rounded)
-    {
-        // The kernel joins only ranges that are aligned to 2 MB, so map one huge page more and start at the first boundary.
-        nuint length = rounded + HugePageBytes;
-        nint address = MapAnonymous(length, PROT_READ | PROT_WRITE, lengthBytes);
-        nint start = (nint)RoundUp((nuint)address, HugePageBytes);
-        bool advised = Libc.Madvise(start, rounded, MADV_HUGEPAGE) == 0;
-        return new MappedRegion(new UnmapHandle(address, length), start, lengthBytes, advised ? PageBacking.TransparentHuge : PageBacking.Ordinary);
-    }
-
-    private static nint MapAnonymous(nuint length, int protection, int askedBytes)
-    {
-        nint address = Libc.Mmap(0, length, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        return address != MAP_FAILED ? address : throw LinuxException.FromLastError("mmap(MAP_ANONYMOUS)", $"{askedBytes} bytes");
-    }
-
-    private static nuint RoundUp(nuint value, nuint powerOfTwo) => (value + powerOfTwo - 1) & ~(powerOfTwo - 1);
 
     /// <summary>Lets a region be passed where <see cref="System.Memory{T}"/> is asked for.</summary>
     private sealed class RegionMemoryManager(MappedRegion region) : MemoryManager<byte>

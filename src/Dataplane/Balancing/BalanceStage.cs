@@ -23,12 +23,12 @@ internal static class BalanceStage
 
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || batch.Headers[i].Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || batch.Parsed[i].Headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
             {
                 continue;
             }
 
-            ServiceRuntime? service = services.Find(in batch.Keys[i]);
+            ServiceRuntime? service = services.Find(in batch.Parsed[i].Key);
             if (service is not null)
             {
                 Assign<TTracing>(context, batch, i, service);
@@ -39,14 +39,14 @@ internal static class BalanceStage
     private static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service)
         where TTracing : struct, ITracing
     {
-        if (batch.Headers[i].Fragment != FragmentKind.None)
+        if (batch.Parsed[i].Headers.Fragment != FragmentKind.None)
         {
             batch.Drop(i, DropReason.ServiceFragment);
             return;
         }
 
         // An earlier packet of this batch may have made the flow.
-        int flow = context.Flows.Find(in batch.Keys[i], batch.Hashes[i]);
+        int flow = context.Flows.Find(in batch.Parsed[i].Key, batch.Parsed[i].Hash);
         if (flow >= 0)
         {
             FlowStage.Hit<TTracing>(context, batch, i, flow);
@@ -58,14 +58,14 @@ internal static class BalanceStage
             // The packet has ended that flow, and begins one of its own.
         }
 
-        BackendRuntime? backend = service.Choose(in batch.Keys[i], out int slot);
+        BackendRuntime? backend = service.Choose(in batch.Parsed[i].Key, out int slot);
         if (backend is null)
         {
             batch.Drop(i, DropReason.NoBackend);
         }
         else
         {
-            flow = NatFlows.Create(context, in batch.Keys[i], batch.Hashes[i], batch.Headers[i].TcpFlags, service, backend, out DropReason reason);
+            flow = NatFlows.Create(context, in batch.Parsed[i].Key, batch.Parsed[i].Hash, batch.Parsed[i].Headers.TcpFlags, service, backend, out DropReason reason);
             if (flow < 0)
             {
                 batch.Drop(i, reason);

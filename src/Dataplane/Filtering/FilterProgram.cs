@@ -42,17 +42,16 @@ internal sealed partial class FilterProgram
     public IReadOnlyList<RuleCounter> Counters => _counters;
 
     /// <summary>The first rule that each packet of a batch matches, or <see cref="NoRule"/>.</summary>
-    /// <param name="keys">Flow keys, 256 at most; packets that are not IP match no rule.</param>
-    /// <param name="headers">Where the headers of each are.</param>
+    /// <param name="frames">What the parser found, 256 at most; packets that are not IP match no rule.</param>
     /// <param name="port">Index of the port they came by.</param>
     /// <param name="rules">Receives a rule for each packet.</param>
-    public void Match(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<PacketHeaders> headers, byte port, Span<int> rules)
+    public void Match(ReadOnlySpan<ParsedFrame> frames, byte port, Span<int> rules)
     {
         Span<uint> words = stackalloc uint[PacketBatch.Capacity];
         Span<byte> v4 = stackalloc byte[PacketBatch.Capacity], v6 = stackalloc byte[PacketBatch.Capacity];
-        (int v4Count, int v6Count) = Sort(keys, headers, port, words, v4, v6);
-        rules[..keys.Length].Fill(NoRule);
-        var batch = new FilterInput(keys, words);
+        (int v4Count, int v6Count) = Sort(frames, port, words, v4, v6);
+        rules[..frames.Length].Fill(NoRule);
+        var batch = new FilterInput(frames, words);
         if (v4Count > 0)
         {
             _v4?.Find(_liveV4!, in batch, v4[..v4Count], isV4: true, rules);
@@ -101,13 +100,13 @@ internal sealed partial class FilterProgram
     private int IndexOf(int rule) => rule < 0 ? _rules.Length : rule;
 
     /// <summary>The transport words of packets, and which are of which family.</summary>
-    private static (int V4, int V6) Sort(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<PacketHeaders> headers, byte port, Span<uint> words, Span<byte> v4, Span<byte> v6)
+    private static (int V4, int V6) Sort(ReadOnlySpan<ParsedFrame> frames, byte port, Span<uint> words, Span<byte> v4, Span<byte> v6)
     {
         int v4Count = 0, v6Count = 0;
-        for (int i = 0; i < keys.Length; i++)
+        for (int i = 0; i < frames.Length; i++)
         {
-            ref readonly FlowKey key = ref keys[i];
-            words[i] = TransportWord.Of(in key, in headers[i], port);
+            ref readonly FlowKey key = ref frames[i].Key;
+            words[i] = TransportWord.Of(in key, in frames[i].Headers, port);
             v4[v4Count] = v6[v6Count] = (byte)i;
             v4Count += key.Family == (byte)IpFamily.V4 ? 1 : 0;
             v6Count += key.Family == (byte)IpFamily.V6 ? 1 : 0;

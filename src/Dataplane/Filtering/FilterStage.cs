@@ -21,7 +21,7 @@ internal static class FilterStage
         }
 
         Span<int> rules = stackalloc int[PacketBatch.Capacity];
-        program.Match(batch.Keys.AsSpan(0, batch.Count), batch.Headers.AsSpan(0, batch.Count), batch.Port.Value, rules);
+        program.Match(batch.Parsed.Slice(0, batch.Count), batch.Port.Value, rules);
         Decide<TTracing>(context, batch, program, rules);
     }
 
@@ -57,7 +57,7 @@ internal static class FilterStage
     private static void Explain(WorkerContext context, PacketBatch batch, int i, FilterProgram program, int rule, FilterAction action)
     {
         string name = rule < 0 ? "default" : program.NameOf(rule);
-        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Keys[i], in batch.Headers[i], batch.Port.Value);
+        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, in batch.Parsed[i].Headers, batch.Port.Value);
         string otherwise = next < 0 ? "default" : program.NameOf(next);
         string outcome = action == FilterAction.Deny ? "denied" : "allowed";
         string detail = rule < 0 ? $"no rule matches; the default is {program.DefaultAction.ToString().ToLowerInvariant()}" : $"rule {name} matches first; without it {otherwise} would decide";

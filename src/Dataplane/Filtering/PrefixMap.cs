@@ -43,25 +43,25 @@ internal sealed partial class PrefixMap
     public long SizeBytes => (4L * _root.Length) + (2L * _lasts.Length) + (4L * _targets.Length);
 
     /// <summary>The classes of an address of each of some IPv4 packets.</summary>
-    /// <param name="keys">Flow keys of the batch.</param>
+    /// <param name="frames">Flow keys of the batch.</param>
     /// <param name="picks">Which packets.</param>
     /// <param name="isSource">Which address.</param>
     /// <param name="classes">Receives one for each pick.</param>
-    public void FindV4(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<byte> picks, bool isSource, Span<int> classes)
+    public void FindV4(ReadOnlySpan<ParsedFrame> frames, ReadOnlySpan<byte> picks, bool isSource, Span<int> classes)
     {
         for (int i = 0; i < picks.Length; i++)
         {
-            ref readonly FlowKey key = ref keys[picks[i]];
+            ref readonly FlowKey key = ref frames[picks[i]].Key;
             classes[i] = FindV4((uint)(isSource ? key.SourceLow : key.DestinationLow));
         }
     }
 
     /// <summary>The same for IPv6 packets.</summary>
-    public void FindV6(ReadOnlySpan<FlowKey> keys, ReadOnlySpan<byte> picks, bool isSource, Span<int> classes)
+    public void FindV6(ReadOnlySpan<ParsedFrame> frames, ReadOnlySpan<byte> picks, bool isSource, Span<int> classes)
     {
         for (int i = 0; i < picks.Length; i++)
         {
-            ref readonly FlowKey key = ref keys[picks[i]];
+            ref readonly FlowKey key = ref frames[picks[i]].Key;
             classes[i] = isSource ? FindV6(key.SourceHigh, key.SourceLow) : FindV6(key.DestinationHigh, key.DestinationLow);
         }
     }

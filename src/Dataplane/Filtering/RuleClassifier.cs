@@ -47,13 +47,13 @@ internal sealed partial class RuleClassifier
         Span<int> services = stackalloc int[PacketBatch.Capacity];
         if (isV4)
         {
-            _source.FindV4(batch.Keys, picks, isSource: true, sources);
-            _destination.FindV4(batch.Keys, picks, isSource: false, destinations);
+            _source.FindV4(batch.Frames, picks, isSource: true, sources);
+            _destination.FindV4(batch.Frames, picks, isSource: false, destinations);
         }
         else
         {
-            _source.FindV6(batch.Keys, picks, isSource: true, sources);
-            _destination.FindV6(batch.Keys, picks, isSource: false, destinations);
+            _source.FindV6(batch.Frames, picks, isSource: true, sources);
+            _destination.FindV6(batch.Frames, picks, isSource: false, destinations);
         }
 
         _service.Find(batch, picks, services);
@@ -87,7 +87,7 @@ internal sealed partial class RuleClassifier
         for (int i = 0; i < picks.Length; i++)
         {
             int packet = picks[i];
-            rules[packet] = FirstBehind(live, (sources[i], destinations[i], services[i]), in batch.Keys[packet], batch.Words[packet], FilterProgram.NoRule);
+            rules[packet] = FirstBehind(live, (sources[i], destinations[i], services[i]), in batch.Frames[packet].Key, batch.Words[packet], FilterProgram.NoRule);
         }
     }
 

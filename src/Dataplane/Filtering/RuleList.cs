@@ -64,7 +64,7 @@ internal sealed class RuleList
         for (int i = 0; i < picks.Length && !IsEmpty; i++)
         {
             int packet = picks[i];
-            ref readonly FlowKey key = ref batch.Keys[packet];
+            ref readonly FlowKey key = ref batch.Frames[packet].Key;
             int rule = isV4 ? FindV4(in key, batch.Words[packet], FilterProgram.NoRule) : FindV6(in key, batch.Words[packet], FilterProgram.NoRule);
             rules[packet] = (int)Math.Min((uint)rules[packet], (uint)rule);
         }

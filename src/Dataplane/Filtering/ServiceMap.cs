@@ -47,7 +47,7 @@ internal sealed partial class ServiceMap
     {
         for (int i = 0; i < picks.Length; i++)
         {
-            ulong transport = batch.Keys[picks[i]].Transport;
+            ulong transport = batch.Frames[picks[i]].Key.Transport;
             classes[i] = Find(batch.Words[picks[i]], (ushort)(transport >> 48), (ushort)(transport >> 32));
         }
     }

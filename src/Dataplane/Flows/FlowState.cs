@@ -15,6 +15,9 @@ internal enum FlowState : byte
     /// <summary>TCP after a FIN or RST: 2 minutes, then forgotten.</summary>
     TcpClosing,
 
+    /// <summary>Given up while packets of the batch in hand may still refer to it; found by nobody any more.</summary>
+    Ended,
+
     /// <summary>UDP (RFC 4787 REQ-5: 5 minutes).</summary>
     Udp,
 }

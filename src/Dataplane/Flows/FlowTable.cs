@@ -1,13 +1,13 @@
 using System.Numerics;
-using System.Runtime.Intrinsics;
+using System.Runtime.CompilerServices;
+using Dataplane.Native;
 using Dataplane.Packets;
 
 namespace Dataplane.Flows;
 
-/// <summary>The flows of one worker: two-choice hash of 8-way buckets over a fixed array of entries.</summary>
+/// <summary>The flows of one worker: a fixed array of entries, found through <see cref="FlowBuckets"/>.</summary>
 /// <remarks>
-/// <para>A bucket is eight 16-bit tags, compared with one vector instruction, and eight entry indices. An entry stands in one of two
-/// buckets given by its hash. A hit costs one tag line, one index line and the entry's two lines; a miss two tag lines.</para>
+/// <para>A hit costs one line of a bucket and the entry's two; a miss one or two lines of buckets.</para>
 /// <para>Memory is fixed: nothing is allocated behind the constructor. When both buckets of a new flow are full, the flow in them that
 /// has been idle longest in proportion to what its state allows is given up if that is more than half of it; otherwise the new flow is
 /// refused and its packet dropped as <c>flow_table_full</c>: established flows are never lost to new ones.</para>
@@ -15,17 +15,13 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal sealed class FlowTable
 {
-    private const int Ways = 8;
-
     /// <summary>Nanoseconds per tick as a shift: 16.8 ms, so that 32 bits last over two years.</summary>
     private const int TickShift = 24;
 
-    private readonly ushort[] _tags;
-    private readonly int[] _slots;
-    private readonly FlowEntry[] _entries;
+    private readonly FlowBuckets _buckets;
+    private readonly MappedArray<FlowEntry> _entries;
     private readonly int[] _free;
     private readonly int[] _retired = new int[2 * PacketBatch.Capacity];
-    private readonly uint _bucketMask;
     private int _freeCount;
     private int _retiredCount;
     private int _hand;
@@ -37,11 +33,8 @@ internal sealed class FlowTable
         Capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, 16));
 
         // Twice as many places as entries: at full load a bucket is half full, so that two choices practically never both overflow.
-        int buckets = Capacity * 2 / Ways;
-        _bucketMask = (uint)buckets - 1;
-        _tags = new ushort[buckets * Ways];
-        _slots = new int[buckets * Ways];
-        _entries = GC.AllocateArray<FlowEntry>(Capacity, pinned: true);
+        _buckets = new FlowBuckets(Capacity * 2 / FlowBuckets.Ways);
+        _entries = new MappedArray<FlowEntry>(Capacity);
         _free = new int[Capacity];
         for (int i = 0; i < Capacity; i++)
         {
@@ -73,29 +66,34 @@ internal sealed class FlowTable
     /// <returns>Its index, or -1.</returns>
     public int Find(in FlowKey key, uint hash)
     {
-        ushort tag = TagOf(hash);
-        uint bucket = hash & _bucketMask;
-        int found = FindIn(bucket, tag, in key);
-        return found >= 0 ? found : FindIn(OtherBucket(bucket, tag), tag, in key);
-    }
-
-    private int FindIn(uint bucket, ushort tag, in FlowKey key)
-    {
-        int first = (int)bucket * Ways;
-        uint matches = Vector128.Equals(Vector128.Create(_tags.AsSpan(first, Ways)), Vector128.Create(tag)).ExtractMostSignificantBits();
-        while (matches != 0)
+        int index = _buckets.Candidate(hash);
+        while (index >= 0 && !this[index].Key.Equals(in key))
         {
-            int index = _slots[first + BitOperations.TrailingZeroCount(matches)];
-            if (_entries[index].Key.Equals(in key))
-            {
-                return index;
-            }
-
-            matches &= matches - 1;
+            index = _buckets.Next(hash, index);
         }
 
-        return -1;
+        return index;
     }
+
+    /// <summary>Looks in the buckets only: the entry a hash most likely belongs to. For many packets at once; the key is still to be compared.</summary>
+    /// <returns>An index, or -1 when there is certainly no such flow.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    public int Candidate(uint hash)
+    {
+        int index = _buckets.Candidate(hash);
+        if (index >= 0)
+        {
+            // Both lines of the entry: the key to be compared next, and how its packets are to leave.
+            _entries.Prefetch(index);
+            _entries.Prefetch(index, 64);
+        }
+
+        return index;
+    }
+
+    /// <summary>Asks the processor for the bucket of a hash.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchBucket(uint hash) => _buckets.Prefetch(hash);
 
     /// <summary>Adds both directions of a flow.</summary>
     /// <param name="forward">Direction of the first packet; its hash set, its peer not.</param>
@@ -116,7 +114,7 @@ internal sealed class FlowTable
         }
 
         int second = Insert(in reverse, nowNs);
-        if (second < 0 || _entries[first].State == FlowState.Free)
+        if (second < 0 || this[first].State == FlowState.Free)
         {
             // The second found no room, or made it by giving up the first.
             Detach(first);
@@ -125,19 +123,19 @@ internal sealed class FlowTable
         }
 
         uint ticks = Ticks(nowNs);
-        _entries[first].Peer = second;
-        _entries[second].Peer = first;
-        _entries[first].LastSeen = ticks;
-        _entries[second].LastSeen = ticks;
-        _entries[first].IsForward = true;
-        _entries[second].IsForward = false;
+        this[first].Peer = second;
+        this[second].Peer = first;
+        this[first].LastSeen = ticks;
+        this[second].LastSeen = ticks;
+        this[first].IsForward = true;
+        this[second].IsForward = false;
         return first;
     }
 
     /// <summary>Removes a flow, both directions.</summary>
     public void RemovePair(int index)
     {
-        int peer = _entries[index].Peer;
+        int peer = this[index].Peer;
         Detach(index);
         Detach(peer);
     }
@@ -147,9 +145,10 @@ internal sealed class FlowTable
     /// At most one flow per packet of a batch can be retired.</remarks>
     public void RetirePair(int index)
     {
-        int peer = _entries[index].Peer;
+        int peer = this[index].Peer;
         Unlink(index);
         Unlink(peer);
+        this[index].State = this[peer].State = FlowState.Ended;
         _retired[_retiredCount++] = index;
         _retired[_retiredCount++] = peer;
     }
@@ -179,7 +178,7 @@ internal sealed class FlowTable
         {
             int index = _hand;
             _hand = (_hand + 1) & (Capacity - 1);
-            ref FlowEntry entry = ref _entries[index];
+            ref FlowEntry entry = ref this[index];
             if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutTicks(entry.State))
             {
                 RemovePair(index);
@@ -202,68 +201,50 @@ internal sealed class FlowTable
     private uint IdleTicks(int index, uint now)
     {
         // The direction seen last counts; differences survive the wrap of the counter.
-        uint own = now - _entries[index].LastSeen;
-        uint peer = now - _entries[_entries[index].Peer].LastSeen;
+        uint own = now - this[index].LastSeen;
+        uint peer = now - this[this[index].Peer].LastSeen;
         return Math.Min(own, peer);
     }
 
     private int Insert(in FlowEntry entry, long nowNs)
     {
-        int place = FreePlace(entry.Hash);
-        if (place < 0 && EvictFrom(entry.Hash, nowNs))
-        {
-            place = FreePlace(entry.Hash);
-        }
-
-        if (place < 0 || _freeCount == 0)
+        if (_freeCount == 0)
         {
             return -1;
         }
 
-        int index = _free[--_freeCount];
-        _entries[index] = entry;
-        _entries[index].Peer = index;
-        _slots[place] = index;
-        _tags[place] = TagOf(entry.Hash);
+        int index = _free[_freeCount - 1];
+        if (!_buckets.Add(entry.Hash, index))
+        {
+            if (!EvictFrom(entry.Hash, nowNs))
+            {
+                return -1;
+            }
+
+            // What was given up is free as well now, and on top.
+            index = _free[_freeCount - 1];
+            _buckets.Add(entry.Hash, index);
+        }
+
+        _freeCount--;
+        this[index] = entry;
+        this[index].Peer = index;
         return index;
     }
 
-    /// <summary>A free place in the emptier of the two buckets, or -1.</summary>
-    private int FreePlace(uint hash)
-    {
-        ushort tag = TagOf(hash);
-        uint one = hash & _bucketMask, other = OtherBucket(one, tag);
-        uint freeInOne = FreeWays(one), freeInOther = FreeWays(other);
-        bool takeOther = BitOperations.PopCount(freeInOther) > BitOperations.PopCount(freeInOne);
-        uint free = takeOther ? freeInOther : freeInOne;
-        return free == 0 ? -1 : ((int)(takeOther ? other : one) * Ways) + BitOperations.TrailingZeroCount(free);
-    }
-
-    private uint FreeWays(uint bucket) =>
-        Vector128.Equals(Vector128.Create(_tags.AsSpan((int)bucket * Ways, Ways)), Vector128<ushort>.Zero).ExtractMostSignificantBits();
-
     private bool EvictFrom(uint hash, long nowNs)
     {
-        ushort tag = TagOf(hash);
-        uint bucket = hash & _bucketMask, now = Ticks(nowNs);
+        Span<int> entries = stackalloc int[FlowBuckets.MostListed];
+        uint now = Ticks(nowNs);
         int victim = -1;
         double longest = 0.5;
-        for (int side = 0; side < 2; side++, bucket = OtherBucket(bucket, tag))
+        foreach (int index in entries[.._buckets.List(hash, entries)])
         {
-            int first = (int)bucket * Ways;
-            for (int way = 0; way < Ways; way++)
+            // An entry that is its own peer is about to become a flow: the other half of the pair in hand.
+            double idle = this[index].Peer == index ? 0 : (double)IdleTicks(index, now) / TimeoutTicks(this[index].State);
+            if (idle > longest)
             {
-                int index = _slots[first + way];
-                if (_tags[first + way] == 0 || _entries[index].Peer == index)
-                {
-                    continue;
-                }
-
-                double idle = (double)IdleTicks(index, now) / TimeoutTicks(_entries[index].State);
-                if (idle > longest)
-                {
-                    (longest, victim) = (idle, index);
-                }
+                (longest, victim) = (idle, index);
             }
         }
 
@@ -279,7 +260,7 @@ internal sealed class FlowTable
 
     private void Detach(int index)
     {
-        if (index < 0 || _entries[index].State == FlowState.Free)
+        if (index < 0 || this[index].State == FlowState.Free)
         {
             return;
         }
@@ -289,40 +270,11 @@ internal sealed class FlowTable
     }
 
     /// <summary>Takes an entry out of its bucket: it is not found any more.</summary>
-    private void Unlink(int index)
-    {
-        uint hash = _entries[index].Hash;
-        uint bucket = hash & _bucketMask;
-        if (!ClearPlace(bucket, index))
-        {
-            ClearPlace(OtherBucket(bucket, TagOf(hash)), index);
-        }
-    }
+    private void Unlink(int index) => _buckets.Remove(this[index].Hash, index);
 
     private void Free(int index)
     {
-        _entries[index] = default;
+        this[index] = default;
         _free[_freeCount++] = index;
     }
-
-    private bool ClearPlace(uint bucket, int index)
-    {
-        int first = (int)bucket * Ways;
-        for (int way = 0; way < Ways; way++)
-        {
-            if (_tags[first + way] != 0 && _slots[first + way] == index)
-            {
-                _tags[first + way] = 0;
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Upper half of the hash, never 0: 0 marks a free place.</summary>
-    private static ushort TagOf(uint hash) => (ushort)Math.Max(hash >> 16, 1);
-
-    /// <summary>The other bucket of an entry, from either bucket and the tag alone (partial-key cuckoo hashing, Fan et al. 2014).</summary>
-    private uint OtherBucket(uint bucket, ushort tag) => (bucket ^ (tag * 0x5BD1E995u)) & _bucketMask;
 }

@@ -18,7 +18,7 @@ internal static class IcmpErrorTranslation
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch, int i)
         where TTracing : struct, ITracing
     {
-        ref PacketHeaders headers = ref batch.Headers[i];
+        ref PacketHeaders headers = ref batch.Parsed[i].Headers;
         Span<byte> frame = batch.Frame(i);
         Span<byte> message = frame[headers.TransportOffset..headers.EndOffset];
         bool isV4 = headers.IpVersion == 4;
@@ -40,7 +40,7 @@ internal static class IcmpErrorTranslation
             return;
         }
 
-        uint pseudo = PseudoHeader(in batch.Keys[i], isV4, message.Length);
+        uint pseudo = PseudoHeader(in batch.Parsed[i].Key, isV4, message.Length);
         if (!InternetChecksum.Verify(message, pseudo))
         {
             batch.Drop(i, DropReason.IcmpInvalid);
@@ -48,11 +48,11 @@ internal static class IcmpErrorTranslation
         }
 
         ref FlowEntry entry = ref context.Flows[index];
-        Translate(ref batch.Keys[i], in entry, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
+        Translate(ref batch.Parsed[i].Key, in entry, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
         if (TTracing.IsOn)
         {
-            context.Trace!.Add(batch, "flow", "icmp_error", $"ICMP error about {inner.Key}, translated to {batch.Keys[i].Destination}",
-                ("quoted", inner.Key.ToString()), ("new_destination", batch.Keys[i].Destination.ToString()));
+            context.Trace!.Add(batch, "flow", "icmp_error", $"ICMP error about {inner.Key}, translated to {batch.Parsed[i].Key.Destination}",
+                ("quoted", inner.Key.ToString()), ("new_destination", batch.Parsed[i].Key.Destination.ToString()));
         }
     }
 

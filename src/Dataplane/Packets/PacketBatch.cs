@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Dataplane.Native;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 
@@ -16,9 +18,7 @@ public sealed class PacketBatch
 
     internal readonly int[] Offsets = new int[Capacity];
     internal readonly int[] Lengths = new int[Capacity];
-    internal readonly PacketHeaders[] Headers = new PacketHeaders[Capacity];
-    internal readonly FlowKey[] Keys = new FlowKey[Capacity];
-    internal readonly uint[] Hashes = new uint[Capacity];
+    internal readonly MappedArray<ParsedFrame> Parsed = new(Capacity);
     internal readonly Verdict[] Verdicts = new Verdict[Capacity];
     internal readonly DropReason[] Reasons = new DropReason[Capacity];
     internal readonly byte[] OutPorts = new byte[Capacity];
@@ -42,6 +42,9 @@ public sealed class PacketBatch
 
     /// <summary>The memory all frames of the batch lie in. Get the span once per loop, not once per packet.</summary>
     public Span<byte> Memory => _memory.Span;
+
+    /// <summary>Whether any packet is still <see cref="Verdict.Continue"/>.</summary>
+    internal bool HasUndecided => MemoryMarshal.AsBytes(Verdicts.AsSpan(0, Count)).Contains((byte)Verdict.Continue);
 
     /// <summary>Empties the batch for frames of a port.</summary>
     public void Clear(PortId port, long nowNs)
@@ -96,13 +99,13 @@ public sealed class PacketBatch
     public Span<byte> Frame(int packet) => _memory.Span.Slice(Offsets[packet], Lengths[packet]);
 
     /// <summary>Where the headers of a packet are. Valid behind the parser.</summary>
-    public ref readonly PacketHeaders HeadersOf(int packet) => ref Headers[packet];
+    public ref readonly PacketHeaders HeadersOf(int packet) => ref Parsed[packet].Headers;
 
     /// <summary>The flow key of a packet. Valid behind the parser for IP packets.</summary>
-    public ref readonly FlowKey KeyOf(int packet) => ref Keys[packet];
+    public ref readonly FlowKey KeyOf(int packet) => ref Parsed[packet].Key;
 
     /// <summary>The flow hash of a packet: computed once, the same everywhere in the engine.</summary>
-    public uint HashOf(int packet) => Hashes[packet];
+    public uint HashOf(int packet) => Parsed[packet].Hash;
 
     /// <summary>What is decided about a packet.</summary>
     public Verdict VerdictOf(int packet) => Verdicts[packet];

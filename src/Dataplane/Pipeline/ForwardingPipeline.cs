@@ -45,11 +45,15 @@ internal static class ForwardingPipeline
     private static void Forward<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
-        FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow
-        BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
-        RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
-        NeighbourStage.Process<TTracing>(context, batch);                                           // next hop -> hardware address, or held
-        RewriteStage.Process<TTracing>(context, batch);                                             // headers  -> as they leave
+        FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow; established: on its way
+        if (batch.HasUndecided)
+        {
+            BalanceStage.Process<TTracing>(context, batch);                                         // service  -> backend, new flow
+            RouteStage.Process<TTracing>(context, batch);                                           // address  -> next hop, or local, or refused
+            NeighbourStage.Process<TTracing>(context, batch);                                       // next hop -> hardware address, or held
+            RewriteStage.Process<TTracing>(context, batch);                                         // headers  -> as they leave
+        }
+
         context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
     }
 }

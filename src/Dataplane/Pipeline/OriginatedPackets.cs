@@ -45,8 +45,8 @@ internal sealed class OriginatedPackets
         batch.Marks[index] = PacketMarks.LocalOrigin;
         batch.Flows[index] = -1;
         batch.InInterfaces[index] = -1;
-        batch.Headers[index] = default;
-        batch.Keys[index] = default;
+        batch.Parsed[index].Headers = default;
+        batch.Parsed[index].Key = default;
         return index;
     }
 

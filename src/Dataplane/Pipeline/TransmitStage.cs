@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataplane.Packets;
 using Dataplane.Ports;
 
@@ -11,6 +12,8 @@ internal sealed class TransmitStage
 {
     private const int MaxPorts = 256;
 
+    private static readonly short[] s_all = MakeAll();
+
     private readonly short[] _counts = new short[MaxPorts];
     private readonly short[] _packets = new short[PacketBatch.Capacity];
     private readonly byte[] _used = new byte[MaxPorts];
@@ -19,6 +22,15 @@ internal sealed class TransmitStage
     /// <summary>Hands the frames over. Afterwards every packet is transmitted, dropped or held.</summary>
     public void Process(PacketBatch batch, IPort?[] ports)
     {
+        ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
+        ReadOnlySpan<byte> outPorts = batch.OutPorts.AsSpan(0, batch.Count);
+        if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit) && !outPorts.ContainsAnyExcept(outPorts[0]))
+        {
+            // Every packet leaves by the same port: nothing to sort.
+            Send(batch, outPorts[0] < ports.Length ? ports[outPorts[0]] : null, outPorts[0], s_all.AsSpan(0, batch.Count));
+            return;
+        }
+
         int used = CountByPort(batch);
         for (int u = 0; u < used; u++)
         {
@@ -72,6 +84,17 @@ internal sealed class TransmitStage
         }
 
         return used;
+    }
+
+    private static short[] MakeAll()
+    {
+        short[] all = new short[PacketBatch.Capacity];
+        for (short i = 0; i < all.Length; i++)
+        {
+            all[i] = i;
+        }
+
+        return all;
     }
 
     private void Send(PacketBatch batch, IPort? port, byte number, ReadOnlySpan<short> packets)

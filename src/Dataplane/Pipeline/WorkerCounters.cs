@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Dataplane.Packets;
 using Dataplane.Telemetry;
 
@@ -28,6 +29,12 @@ internal sealed class WorkerCounters
         Begin();
         ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
         int transmitted = 0, held = 0;
+        if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit))
+        {
+            transmitted = verdicts.Length;
+            verdicts = default;
+        }
+
         for (int i = 0; i < verdicts.Length; i++)
         {
             switch (verdicts[i])

@@ -187,6 +187,26 @@ internal sealed partial class FrameRing
         return available;
     }
 
+    /// <summary>Adds up lengths and finds the longest; a negative one counts as very long.</summary>
+    internal static long Measure(ReadOnlySpan<int> lengths, out uint longest)
+    {
+        ReadOnlySpan<Vector256<uint>> lanes = MemoryMarshal.Cast<int, Vector256<uint>>(lengths);
+        Vector256<uint> most = Vector256<uint>.Zero;
+        foreach (Vector256<uint> lane in lanes)
+            most = Vector256.Max(most, lane);
+        longest = 0;
+        for (int i = 0; i < Vector256<uint>.Count; i++)
+            longest = Math.Max(longest, most[i]);
+        foreach (int length in lengths[(lanes.Length * Vector256<uint>.Count)..])
+            longest = Math.Max(longest, (uint)length);
+
+        // Sums of lanes hold 32 bits, so frames are added up in runs that cannot overflow them, unless one of them is too long anyway.
+        long total = 0;
+        for (ReadOnlySpan<int> rest = lengths; rest.Length > 0; rest = rest[Math.Min(rest.Length, PacketBatch.Capacity)..])
+            total += Sum(rest[..Math.Min(rest.Length, PacketBatch.Capacity)]);
+        return total;
+    }
+
     private static long Sum(ReadOnlySpan<int> values)
     {
         // A batch is 256 frames of at most 65,408 bytes: the lanes cannot overflow.

@@ -149,13 +149,8 @@ public sealed class MemoryPort : IPortFactory
     public int SendMany(ReadOnlySpan<byte> frames, ReadOnlySpan<int> lengths)
     {
         ThrowIfPaired();
-        long total = 0;
-        foreach (int length in lengths)
-        {
-            ThrowIfTooLong(length);
-            total += length;
-        }
-
+        long total = FrameRing.Measure(lengths, out uint longest);
+        ThrowIfTooLong((int)longest);
         if (total > frames.Length)
             throw new ArgumentException($"The lengths add up to {total} bytes but there are only {frames.Length}.", nameof(lengths));
         int count = _link.IsUp ? _toEngine.Reserve(lengths.Length) : 0;

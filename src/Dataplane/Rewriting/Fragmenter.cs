@@ -46,7 +46,7 @@ internal static class Fragmenter
             packet.Slice(header + at, length).CopyTo(made[(link + laterLength)..]);
             int madeWord = (word + (at >> 3)) | (last ? 0 : 0x2000);
             Finish(made[link..], laterLength, laterLength + length, madeWord);
-            originated.Batch.Headers[index] = new PacketHeaders { EtherType = EtherTypes.Ipv4, NetworkOffset = (ushort)link, IpVersion = 4 };
+            originated.Batch.Parsed[index].Headers = new PacketHeaders { EtherType = EtherTypes.Ipv4, NetworkOffset = (ushort)link, IpVersion = 4 };
             originated.Batch.Transmit(index, new PortId(way.Port));
         }
 

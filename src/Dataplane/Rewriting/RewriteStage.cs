@@ -22,89 +22,101 @@ internal static class RewriteStage
         Span<byte> memory = batch.Memory;
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Forward)
+            if (batch.Verdicts[i] == Verdict.Forward)
             {
-                continue;
-            }
-
-            ref readonly PacketHeaders headers = ref batch.Headers[i];
-            L3Interface way = hops[batch.NextHops[i]].Interface;
-            int network = batch.Offsets[i] + headers.NetworkOffset;
-            int length = headers.EndOffset - headers.NetworkOffset;
-            bool isV4 = headers.IpVersion == 4;
-            int flow = batch.Flows[i];
-            bool takeTtl = (batch.Marks[i] & PacketMarks.LocalOrigin) == 0;
-            Span<byte> packet = memory.Slice(network, length);
-            if (isV4)
-            {
-                RewriteV4(packet, in headers, takeTtl, context.Flows, flow);
-            }
-            else
-            {
-                RewriteV6(packet, in headers, takeTtl, context.Flows, flow);
-            }
-
-            int link = way.LinkHeaderBytes;
-            LinkHeader.Write(memory.Slice(network - link, link), context.Neighbours[batch.Neighbours[i]].Mac, way, isV4 ? EtherTypes.Ipv4 : EtherTypes.Ipv6);
-            batch.Offsets[i] = network - link;
-            batch.Lengths[i] = length + link;
-            batch.Verdicts[i] = Verdict.Transmit;
-            if (length > way.Mtu)
-            {
-                Fragmenter.Split(context, batch, i, link, way);
-            }
-
-            if (TTracing.IsOn)
-            {
-                Explain(context, batch, i, way, flow, takeTtl);
+                Rewrite<TTracing>(context, batch, memory, i, hops[batch.NextHops[i]].Interface);
             }
         }
     }
 
-    private static void RewriteV4(Span<byte> packet, in PacketHeaders headers, bool takeTtl, FlowTable flows, int flow)
+    /// <summary>Writes one packet whose flow, neighbour and way out are known.</summary>
+    private static void Rewrite<TTracing>(WorkerContext context, PacketBatch batch, Span<byte> memory, int i, L3Interface way)
+        where TTracing : struct, ITracing
     {
-        uint delta = 0;
-        if (takeTtl)
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        int network = batch.Offsets[i] + headers.NetworkOffset, length = headers.EndOffset - headers.NetworkOffset;
+        int flow = batch.Flows[i], link = way.LinkHeaderBytes;
+        bool takeTtl = (batch.Marks[i] & PacketMarks.LocalOrigin) == 0;
+        ulong mac = context.Neighbours[batch.Neighbours[i]].Mac;
+        WriteAny(context, memory, network, in headers, flow, takeTtl, mac, way);
+        batch.Offsets[i] = network - link;
+        batch.Lengths[i] = length + link;
+        batch.Verdicts[i] = Verdict.Transmit;
+        if (length > way.Mtu)
         {
-            packet[8]--;
-            delta = InternetChecksum.TtlDecrementDelta;
+            Fragmenter.Split(context, batch, i, link, way);
         }
 
-        if (flow >= 0)
+        if (TTracing.IsOn)
         {
-            ref readonly FlowEntry entry = ref flows[flow];
-            BinaryPrimitives.WriteUInt32BigEndian(packet[12..], (uint)entry.NewSourceLow);
-            BinaryPrimitives.WriteUInt32BigEndian(packet[16..], (uint)entry.NewDestinationLow);
-            delta += entry.AddressDelta;
-            RewriteTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: true);
-        }
-
-        if (delta != 0)
-        {
-            ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(packet[10..]);
-            BinaryPrimitives.WriteUInt16BigEndian(packet[10..], InternetChecksum.Adjust(checksum, InternetChecksum.Fold(delta)));
+            Explain(context, batch, i, way, flow, takeTtl);
         }
     }
 
-    private static void RewriteV6(Span<byte> packet, in PacketHeaders headers, bool takeTtl, FlowTable flows, int flow)
+    private static void WriteAny(WorkerContext context, Span<byte> memory, int network, in PacketHeaders headers, int flow, bool takeTtl, ulong mac, L3Interface way)
     {
-        if (takeTtl)
+        Span<byte> packet = memory.Slice(network, headers.EndOffset - headers.NetworkOffset);
+        bool isV4 = headers.IpVersion == 4;
+        if (flow < 0)
+        {
+            TakeTtl(packet, isV4, takeTtl);
+        }
+        else if (isV4)
+        {
+            TranslateV4(packet, in headers, takeTtl, in context.Flows[flow]);
+        }
+        else
+        {
+            TranslateV6(packet, in headers, takeTtl, in context.Flows[flow]);
+        }
+
+        int link = way.LinkHeaderBytes;
+        LinkHeader.Write(memory.Slice(network - link, link), mac, way, isV4 ? EtherTypes.Ipv4 : EtherTypes.Ipv6);
+    }
+
+    private static void TakeTtl(Span<byte> packet, bool isV4, bool takeTtl)
+    {
+        if (!takeTtl)
+        {
+            return;
+        }
+
+        if (!isV4)
         {
             packet[7]--;
+            return;
         }
 
-        if (flow >= 0)
-        {
-            ref readonly FlowEntry entry = ref flows[flow];
-            BinaryPrimitives.WriteUInt64BigEndian(packet[8..], entry.NewSourceHigh);
-            BinaryPrimitives.WriteUInt64BigEndian(packet[16..], entry.NewSourceLow);
-            BinaryPrimitives.WriteUInt64BigEndian(packet[24..], entry.NewDestinationHigh);
-            BinaryPrimitives.WriteUInt64BigEndian(packet[32..], entry.NewDestinationLow);
-            RewriteTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: false);
-        }
+        // TTL, protocol and checksum are one word.
+        uint word = BinaryPrimitives.ReadUInt32BigEndian(packet[8..]);
+        BinaryPrimitives.WriteUInt32BigEndian(packet[8..],
+            ((word - 0x0100_0000) & 0xFFFF_0000) | InternetChecksum.Adjust((ushort)word, InternetChecksum.TtlDecrementDelta));
     }
 
-    private static void RewriteTransport(Span<byte> transport, byte protocol, in FlowEntry entry, bool zeroMeansNone)
+    private static void TranslateV4(Span<byte> packet, in PacketHeaders headers, bool takeTtl, in FlowEntry entry)
+    {
+        // TTL, protocol and checksum are one word; source and destination another.
+        Span<byte> header = packet[..20];
+        uint word = BinaryPrimitives.ReadUInt32BigEndian(header[8..]);
+        uint ttl = takeTtl ? 0x0100_0000u : 0, delta = entry.AddressDelta + (takeTtl ? InternetChecksum.TtlDecrementDelta : 0u);
+        BinaryPrimitives.WriteUInt32BigEndian(header[8..],
+            ((word - ttl) & 0xFFFF_0000) | InternetChecksum.Adjust((ushort)word, InternetChecksum.Fold(delta)));
+        BinaryPrimitives.WriteUInt64BigEndian(header[12..], (entry.NewSourceLow << 32) | (uint)entry.NewDestinationLow);
+        TranslateTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: true);
+    }
+
+    private static void TranslateV6(Span<byte> packet, in PacketHeaders headers, bool takeTtl, in FlowEntry entry)
+    {
+        Span<byte> header = packet[..40];
+        header[7] -= takeTtl ? (byte)1 : (byte)0;
+        BinaryPrimitives.WriteUInt64BigEndian(header[8..], entry.NewSourceHigh);
+        BinaryPrimitives.WriteUInt64BigEndian(header[16..], entry.NewSourceLow);
+        BinaryPrimitives.WriteUInt64BigEndian(header[24..], entry.NewDestinationHigh);
+        BinaryPrimitives.WriteUInt64BigEndian(header[32..], entry.NewDestinationLow);
+        TranslateTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: false);
+    }
+
+    private static void TranslateTransport(Span<byte> transport, byte protocol, in FlowEntry entry, bool zeroMeansNone)
     {
         BinaryPrimitives.WriteUInt32BigEndian(transport, entry.NewPorts);
         if (protocol == IpProtocols.Tcp)
@@ -123,7 +135,8 @@ internal static class RewriteStage
         }
     }
 
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, L3Interface way, int flow, bool takeTtl)
+    /// <summary>Says how the packet leaves.</summary>
+    public static void Explain(WorkerContext context, PacketBatch batch, int i, L3Interface way, int flow, bool takeTtl)
     {
         string ttl = takeTtl ? "TTL taken down by one" : "TTL as it is";
         string nat = flow >= 0 ? $", addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";

@@ -13,6 +13,14 @@ internal static class AddressClasses
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsMartianDestinationV4(uint address) => (address >= 0xF000_0000 && address != uint.MaxValue) || address >> 24 is 0 or 127;
 
+    /// <summary>True for an address that is neither martian nor multicast nor broadcast; what most packets have on both sides.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsUnicastV4(uint address) => address - 0x0100_0000 < 0xDF00_0000 && address >> 24 != 127;
+
+    /// <summary>True for an address that is certainly neither martian nor multicast; ::/64 is left to the exact tests.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsUnicastV6(ulong high) => high - 1 < 0xFF00_0000_0000_0000 - 1;
+
     /// <summary>224/4.</summary>
     public static bool IsMulticastV4(uint address) => address >> 28 == 0xE;
 

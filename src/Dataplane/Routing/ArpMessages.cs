@@ -14,7 +14,7 @@ internal static class ArpMessages
     /// <summary>Takes in an ARP message; a request for one of our addresses becomes the reply in place.</summary>
     public static void Handle(WorkerContext context, PacketBatch batch, int i, L3Interface entry)
     {
-        int network = batch.Headers[i].NetworkOffset;
+        int network = batch.Parsed[i].Headers.NetworkOffset;
         Span<byte> frame = batch.Frame(i);
         if (frame.Length < network + MessageBytes || BinaryPrimitives.ReadUInt64BigEndian(frame[network..]) >> 16 != EthernetIpv4)
         {
@@ -78,8 +78,8 @@ internal static class ArpMessages
         entry.Mac.Write(message[8..]);
         BinaryPrimitives.WriteUInt32BigEndian(message[14..], (uint)NeighbourStage.SenderFor(entry, target).Low);
         BinaryPrimitives.WriteUInt32BigEndian(message[24..], (uint)target.Low);
-        batch.Headers[index].EtherType = EtherTypes.Arp;
-        batch.Headers[index].NetworkOffset = (ushort)link;
+        batch.Parsed[index].Headers.EtherType = EtherTypes.Arp;
+        batch.Parsed[index].Headers.NetworkOffset = (ushort)link;
         batch.Transmit(index, new Ports.PortId(entry.Port));
     }
 

@@ -60,7 +60,7 @@ internal static class IcmpErrors
         int received = batch.InInterfaces[i];
         if (received >= 0)
         {
-            Send(context, batch.Frame(i), in batch.Headers[i], in batch.Keys[i], batch.Marks[i], context.Tables.Interfaces[received], v4, v6, rest);
+            Send(context, batch.Frame(i), in batch.Parsed[i].Headers, in batch.Parsed[i].Key, batch.Marks[i], context.Tables.Interfaces[received], v4, v6, rest);
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
@@ -9,7 +11,8 @@ namespace Dataplane.Routing;
 /// <remarks>
 /// Input: parsed packets. Output: interface; ARP and neighbour discovery are answered and taken out here, before the filter, since a
 /// link without them is no link. Drops: other stations' frames, martians, own addresses as sender, broadcast, multicast.
-/// State: none. Cost: one 8-byte load of the frame, compares, one bit of a 64-bit set for the own addresses.
+/// State: none. Cost: one 8-byte load of the frame, three range checks, one bit of a set for the own addresses; the exact tests only for
+/// what fails these.
 /// </remarks>
 internal static class IngressStage
 {
@@ -18,33 +21,48 @@ internal static class IngressStage
     {
         ForwardingTables tables = context.Tables;
         ReadOnlySpan<byte> memory = batch.Memory;
+        int count = batch.Count;
+        Span<Verdict> verdicts = batch.Verdicts.AsSpan(0, count);
+        int[] offsets = batch.Offsets;
+        MappedArray<ParsedFrame> parsed = batch.Parsed;
+        short[] interfaces = batch.InInterfaces;
         int untagged = tables.InterfaceMap.Find(batch.Port.Value, 0);
-        for (int i = 0; i < batch.Count; i++)
+        ulong mac = untagged < 0 ? ulong.MaxValue : tables.Interfaces[untagged].Mac.Bits;
+        OwnAddresses own = tables.OwnAddresses;
+        for (int i = 0; i < verdicts.Length; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Continue)
+            if (verdicts[i] != Verdict.Continue)
             {
                 continue;
             }
 
-            ref readonly PacketHeaders headers = ref batch.Headers[i];
-            int index = headers.VlanTags > 1 ? -1 // Inner tags would be lost on the way out; there are no interfaces for them.
-                : headers.VlanId == 0 ? untagged : tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId);
-            batch.InInterfaces[i] = (short)index;
-            batch.Flows[i] = -1;
-            if (index < 0)
+            ref ParsedFrame frame = ref parsed[i];
+            ulong target = BinaryPrimitives.ReadUInt64BigEndian(memory[offsets[i]..]) >> 16;
+            if (target == mac && (frame.Headers.VlanTags | frame.Headers.VlanId) == 0 && IsPlain(in frame.Headers, in frame.Key, own))
             {
-                batch.Drop(i, DropReason.NoInterface);
+                interfaces[i] = (short)untagged;
             }
             else
             {
-                Check(context, batch, i, tables.Interfaces[index], memory[batch.Offsets[i]..]);
+                Check(context, batch, i, target, untagged);
             }
 
             if (TTracing.IsOn)
             {
-                Explain(context, batch, i, index);
+                Explain(context, batch, i, interfaces[i]);
             }
         }
+    }
+
+    /// <summary>A packet between two unicast addresses of others that is no business of the link itself: what nearly all are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet, and most of its cost would be the call.
+    private static bool IsPlain(in PacketHeaders headers, in FlowKey key, OwnAddresses own)
+    {
+        bool unicast = headers.IpVersion == 4
+            ? AddressClasses.IsUnicastV4((uint)key.SourceLow) && AddressClasses.IsUnicastV4((uint)key.DestinationLow)
+            : headers.IpVersion == 6 && headers.Protocol != IpProtocols.Icmpv6
+                && AddressClasses.IsUnicastV6(key.SourceHigh) && AddressClasses.IsUnicastV6(key.DestinationHigh);
+        return unicast && !own.MayContain(key.SourceHigh, key.SourceLow);
     }
 
     /// <summary>For packets that passed before and come back: only finds the interface again.</summary>
@@ -52,9 +70,8 @@ internal static class IngressStage
     {
         for (int i = 0; i < batch.Count; i++)
         {
-            int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Headers[i].VlanId);
+            int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
             batch.InInterfaces[i] = (short)index;
-            batch.Flows[i] = -1;
             if (index < 0 && batch.Verdicts[i] == Verdict.Continue && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
             {
                 batch.Drop(i, DropReason.NoInterface);
@@ -62,10 +79,21 @@ internal static class IngressStage
         }
     }
 
-    private static void Check(WorkerContext context, PacketBatch batch, int i, L3Interface entry, ReadOnlySpan<byte> frame)
+    /// <summary>The exact tests, in order; each failure with its reason.</summary>
+    private static void Check(WorkerContext context, PacketBatch batch, int i, ulong target, int untagged)
     {
-        ref readonly PacketHeaders headers = ref batch.Headers[i];
-        ulong target = BinaryPrimitives.ReadUInt64BigEndian(frame) >> 16;
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        ForwardingTables tables = context.Tables;
+        int index = headers.VlanTags > 1 ? -1 // Inner tags would be lost on the way out; there are no interfaces for them.
+            : headers.VlanId == 0 ? untagged : tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId);
+        batch.InInterfaces[i] = (short)index;
+        if (index < 0)
+        {
+            batch.Drop(i, DropReason.NoInterface);
+            return;
+        }
+
+        L3Interface entry = tables.Interfaces[index];
         if (target != entry.Mac.Bits)
         {
             if ((target >> 40 & 1) == 0)
@@ -90,7 +118,7 @@ internal static class IngressStage
         }
 
         DropReason reason = headers.IpVersion == 4 ? CheckV4(batch, i) : CheckV6(batch, i);
-        if (reason == DropReason.None && context.Tables.OwnAddresses.ContainsSource(in batch.Keys[i]))
+        if (reason == DropReason.None && context.Tables.OwnAddresses.ContainsSource(in batch.Parsed[i].Key))
         {
             reason = DropReason.OwnSource;
         }
@@ -103,7 +131,7 @@ internal static class IngressStage
 
     private static DropReason CheckV4(PacketBatch batch, int i)
     {
-        uint source = (uint)batch.Keys[i].SourceLow, destination = (uint)batch.Keys[i].DestinationLow;
+        uint source = (uint)batch.Parsed[i].Key.SourceLow, destination = (uint)batch.Parsed[i].Key.DestinationLow;
         if (AddressClasses.IsMartianSourceV4(source))
         {
             return DropReason.MartianSource;
@@ -130,7 +158,7 @@ internal static class IngressStage
 
     private static DropReason CheckV6(PacketBatch batch, int i)
     {
-        ref readonly FlowKey key = ref batch.Keys[i];
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
         if (AddressClasses.IsMartianSourceV6(key.SourceHigh, key.SourceLow))
         {
             return DropReason.MartianSource;

@@ -17,7 +17,7 @@ internal static class LocalDelivery
         if (TTracing.IsOn)
         {
             string outcome = answered ? "answered" : batch.Reasons[i].ToName();
-            context.Trace!.Add(batch, "local", outcome, $"{batch.Keys[i].Destination} is an address of the engine");
+            context.Trace!.Add(batch, "local", outcome, $"{batch.Parsed[i].Key.Destination} is an address of the engine");
         }
 
         return answered;
@@ -25,10 +25,10 @@ internal static class LocalDelivery
 
     private static bool Decide(WorkerContext context, PacketBatch batch, int i)
     {
-        ref readonly PacketHeaders headers = ref batch.Headers[i];
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         if (headers.Fragment != FragmentKind.None)
         {
-            batch.Drop(i, context.Tables.Services.HasAddress(batch.Keys[i].Destination) ? DropReason.ServiceFragment : DropReason.LocalUnreachable);
+            batch.Drop(i, context.Tables.Services.HasAddress(batch.Parsed[i].Key.Destination) ? DropReason.ServiceFragment : DropReason.LocalUnreachable);
             return false;
         }
 
@@ -54,8 +54,8 @@ internal static class LocalDelivery
 
     private static bool HandleIcmp(PacketBatch batch, int i)
     {
-        ref PacketHeaders headers = ref batch.Headers[i];
-        ref FlowKey key = ref batch.Keys[i];
+        ref PacketHeaders headers = ref batch.Parsed[i].Headers;
+        ref FlowKey key = ref batch.Parsed[i].Key;
         bool isV4 = headers.IpVersion == 4;
         Span<byte> frame = batch.Frame(i);
         Span<byte> message = frame[headers.TransportOffset..headers.EndOffset];

@@ -12,7 +12,7 @@ internal static class LocalOrigin
         PacketBatch batch = context.Originated.Batch;
         bool isV4 = source.IsIpv4;
         int link = via.LinkHeaderBytes;
-        batch.Headers[index] = new PacketHeaders
+        batch.Parsed[index].Headers = new PacketHeaders
         {
             EtherType = isV4 ? EtherTypes.Ipv4 : EtherTypes.Ipv6,
             NetworkOffset = (ushort)link,
@@ -22,8 +22,8 @@ internal static class LocalOrigin
             Protocol = protocol,
             Ttl = 64,
         };
-        batch.Keys[index] = FlowKey.Create(source, 0, destination, 0, protocol);
-        batch.Hashes[index] = context.Hash.Of(in batch.Keys[index]);
+        batch.Parsed[index].Key = FlowKey.Create(source, 0, destination, 0, protocol);
+        batch.Parsed[index].Hash = context.Hash.Of(in batch.Parsed[index].Key);
         batch.InInterfaces[index] = via.Index;
     }
 }

@@ -20,15 +20,15 @@ internal static class NeighbourDiscovery
     /// <summary>True for types 133 to 137.</summary>
     public static bool IsMessage(PacketBatch batch, int i)
     {
-        int transport = batch.Headers[i].TransportOffset;
-        return transport != 0 && batch.Headers[i].IpVersion == 6 && batch.Frame(i)[transport] is >= 133 and <= 137;
+        int transport = batch.Parsed[i].Headers.TransportOffset;
+        return transport != 0 && batch.Parsed[i].Headers.IpVersion == 6 && batch.Frame(i)[transport] is >= 133 and <= 137;
     }
 
     /// <summary>Takes in a message: a solicitation for us is answered, what is learned goes to the table.</summary>
     public static void Handle(WorkerContext context, PacketBatch batch, int i, L3Interface entry)
     {
-        ref readonly PacketHeaders headers = ref batch.Headers[i];
-        ref readonly FlowKey key = ref batch.Keys[i];
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
         ReadOnlySpan<byte> message = batch.Frame(i)[headers.TransportOffset..headers.EndOffset];
 
         // RFC 4861 6.1, 7.1, 8.1: hop limit 255 proves that no router passed it on; code 0; checksum; no fragment.
@@ -195,7 +195,7 @@ internal static class NeighbourDiscovery
         BinaryPrimitives.WriteUInt64BigEndian(message[MessageBytes..], ((ulong)option << 56) | (1UL << 48) | entry.Mac.Bits);
         ushort checksum = InternetChecksum.Compute(message, InternetChecksum.PseudoHeader(source, destination, IpProtocols.Icmpv6, (uint)message.Length));
         BinaryPrimitives.WriteUInt16BigEndian(message[2..], checksum);
-        batch.Headers[index] = new PacketHeaders { EtherType = EtherTypes.Ipv6, NetworkOffset = (ushort)link, IpVersion = 6 };
+        batch.Parsed[index].Headers = new PacketHeaders { EtherType = EtherTypes.Ipv6, NetworkOffset = (ushort)link, IpVersion = 6 };
         batch.Transmit(index, new Ports.PortId(entry.Port));
     }
 }

@@ -65,7 +65,7 @@ internal static partial class NeighbourStage
         NeighbourTable neighbours = context.Neighbours;
         L3Interface entry = hop.Interface;
         int flow = batch.Flows[i];
-        IpAddress address = !hop.Gateway.IsNone ? hop.Gateway : flow >= 0 ? context.Flows[flow].NewDestination : batch.Keys[i].Destination;
+        IpAddress address = !hop.Gateway.IsNone ? hop.Gateway : flow >= 0 ? context.Flows[flow].NewDestination : batch.Parsed[i].Key.Destination;
         int index = neighbours.Find(entry.Port, entry.Vlan, address);
         if (index >= 0 && neighbours[index].IsUsable)
         {
@@ -118,7 +118,8 @@ internal static partial class NeighbourStage
         batch.Verdicts[i] = Verdict.Hold;
     }
 
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, NextHop hop, int neighbour)
+    /// <summary>Says which neighbour the packet goes to, or what it waits for.</summary>
+    public static void Explain(WorkerContext context, PacketBatch batch, int i, NextHop hop, int neighbour)
     {
         if (neighbour >= 0)
         {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Dataplane.Packets;
 
 namespace Dataplane.Routing;
@@ -55,6 +56,15 @@ internal sealed class NeighbourTable
     /// <summary>True when the entry remembered is still the same and may be used.</summary>
     public bool IsUsable(int index, uint generation) =>
         (uint)index < (uint)_entries.Length && _entries[index].Generation == generation && _entries[index].IsUsable;
+
+    /// <summary>True when the entry remembered is still the same, may be used and needs no probe.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    public bool IsConfirmed(int index, uint generation)
+    {
+        NeighbourEntry[] entries = _entries;
+        return (uint)index < (uint)entries.Length && entries[index].Generation == generation
+            && entries[index].IsUsable && entries[index].State != NeighbourState.Stale;
+    }
 
     /// <summary>Adds a neighbour that is not in the table.</summary>
     /// <returns>Its index, or -1 when the table is full.</returns>

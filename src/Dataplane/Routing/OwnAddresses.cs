@@ -1,25 +1,44 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using Dataplane.Packets;
 
 namespace Dataplane.Routing;
 
-/// <summary>The engine's own addresses as a set that says no in two instructions. Immutable.</summary>
+/// <summary>The engine's own addresses as a set that says no in a few instructions. Immutable.</summary>
 internal sealed class OwnAddresses
 {
+    /// <summary>Bits per address: about one address of others in a hundred is looked up in vain.</summary>
+    private const int BitsPerAddress = 128;
+
     private readonly HashSet<IpAddress> _addresses;
-    private readonly ulong _bloom;
+    private readonly ulong[] _bloom;
+    private readonly int _shift;
 
     public OwnAddresses(IEnumerable<IpAddress> addresses)
     {
         _addresses = [.. addresses];
+        uint words = BitOperations.RoundUpToPowerOf2((uint)Math.Max(_addresses.Count * BitsPerAddress / 64, 16));
+        _bloom = new ulong[words];
+        _shift = 64 - BitOperations.Log2(words * 64);
         foreach (IpAddress address in _addresses)
         {
-            _bloom |= 1UL << BitOf(address.High, address.Low);
+            uint bit = BitOf(address.High, address.Low);
+            _bloom[bit >> 6] |= 1UL << (int)(bit & 63);
         }
     }
 
     /// <summary>True when the source of a flow key is one of the addresses.</summary>
-    public bool ContainsSource(in FlowKey key) =>
-        (_bloom >> BitOf(key.SourceHigh, key.SourceLow) & 1) != 0 && _addresses.Contains(key.Source);
+    public bool ContainsSource(in FlowKey key) => MayContain(key.SourceHigh, key.SourceLow) && _addresses.Contains(key.Source);
 
-    private static int BitOf(ulong high, ulong low) => (int)(((high ^ low) * 0x9E3779B97F4A7C15) >> 58);
+    /// <summary>False when an address is certainly not in the set.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Six instructions per packet.
+    public bool MayContain(ulong high, ulong low)
+    {
+        uint bit = BitOf(high, low);
+        ulong[] bloom = _bloom;
+        uint word = bit >> 6;
+        return word < (uint)bloom.Length && (bloom[word] >> (int)(bit & 63) & 1) != 0;
+    }
+
+    private uint BitOf(ulong high, ulong low) => (uint)(((high ^ low) * 0x9E3779B97F4A7C15) >> _shift);
 }

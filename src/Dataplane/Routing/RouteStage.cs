@@ -50,7 +50,7 @@ internal static class RouteStage
     {
         ForwardingTables tables = context.Tables;
         int flow = batch.Flows[i];
-        IpAddress destination = flow >= 0 ? context.Flows[flow].NewDestination : batch.Keys[i].Destination;
+        IpAddress destination = flow >= 0 ? context.Flows[flow].NewDestination : batch.Parsed[i].Key.Destination;
         bool local = (batch.Marks[i] & PacketMarks.LocalOrigin) != 0;
         if (local && destination.IsIpv6 && destination.IsLinkLocal)
         {
@@ -76,13 +76,13 @@ internal static class RouteStage
         switch (route?.Kind)
         {
             case RouteKind.Forward:
-                if (!local && IsBoundToLink(in batch.Keys[i], out DropReason reason))
+                if (!local && IsBoundToLink(in batch.Parsed[i].Key, out DropReason reason))
                 {
                     batch.Drop(i, reason);
                     return false;
                 }
 
-                int hop = route.Select(batch.Hashes[i]);
+                int hop = route.Select(batch.Parsed[i].Hash);
                 if (flow >= 0)
                 {
                     ref FlowEntry entry = ref context.Flows[flow];
@@ -127,7 +127,7 @@ internal static class RouteStage
     private static void Forward<TTracing>(WorkerContext context, PacketBatch batch, int i, int hop)
         where TTracing : struct, ITracing
     {
-        ref readonly PacketHeaders headers = ref batch.Headers[i];
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         if (headers.Ttl <= 1 && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
         {
             IcmpErrors.SendTimeExceeded(context, batch, i);
@@ -147,14 +147,18 @@ internal static class RouteStage
         batch.Verdicts[i] = Verdict.Forward;
         if (TTracing.IsOn)
         {
-            context.Trace!.Add(batch, "next_hop", "chosen", $"next hop {context.Tables.NextHops[hop]} by hash {batch.Hashes[i]:x8}",
-                ("next_hop", context.Tables.NextHops[hop].ToString()), ("port", way.PortName), ("hash", batch.Hashes[i]));
+            ExplainNextHop(context, batch, i, context.Tables.NextHops[hop]);
         }
     }
 
+    /// <summary>Says which next hop was chosen.</summary>
+    public static void ExplainNextHop(WorkerContext context, PacketBatch batch, int i, NextHop hop) =>
+        context.Trace!.Add(batch, "next_hop", "chosen", $"next hop {hop} by hash {batch.Parsed[i].Hash:x8}",
+            ("next_hop", hop.ToString()), ("port", hop.Interface.PortName), ("hash", batch.Parsed[i].Hash));
+
     /// <summary>IPv4 without "do not fragment"; IPv6 is fragmented by its sender only (RFC 8200 5).</summary>
     private static bool MayFragment(PacketBatch batch, int i) =>
-        batch.Headers[i].IpVersion == 4 && (BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(batch.Headers[i].NetworkOffset + 6)..]) & 0x4000) == 0;
+        batch.Parsed[i].Headers.IpVersion == 4 && (BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(batch.Parsed[i].Headers.NetworkOffset + 6)..]) & 0x4000) == 0;
 
     private static bool IsBoundToLink(in FlowKey key, out DropReason reason)
     {

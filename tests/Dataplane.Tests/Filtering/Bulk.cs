@@ -9,7 +9,7 @@ internal static class Bulk
     public static int Match(FilterProgram program, (FlowKey Key, PacketHeaders Headers, byte Port) packet)
     {
         Span<int> rules = stackalloc int[1];
-        program.Match([packet.Key], [packet.Headers], packet.Port, rules);
+        program.Match([new ParsedFrame { Key = packet.Key, Headers = packet.Headers }], packet.Port, rules);
         return rules[0];
     }
 }

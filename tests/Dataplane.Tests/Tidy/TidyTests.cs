@@ -149,7 +149,7 @@ public sealed partial class TidyTests
     }
 
     [GeneratedRegex(@"\bunsafe\b|\bfixed\s*\(|\bstackalloc\b[^;]*\*|"
-        + @"\bUnsafe\s*\.|\bMemoryMarshal\s*\.\s*(?:GetReference|GetArrayDataReference|AsRef|CreateSpan|CreateReadOnlySpan)\b")]
+        + @"\bUnsafe\s*\.|\bMemoryMarshal\s*\.\s*(?:GetReference|GetArrayDataReference|CreateSpan|CreateReadOnlySpan)\b")]
     private static partial Regex Unchecked();
 
     [GeneratedRegex(@"\bthrow\b|"

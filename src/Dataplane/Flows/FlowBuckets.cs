@@ -1,0 +1,219 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Dataplane.Native;
+
+namespace Dataplane.Flows;
+
+/// <summary>Where flow entries are found by their hash: buckets of one cache line, two for each entry to stand in.</summary>
+/// <remarks>
+/// <para>A line holds eight 16-bit tags, compared with one vector instruction, eight entry indices, which of these are away
+/// from their first bucket, and how many entries of this bucket are in their other. An entry goes to its first bucket unless that is full, so a hit nearly always costs one line here, and so does a
+/// miss as long as nothing has left (the overflow count of F14, Bronson and Shi 2019).</para>
+/// <para>The other bucket is found from either bucket and the tag alone (partial-key cuckoo hashing, Fan et al. 2014). Used by one thread.</para>
+/// </remarks>
+internal sealed class FlowBuckets
+{
+    /// <summary>Entries a bucket holds.</summary>
+    public const int Ways = 8;
+
+    /// <summary>Entries <see cref="List"/> can find: two full buckets.</summary>
+    public const int MostListed = 2 * Ways;
+
+    private const int LineInts = 16, IndicesAt = 4, OverflowAt = 12, AwayAt = 13;
+
+    private readonly MappedArray<int> _lines;
+    private readonly uint _mask;
+
+    /// <summary>Makes empty buckets.</summary>
+    /// <param name="buckets">A power of two.</param>
+    public FlowBuckets(int buckets)
+    {
+        _lines = new MappedArray<int>(buckets * LineInts);
+        _mask = (uint)buckets - 1;
+    }
+
+    /// <summary>The first entry whose tag is that of a hash; its key is still to be compared.</summary>
+    /// <returns>An index, or -1 when no entry can have this hash.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    public int Candidate(uint hash)
+    {
+        ReadOnlySpan<int> line = LineOf(hash & _mask);
+        uint matches = Matches(line, TagOf(hash));
+        return matches != 0 ? line[IndicesAt + BitOperations.TrailingZeroCount(matches)]
+            : line[OverflowAt] == 0 ? -1 : CandidateInOther(hash);
+    }
+
+    /// <summary>The next entry behind <paramref name="after"/> that may have a hash.</summary>
+    /// <param name="hash">The hash.</param>
+    /// <param name="after">An index this method or <see cref="Candidate"/> has returned for the hash; -1 for the first.</param>
+    /// <returns>An index, or -1 when there is none.</returns>
+    public int Next(uint hash, int after)
+    {
+        ushort tag = TagOf(hash);
+        bool passed = after < 0;
+        uint bucket = hash & _mask;
+        for (int side = 0; side < 2; side++, bucket = OtherOf(bucket, tag))
+        {
+            ReadOnlySpan<int> line = LineOf(bucket);
+            for (uint matches = Matches(line, tag); matches != 0; matches &= matches - 1)
+            {
+                int index = line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+                if (passed)
+                {
+                    return index;
+                }
+
+                passed = index == after;
+            }
+
+            if (line[OverflowAt] == 0)
+            {
+                break;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>Asks the processor for the line that <see cref="Candidate"/> will read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(uint hash) => _lines.Prefetch((int)(hash & _mask) * LineInts);
+
+    /// <summary>Adds an entry.</summary>
+    /// <returns>False when both its buckets are full, and every entry in them has both its buckets full.</returns>
+    public bool Add(uint hash, int index)
+    {
+        ushort tag = TagOf(hash);
+        uint first = hash & _mask, other = OtherOf(first, tag);
+        return TryPut(first, tag, index, away: false) || TryPut(other, tag, index, away: true)
+            || (TryMakeRoom(first) && TryPut(first, tag, index, away: false)) || (TryMakeRoom(other) && TryPut(other, tag, index, away: true));
+    }
+
+    /// <summary>Takes an entry out.</summary>
+    public void Remove(uint hash, int index)
+    {
+        ushort tag = TagOf(hash);
+        uint first = hash & _mask;
+        if (!TryTake(first, tag, index))
+        {
+            TryTake(OtherOf(first, tag), tag, index);
+        }
+    }
+
+    /// <summary>Lists the entries in the two buckets of a hash.</summary>
+    /// <param name="hash">The hash.</param>
+    /// <param name="entries">Room for <see cref="MostListed"/>.</param>
+    /// <returns>How many there are.</returns>
+    public int List(uint hash, Span<int> entries)
+    {
+        uint bucket = hash & _mask;
+        int count = 0;
+        for (int side = 0; side < 2; side++, bucket = OtherOf(bucket, TagOf(hash)))
+        {
+            ReadOnlySpan<int> line = LineOf(bucket);
+            for (uint used = ~Matches(line, 0) & 0xFF; used != 0; used &= used - 1)
+            {
+                entries[count++] = line[IndicesAt + BitOperations.TrailingZeroCount(used)];
+            }
+        }
+
+        return count;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // One bucket in dozens has lost an entry to its other.
+    private int CandidateInOther(uint hash)
+    {
+        ushort tag = TagOf(hash);
+        ReadOnlySpan<int> line = LineOf(OtherOf(hash & _mask, tag));
+        uint matches = Matches(line, tag);
+        return matches == 0 ? -1 : line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+    }
+
+    /// <summary>Puts an entry into a bucket; away from its first, it is counted there.</summary>
+    private bool TryPut(uint bucket, ushort tag, int index, bool away)
+    {
+        Span<int> line = LineOf(bucket);
+        uint free = Matches(line, 0);
+        if (free == 0)
+        {
+            return false;
+        }
+
+        int way = BitOperations.TrailingZeroCount(free);
+        line[IndicesAt + way] = index;
+        SetTag(line, way, tag);
+        if (away)
+        {
+            line[AwayAt] |= 1 << way;
+            LineOf(OtherOf(bucket, tag))[OverflowAt]++;
+        }
+
+        return true;
+    }
+
+    private bool TryTake(uint bucket, ushort tag, int index)
+    {
+        Span<int> line = LineOf(bucket);
+        for (uint matches = Matches(line, tag); matches != 0; matches &= matches - 1)
+        {
+            int way = BitOperations.TrailingZeroCount(matches);
+            if (line[IndicesAt + way] == index)
+            {
+                Clear(bucket, line, way, tag);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Moves one entry of a full bucket to its other (cuckoo hashing, Pagh and Rodler 2001; one step is enough at half load).</summary>
+    private bool TryMakeRoom(uint bucket)
+    {
+        Span<int> line = LineOf(bucket);
+        for (int way = 0; way < Ways; way++)
+        {
+            ushort tag = (ushort)(line[way >> 1] >> ((way & 1) << 4));
+            uint other = OtherOf(bucket, tag);
+            bool isAway = (line[AwayAt] >> way & 1) != 0;
+            if (other != bucket && TryPut(other, tag, line[IndicesAt + way], away: !isAway))
+            {
+                Clear(bucket, line, way, tag);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void Clear(uint bucket, Span<int> line, int way, ushort tag)
+    {
+        SetTag(line, way, 0);
+        if ((line[AwayAt] >> way & 1) != 0)
+        {
+            line[AwayAt] &= ~(1 << way);
+            LineOf(OtherOf(bucket, tag))[OverflowAt]--;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Span<int> LineOf(uint bucket) => _lines.Slice((int)bucket * LineInts, LineInts);
+
+    /// <summary>A bit for each way whose tag is <paramref name="tag"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Matches(ReadOnlySpan<int> line, ushort tag) =>
+        Vector128.Equals(Vector128.Create(line).AsUInt16(), Vector128.Create(tag)).ExtractMostSignificantBits();
+
+    private static void SetTag(Span<int> line, int way, ushort tag)
+    {
+        // Tag number w is lane w of the vector: with two to an int, the lower half first.
+        int shift = (way & 1) << 4;
+        line[way >> 1] = (line[way >> 1] & ~(0xFFFF << shift)) | (tag << shift);
+    }
+
+    /// <summary>Upper half of the hash, never 0: 0 marks a free place.</summary>
+    private static ushort TagOf(uint hash) => (ushort)Math.Max(hash >> 16, 1);
+
+    private uint OtherOf(uint bucket, ushort tag) => (bucket ^ (tag * 0x5BD1E995u)) & _mask;
+}

@@ -1,0 +1,106 @@
+using Dataplane.Balancing;
+using Dataplane.Flows;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Telemetry;
+using Dataplane.Tests.Pipeline;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dataplane.Tests.Flows;
+
+/// <summary>What an established flow remembers must give what the stages give.</summary>
+public sealed class EstablishedForwardingTests
+{
+    private const byte Ack = 16, AckPush = 24;
+
+    /// <summary>The same packet twice: once with the memory wiped, through all the stages, once by memory alone.</summary>
+    [Fact]
+    public void Process_PacketOfAnEstablishedFlow_LeavesAsTheStagesWouldSendIt()
+    {
+        using var rig = new PipelineRig(builder =>
+        {
+            ServiceNet.V4.Add(builder, "t4", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
+            ServiceNet.V6.Add(builder, "t6", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
+            ServiceNet.V4.Add(builder, "u4", 53, tcp: false, BalancePolicy.RoundRobin, 11, 12, 13);
+            ServiceNet.V6.Add(builder, "u6", 53, tcp: false, BalancePolicy.RoundRobin, 11, 12, 13);
+        });
+        Prop.ForAll((from family in Gen.Elements(4, 6)
+                     from tcp in Gen.Elements(true, false)
+                     from port in Gen.Choose(2000, 2003)
+                     from payload in Gen.Choose(0, 1400)
+                     from ttl in Gen.Choose(2, 255)
+                     from push in Gen.Elements(true, false)
+                     from checksum in Gen.Elements(true, family == 6)
+                     select (family, tcp, port: (ushort)port, payload, ttl: (byte)ttl, push, checksum)).ToArbitrary(), packet =>
+                     {
+                         byte[] first = Packet(packet.family, packet.tcp, packet.port, 10, 64, TcpFlags.Syn, true);
+                         byte[] second = Packet(packet.family, packet.tcp, packet.port, 0, 64, TcpFlags.Ack, true);
+                         byte[] frame = Packet(packet.family, packet.tcp, packet.port, packet.payload, packet.ttl, packet.push ? (TcpFlags)AckPush : (TcpFlags)Ack, packet.checksum);
+                         Forward(rig, first);
+                         Forward(rig, second);
+
+                         rig.Load(0, [frame]);
+                         PacketParser.Process(rig.Batch, rig.Context.Hash);
+                         int flow = rig.Context.Flows.Find(in rig.Batch.KeyOf(0), rig.Batch.HashOf(0));
+                         rig.Context.Flows[flow].TablesVersion = -1;
+                         byte[] expected = Forward(rig, frame);
+
+                         rig.Load(0, [frame]);
+                         ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
+                         byte port = rig.Batch.OutPorts[0];
+                         rig.Load(0, [frame]);
+                         PacketParser.Process(rig.Batch, rig.Context.Hash);
+                         rig.Batch.InInterfaces[0] = 0;
+                         FlowStage.Process<TracingOff>(rig.Context, rig.Batch);
+                         Assert.Equal(Verdict.Transmit, rig.Batch.Verdicts[0]);
+                         Assert.Equal(port, rig.Batch.OutPorts[0]);
+                         ServiceNet.Same(expected, rig.Batch.Frame(0).ToArray());
+                         return true;
+                     }).Check(Config.QuickThrowOnFailure.WithMaxTest(400));
+    }
+
+    /// <summary>What is not plain, or not sure, is left to the stages.</summary>
+    [Fact]
+    public void Process_FlagsTtlLengthOrTables_AreLeftToTheStages()
+    {
+        using var rig = new PipelineRig(builder => ServiceNet.V4.Add(builder, "t4", 80, tcp: true, BalancePolicy.RoundRobin, 11), lanMtu: 1000);
+        byte[] plain = Packet(4, true, 2000, 10, 64, TcpFlags.Ack, true);
+        Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Syn, true));
+        Forward(rig, plain);
+        Assert.Equal(Verdict.Transmit, AfterFlowStage(plain));
+        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 10, 1, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 1200, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true)));
+        Assert.Equal(Verdict.Continue, AfterFlowStage(plain)); // The flow is closing now.
+        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2001, 10, 64, TcpFlags.Ack, true)));
+        Forward(rig, Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true));
+        Assert.Equal(Verdict.Transmit, AfterFlowStage(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+        rig.Republish(rig.Spec);
+        rig.Worker.AdoptPublished();
+        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+
+        Verdict AfterFlowStage(byte[] frame)
+        {
+            rig.Load(0, [frame]);
+            PacketParser.Process(rig.Batch, rig.Context.Hash);
+            FlowStage.Process<TracingOff>(rig.Context, rig.Batch);
+            return rig.Batch.Verdicts[0];
+        }
+    }
+
+    private static byte[] Packet(int family, bool tcp, ushort port, int payload, byte ttl, TcpFlags flags, bool checksum)
+    {
+        PacketBuilder packet = ServiceNet.Of(family).FromClient(ttl);
+        packet = tcp ? packet.Tcp(port, 80, flags) : packet.Udp(port, 53, checksum);
+        return packet.PayloadOf(payload).Build();
+    }
+
+    private static byte[] Forward(PipelineRig rig, byte[] frame)
+    {
+        rig.Load(0, [frame]);
+        ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
+        Assert.Equal(Verdict.Transmit, rig.Batch.Verdicts[0]);
+        return rig.Batch.Frame(0).ToArray();
+    }
+}
