@@ -72,12 +72,13 @@ public sealed partial class DataplaneEngine
     public Explanation Explain(ReadOnlySpan<byte> frame, string onPort)
     {
         int port = _ports.Find(onPort);
+        string[] names = [.. _ports.Entries.Select(entry => entry.Spec.Name)];
         if (port < 0)
         {
-            throw new ArgumentException($"There is no port \"{onPort}\"; the ports are {string.Join(", ", _ports.Entries.Select(entry => entry.Spec.Name))}.", nameof(onPort));
+            throw new ArgumentException($"There is no port \"{onPort}\"; the ports are {string.Join(", ", names)}.", nameof(onPort));
         }
 
-        var runner = new ExplainRunner(frame, onPort, (byte)port);
+        var runner = new ExplainRunner(frame, names, (byte)port);
         AtQuiescentPoint(runner.Run);
         return runner.Result!;
     }

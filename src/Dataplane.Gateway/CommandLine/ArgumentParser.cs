@@ -68,7 +68,7 @@ internal static class ArgumentParser
             int count = options.Count(given => given.Name == option.Name);
             if (count == 0 && option.IsRequired)
             {
-                throw new UsageException($"{option.Name} {option.Value} is missing: {option.Help}");
+                throw new UsageException($"{option.Name} {option.Value} is missing: {option.Help}.");
             }
 
             if (count > 1 && !option.IsRepeatable)

@@ -12,7 +12,7 @@ internal static class Dispatcher
             case []:
                 await output.Error.WriteAsync(HelpText.ForProgram(commands)).ConfigureAwait(false);
                 return ExitCode.Usage;
-            case ["--help" or "-h" or "help"]:
+            case ["--help" or "-h" or "help"] or ["help", "--help" or "-h" or "help"]:
                 await output.Out.WriteAsync(HelpText.ForProgram(commands)).ConfigureAwait(false);
                 return ExitCode.Ok;
             case ["--version"]:
@@ -25,8 +25,7 @@ internal static class Dispatcher
         Command? command = commands.FirstOrDefault(candidate => candidate.Name == words[0]);
         if (command is null)
         {
-            string suggestion = ArgumentParser.Suggestion(words[0], commands.Where(known => !known.IsHidden).Select(known => known.Name));
-            await output.Error.WriteLineAsync($"dataplane: there is no command \"{words[0]}\".{suggestion} See dataplane --help.").ConfigureAwait(false);
+            await output.Error.WriteLineAsync($"dataplane: {Unknown(commands, words[0])} See dataplane --help.").ConfigureAwait(false);
             return ExitCode.Usage;
         }
 
@@ -38,6 +37,10 @@ internal static class Dispatcher
 
         return await RunGuardedAsync(command, words, output).ConfigureAwait(false);
     }
+
+    private static string Unknown(IReadOnlyList<Command> commands, string word) => word.StartsWith('-')
+        ? $"there is no option {word} in front of a command.{ArgumentParser.Suggestion(word, ["--help", "--version"])}"
+        : $"there is no command \"{word}\".{ArgumentParser.Suggestion(word, commands.Where(known => !known.IsHidden).Select(known => known.Name))}";
 
     private static async Task<int> RunGuardedAsync(Command command, string[] words, Output output)
     {

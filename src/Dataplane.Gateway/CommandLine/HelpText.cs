@@ -10,8 +10,8 @@ internal static class HelpText
     private const string ExitCodes = """
         Exit codes:
           0  done
-          1  it could not be done: a port did not open, a file could not be read, the worker died
-          2  the command line or the configuration is wrong; nothing was started
+          1  it could not be done: a port did not open, a capture could not be read, the worker died
+          2  the command line or the configuration is wrong, or there is none; nothing was started
         """;
 
     public static string Version

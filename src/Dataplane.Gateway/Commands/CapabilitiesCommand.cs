@@ -12,7 +12,7 @@ internal sealed class CapabilitiesCommand : Command
 
     public override Task<int> RunAsync(Arguments arguments, Output output)
     {
-        output.Out.WriteLine(Capabilities.Probe());
+        output.Out.Write(Capabilities.Probe());
         return Task.FromResult(ExitCode.Ok);
     }
 }

@@ -67,8 +67,9 @@ internal sealed class DemoCommand : Command
                 await BuildAsync(world, screen, ended).ConfigureAwait(false);
                 await PlayAsync(world, board, screen, ended).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (ended.IsCancellationRequested)
+            catch (Exception cut) when (cut is OperationCanceledException or IOException && ended.IsCancellationRequested)
             {
+                // Whatever it was about to do, and whoever was sent the signal as well, is not worth a word now.
                 isCut = true;
             }
 
@@ -79,7 +80,7 @@ internal sealed class DemoCommand : Command
                 await output.Out.WriteLineAsync(line).ConfigureAwait(false);
             }
 
-            return world.Broken.IsFaulted ? throw new IOException(world.Broken.Exception.InnerException!.Message) : ExitCode.Ok;
+            return world.Broken.IsFaulted && !isCut ? throw new IOException(world.Broken.Exception.InnerException!.Message) : ExitCode.Ok;
         }
     }
 
@@ -94,7 +95,7 @@ internal sealed class DemoCommand : Command
                 await Task.Delay(50, ended).ConfigureAwait(false);
             }
         }
-        catch (IOException refused)
+        catch (IOException refused) when (!ended.IsCancellationRequested)
         {
             throw new WorldNotBuiltException(refused.Message, refused);
         }

@@ -53,10 +53,7 @@ internal sealed class ExplainCommand : Command
         await output.Out.WriteLineAsync(explanation.ToString()).ConfigureAwait(false);
         if (explanation.Reason == DropReason.NotForUs)
         {
-            string own = string.Join(", ", spec.Interfaces.Where(entry => entry.Port == port && entry.Mac is not null).Select(entry => entry.Mac.ToString()).Distinct());
-            await output.Error.WriteLineAsync(own.Length > 0
-                ? $"The packet is for another station: port {port} listens to {own}."
-                : $"The packet is for another station. Give port {port} the hardware address that the packet is sent to (ports: {port}: mac).").ConfigureAwait(false);
+            await output.Error.WriteLineAsync($"The packet is for another station: {HardwareAddresses.Remedy(HardwareAddresses.Complete(spec), port)}.").ConfigureAwait(false);
         }
 
         return ExitCode.Ok;
@@ -89,6 +86,11 @@ internal sealed class ExplainCommand : Command
 
     private static byte[] ReadCapture(string path, int number)
     {
+        if (!File.Exists(path))
+        {
+            throw new FileNotFoundException($"--pcap \"{path}\": there is no such file.");
+        }
+
         using var capture = CaptureFileReader.Open(path);
         int count = 0;
         while (capture.Read())
@@ -101,6 +103,6 @@ internal sealed class ExplainCommand : Command
             }
         }
 
-        throw new UsageException($"--packet {number}: {path} holds {count} packets.");
+        throw new UsageException($"--packet {number}: {path} holds {count} packet{(count == 1 ? "" : "s")}.");
     }
 }

@@ -29,8 +29,10 @@ internal static class HexText
             }
         }
 
-        return count % 2 == 0
+        return count == 0
+            ? throw new UsageException("--hex: there is no hexadecimal digit; the packet is written in them from its first MAC byte.")
+            : count % 2 == 0
             ? Convert.FromHexString(digits[..count])
-            : throw new UsageException($"--hex: {count} hexadecimal digits are not whole bytes; one is missing or one too many.");
+            : throw new UsageException($"--hex: {count} hexadecimal digit{(count == 1 ? " is" : "s are")} not whole bytes; one is missing or one too many.");
     }
 }

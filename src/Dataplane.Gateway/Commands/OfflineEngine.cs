@@ -1,4 +1,3 @@
-using Dataplane.Native;
 using Dataplane.Ports;
 
 namespace Dataplane.Gateway.Commands;
@@ -11,10 +10,10 @@ internal static class OfflineEngine
     {
         var engine = new DataplaneEngine(spec with
         {
-            Ports = [.. spec.Ports.Select(InMemory)],
+            Ports = [.. HardwareAddresses.Complete(spec).Ports.Select(InMemory)],
 
-            // Nothing is forwarded, so that a table of millions of flows would be made for nothing.
-            Workers = spec.Workers with { FlowEntries = 1024, Cpu = null },
+            // Nothing is forwarded, so that a table of millions of flows would be made for nothing. Choices by chance are those of a replay.
+            Workers = spec.Workers with { FlowEntries = 1024, Cpu = null, Seed = spec.Workers.Seed ?? 0 },
         });
         engine.StartManual();
         return engine;
@@ -22,29 +21,8 @@ internal static class OfflineEngine
 
     private static PortSpec InMemory(PortSpec port)
     {
-        const int LargestMtu = 9000;
         int mtu = port.Mtu ?? 1500;
-        var options = new MemoryPortOptions { Mac = port.Mac ?? MacOf(port), Mtu = mtu, RingSlots = 2, SlotBytes = mtu > 1500 ? 16_384 : 2048 };
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(mtu, LargestMtu);
+        var options = new MemoryPortOptions { Mac = port.Mac, Mtu = mtu, RingSlots = 2, SlotBytes = mtu > 1500 ? 16_384 : 2048 };
         return port with { Kind = PortKind.Memory, Factory = new MemoryPort(options) };
-    }
-
-    /// <summary>The hardware address of the interface, if this machine has one of the name; else the port derives one from its own name.</summary>
-    private static Packets.MacAddress? MacOf(PortSpec port)
-    {
-        if (port.Interface.Length == 0 || !OperatingSystem.IsLinux())
-        {
-            return null;
-        }
-
-        try
-        {
-            using InterfaceControl control = InterfaceControl.Open();
-            return control.TryRead(port.Interface) is { HardwareAddress: not 0 } found ? new Packets.MacAddress(found.HardwareAddress) : null;
-        }
-        catch (LinuxException)
-        {
-            return null;
-        }
     }
 }

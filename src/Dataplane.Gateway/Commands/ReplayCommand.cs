@@ -1,5 +1,6 @@
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Commands;
@@ -18,7 +19,8 @@ internal sealed class ReplayCommand : Command
     public override string Details => """
         Writes DIR/PORT.pcap for every port (what left by it) and DIR/decisions.jsonl (a line for every packet: its verdict
         and, if it was dropped, why), and prints what became of all packets. The clock is that of the captures: the same
-        files, configuration and seed give the same bytes, run after run. No interface is opened.
+        files, configuration and seed give the same bytes, run after run. No interface is opened. Hardware addresses are those
+        that explain gives the ports: of the configuration, else of the interface if this machine has it, else by name.
         """;
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
@@ -43,10 +45,24 @@ internal sealed class ReplayCommand : Command
             spec = spec with { Workers = spec.Workers with { Seed = (ulong)seed } };
         }
 
-        Accounting accounting = await new Replayer(spec, inputs, arguments.Get(s_out)!).RunAsync().ConfigureAwait(false);
+        string directory = arguments.Get(s_out)!;
+        if (File.Exists(directory))
+        {
+            throw new UsageException($"--out \"{directory}\": is a file; a directory is needed.");
+        }
+
+        spec = HardwareAddresses.Complete(spec);
+        Accounting accounting = await new Replayer(spec, inputs, directory).RunAsync().ConfigureAwait(false);
         foreach (string line in AccountingReport.Lines(accounting))
         {
             await output.Out.WriteLineAsync(line).ConfigureAwait(false);
+        }
+
+        long foreign = accounting.DroppedFor(DropReason.NotForUs);
+        if (foreign > 0 && foreign == accounting.Received)
+        {
+            string remedies = string.Join("; ", inputs.Keys.Select(port => HardwareAddresses.Remedy(spec, port)));
+            await output.Error.WriteLineAsync($"All packets are for other stations: {remedies}.").ConfigureAwait(false);
         }
 
         return accounting.IsBalanced ? ExitCode.Ok : ExitCode.Failed;
@@ -60,9 +76,12 @@ internal sealed class ReplayCommand : Command
             throw new UsageException($"--in \"{given}\": is not PORT=FILE, such as wan=in.pcap.");
         }
 
-        string port = given[..equals];
-        return spec.Ports.Any(known => known.Name == port)
-            ? (port, given[(equals + 1)..])
-            : throw new UsageException($"--in \"{given}\": there is no port {port}; the ports are {string.Join(", ", spec.Ports.Select(known => known.Name))}.");
+        (string port, string file) = (given[..equals], given[(equals + 1)..]);
+        if (spec.Ports.All(known => known.Name != port))
+        {
+            throw new UsageException($"--in \"{given}\": there is no port {port}; the ports are {string.Join(", ", spec.Ports.Select(known => known.Name))}.");
+        }
+
+        return File.Exists(file) ? (port, file) : throw new FileNotFoundException($"--in \"{given}\": there is no such file.");
     }
 }

@@ -18,14 +18,14 @@ internal sealed class ExplainRunner
     private const int HeadroomBytes = 128;
 
     private readonly byte[] _frame;
-    private readonly string _portName;
+    private readonly IReadOnlyList<string> _portNames;
     private readonly byte _port;
     private readonly PacketBatch _batch = new();
 
-    public ExplainRunner(ReadOnlySpan<byte> frame, string portName, byte port)
+    public ExplainRunner(ReadOnlySpan<byte> frame, IReadOnlyList<string> portNames, byte port)
     {
         _frame = frame.ToArray();
-        _portName = portName;
+        _portNames = portNames;
         _port = port;
     }
 
@@ -72,23 +72,50 @@ internal sealed class ExplainRunner
         Verdict verdict = _batch.VerdictOf(0);
         bool leaves = verdict == Verdict.Transmit;
         int outPort = _batch.OutPortOf(0).Value;
-        L3Interface? way = tables.Interfaces.FirstOrDefault(entry => entry.Port == outPort);
         var parsed = ParsedPacket.Parse(_frame);
         string outcome = parsed.Error == DropReason.None ? "parsed" : parsed.Error.ToName();
-        var parse = new ExplainStep("parse", outcome, "the headers under \"parsed\"", new Dictionary<string, object?>());
+        var parse = new ExplainStep("parse", outcome, ParseDetail(parsed), new Dictionary<string, object?>());
         return new Explanation
         {
-            Port = _portName,
+            Port = _portNames[_port],
             Frame = _frame,
             Parsed = parsed,
             Steps = [parse, .. trace.Steps],
             Verdict = verdict,
             Reason = _batch.ReasonOf(0),
-            OutPort = leaves ? way?.PortName ?? $"port {outPort}" : null,
+            OutPort = leaves ? _portNames[outPort] : null,
             Output = leaves ? _batch.Frame(0).ToArray() : default,
             Originated = trace.Originated,
             TablesVersion = tables.Version,
         };
+    }
+
+    /// <summary>What the parser has found, as far as it came.</summary>
+    private string ParseDetail(ParsedPacket parsed)
+    {
+        if (parsed.DestinationMac is null)
+        {
+            return $"{_frame.Length} bytes; an Ethernet header has 14";
+        }
+
+        var found = new List<string> { $"ether type 0x{parsed.EtherType:x4}" };
+        found.AddRange(parsed.VlanIds.Select(id => $"VLAN {id}"));
+        if (parsed.NetworkOffset is int network)
+        {
+            found.Add($"network header at byte {network}");
+        }
+
+        if (parsed.TransportOffset is int transport)
+        {
+            found.Add($"transport header at byte {transport}");
+        }
+
+        if (parsed.Fragment != FragmentKind.None)
+        {
+            found.Add($"{parsed.Fragment.ToString().ToLowerInvariant()} fragment");
+        }
+
+        return $"{string.Join(", ", found)} of {_frame.Length} bytes";
     }
 
     private WorkerContext Shadow(WorkerContext live, TraceRecorder trace)

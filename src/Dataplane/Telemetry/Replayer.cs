@@ -54,10 +54,11 @@ public sealed class Replayer
     /// <summary>Replays everything.</summary>
     /// <param name="cancellationToken">Ends the replay early, between two packets.</param>
     /// <returns>What became of every packet.</returns>
-    /// <exception cref="CaptureFormatException">An input is no capture file.</exception>
-    /// <exception cref="IOException">A file could not be read or written.</exception>
+    /// <exception cref="CaptureFormatException">An input is no capture file, or is damaged; what came before the damage has been replayed.</exception>
+    /// <exception cref="IOException">A file could not be read or written, or an input would be overwritten by an output.</exception>
     public async Task<Accounting> RunAsync(CancellationToken cancellationToken = default)
     {
+        RefuseToOverwriteInputs();
         Directory.CreateDirectory(_outputDirectory);
         await using FileStream log = File.Create(Path.Combine(_outputDirectory, "decisions.jsonl"));
         await using var decisions = new DecisionLog(log, [.. _spec.Ports.Select(port => port.Name)]);
@@ -66,7 +67,19 @@ public sealed class Replayer
         engine.Observe(decisions);
         Replay(engine, cancellationToken);
         await engine.StopAsync(CancellationToken.None).ConfigureAwait(false);
-        return engine.ReadAccounting();
+        return _ports.Select(port => port.Fault).FirstOrDefault(fault => fault is not null) is { } fault ? throw fault : engine.ReadAccounting();
+    }
+
+    private void RefuseToOverwriteInputs()
+    {
+        foreach (PortSpec port in _spec.Ports)
+        {
+            string output = Path.GetFullPath(Path.Combine(_outputDirectory, port.Name + ".pcap"));
+            if (_inputs.Values.FirstOrDefault(input => Path.GetFullPath(input) == output) is { } overwritten)
+            {
+                throw new IOException($"{overwritten} is an input, and what leaves by port {port.Name} would be written over it; write to another directory.");
+            }
+        }
     }
 
     private void Replay(DataplaneEngine engine, CancellationToken cancellationToken)

@@ -44,9 +44,11 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <param name="line">Told of every line it prints, on any thread.</param>
     public static ChildProcess Start(string name, string networkNamespace, IEnumerable<string> command, Action<string>? line = null)
     {
-        // "ip netns exec" becomes the program, so that its process identifier is the program's.
+        // "ip netns exec" becomes setsid, and that the program, so that its process identifier is the program's. Without a session of its own
+        // it would be sent the terminal's Ctrl-C as well, and end before the demo has told it to and has read what it says at the end.
         string ip = IpCommand.Find("ip") ?? throw new FileNotFoundException("The program ip (package iproute2) is not installed.");
-        var start = new ProcessStartInfo(ip, ["netns", "exec", networkNamespace, .. command])
+        string[] session = IpCommand.Find("setsid") is { } setsid ? [setsid] : [];
+        var start = new ProcessStartInfo(ip, ["netns", "exec", networkNamespace, .. session, .. command])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
