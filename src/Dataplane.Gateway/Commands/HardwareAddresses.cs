@@ -13,8 +13,8 @@ internal static class HardwareAddresses
     /// <summary>What to do about a port to which all packets are for other stations.</summary>
     public static string Remedy(DataplaneSpec spec, string port)
     {
-        string own = string.Join(", ", spec.Interfaces.Where(entry => entry.Port == port).Select(entry => entry.Mac)
-            .Append(spec.Ports.First(known => known.Name == port).Mac).OfType<MacAddress>().Distinct());
+        MacAddress? ofPort = spec.Ports.First(known => known.Name == port).Mac;
+        string own = string.Join(", ", spec.Interfaces.Where(entry => entry.Port == port).Select(entry => entry.Mac ?? ofPort).OfType<MacAddress>().Distinct());
         return own.Length > 0
             ? $"port {port} listens to {own}"
             : $"give port {port} the hardware address that packets are sent to (ports: {port}: mac)";

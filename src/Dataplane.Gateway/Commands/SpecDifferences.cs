@@ -81,7 +81,12 @@ internal static class SpecDifferences
         var index = new Dictionary<string, T>();
         foreach (T item in items)
         {
-            index.TryAdd(key(item), item);
+            // Rules may share a name; the second of one is compared with the second.
+            string name = key(item);
+            for (int count = 2; !index.TryAdd(name, item); count++)
+            {
+                name = $"{key(item)} ({count})";
+            }
         }
 
         return index;

@@ -48,7 +48,10 @@ internal static class FrameTemplate
         BinaryPrimitives.WriteUInt16BigEndian(transport[2..], segment.DestinationPort);
         int checksumAt = segment.Protocol == Tcp ? WriteTcp(transport, in segment) : WriteUdp(transport);
         payload.CopyTo(transport[(segment.Protocol == Tcp ? 20 : 8)..]);
-        BinaryPrimitives.WriteUInt16BigEndian(transport[checksumAt..], Checksum(PseudoSum(in segment, transportBytes), transport));
+        ushort checksum = Checksum(PseudoSum(in segment, transportBytes), transport);
+
+        // To UDP a zero says that there is no checksum, which IPv6 does not allow (RFC 768, RFC 8200 8.1); all ones are the same sum.
+        BinaryPrimitives.WriteUInt16BigEndian(transport[checksumAt..], checksum == 0 && segment.Protocol == Udp ? ushort.MaxValue : checksum);
         return target.Length;
     }
 
