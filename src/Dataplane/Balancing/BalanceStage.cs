@@ -73,6 +73,7 @@ internal static class BalanceStage
             else
             {
                 batch.Flows[i] = flow;
+                FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
                 if (!TTracing.IsOn)
                 {
                     Count(batch, i, backend);

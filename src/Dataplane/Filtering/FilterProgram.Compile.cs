@@ -39,6 +39,7 @@ internal sealed partial class FilterProgram
         for (int rule = 0; rule < rules.Length; rule++)
         {
             _actions[rule] = rules[rule].Spec.Action;
+            FlagsLookedAt |= rules[rule].Spec.TcpFlags?.Mask ?? 0;
         }
 
         _actions[^1] = byDefault;

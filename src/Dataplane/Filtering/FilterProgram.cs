@@ -13,6 +13,9 @@ internal sealed partial class FilterProgram
     /// <summary>In place of a rule: none matched, the default decides.</summary>
     public const int NoRule = -1;
 
+    /// <summary>In place of a rule: the packet has not been filtered under these rules.</summary>
+    public const int Unknown = -2;
+
     private readonly CompiledRule[] _rules;
 
     // Of each rule in order, and of the default behind them.
@@ -31,6 +34,9 @@ internal sealed partial class FilterProgram
 
     /// <summary>Whether it lets everything pass without looking, so that the stage can be left out.</summary>
     public bool IsEmpty => RuleCount == 0 && DefaultAction == FilterAction.Allow;
+
+    /// <summary>The TCP flags that any rule looks at: packets of a flow that differ in others only are decided alike.</summary>
+    public byte FlagsLookedAt { get; }
 
     /// <summary>The number of rules.</summary>
     public int RuleCount => _rules.Length;

@@ -15,17 +15,17 @@ internal static class FilterStage
         where TTracing : struct, ITracing
     {
         FilterProgram program = context.Tables.Filter;
+        Span<int> rules = batch.FilterRules.AsSpan(0, batch.Count);
         if (program.IsEmpty && !TTracing.IsOn)
         {
+            rules.Fill(FilterProgram.NoRule);
             return;
         }
 
-        Span<int> rules = stackalloc int[PacketBatch.Capacity];
         program.Match(batch.Parsed.Slice(0, batch.Count), batch.Port.Value, rules);
         Decide<TTracing>(context, batch, program, rules);
     }
 
-    /// <summary>Apart from where memory is taken from the stack: such a method is compiled once and for all, before anything is known about it.</summary>
     private static void Decide<TTracing>(WorkerContext context, PacketBatch batch, FilterProgram program, ReadOnlySpan<int> rules)
         where TTracing : struct, ITracing
     {
@@ -54,7 +54,8 @@ internal static class FilterStage
         }
     }
 
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, FilterProgram program, int rule, FilterAction action)
+    /// <summary>Says which rule decided, and which would have otherwise.</summary>
+    public static void Explain(WorkerContext context, PacketBatch batch, int i, FilterProgram program, int rule, FilterAction action)
     {
         string name = rule < 0 ? "default" : program.NameOf(rule);
         int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, in batch.Parsed[i].Headers, batch.Port.Value);

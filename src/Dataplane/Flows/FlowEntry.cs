@@ -8,6 +8,9 @@ namespace Dataplane.Flows;
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal struct FlowEntry
 {
+    /// <summary>No port has this number.</summary>
+    public const byte NoPort = 255;
+
     /// <summary>The packets this entry is for.</summary>
     public FlowKey Key;
 
@@ -49,6 +52,15 @@ internal struct FlowEntry
 
     /// <summary>Hash of <see cref="Key"/>, to find its buckets again.</summary>
     public uint Hash;
+
+    /// <summary>Rule by which the last packet that was filtered has passed; meaningful while <see cref="InPort"/> is a port.</summary>
+    public int FilterRule;
+
+    /// <summary>Port by which that packet came, or <see cref="NoPort"/>.</summary>
+    public byte InPort;
+
+    /// <summary>Those of its TCP flags that rules look at.</summary>
+    public byte FilterFlags;
 
     /// <summary>Where the flow is in its life; the same in both directions.</summary>
     public FlowState State;

@@ -1,58 +1,49 @@
 using System.Runtime.CompilerServices;
-using Dataplane.Native;
+using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Flows;
 
-/// <summary>Finds the flow a packet belongs to, keeps it alive and follows its state; forwards the packets of established flows at once.</summary>
+/// <summary>Finds the flow a packet belongs to, keeps the flow alive, follows its state, and has it remember what may be.</summary>
 /// <remarks>
-/// Input: packets that passed the filter. Output: the flow's index; verdict transmit when everything about the packet is known, which saves it
-/// the stages behind. Drops: fragments of flows, invalid ICMP errors. State: flow table.
-/// Cost: one bucket line and the entry's two. Two passes over the batch: the first asks for the lines, the second finds them there.
+/// Input: packets that passed the filter. Output: the flow's index. Drops: fragments of flows, invalid ICMP errors.
+/// State: flow table. Cost: one bucket line and one entry line for a hit; the other line of the entry is paid by the rewrite. Most packets of established
+/// flows do not come here: <see cref="EstablishedStage"/> has sent them on.
 /// </remarks>
 internal static class FlowStage
 {
-    /// <summary>How many packets ahead a bucket is asked for.</summary>
-    private const int Ahead = 8;
-
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
         FlowTable flows = context.Flows;
         flows.ReleaseRetired();
+        batch.Flows.AsSpan(0, batch.Count).Fill(-1);
         if (flows.Count == 0)
         {
-            batch.Flows.AsSpan(0, batch.Count).Fill(-1);
             return;
         }
 
-        var established = new EstablishedForwarding(context, batch);
-        FindCandidates(flows, batch);
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] == Verdict.Continue && !established.TryForward<TTracing>(batch, i))
+            if (batch.Verdicts[i] == Verdict.Continue)
             {
                 FindFlow<TTracing>(context, batch, i);
             }
         }
     }
 
-    /// <summary>Whatever is not plainly a packet of an established flow.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)] // It would take registers from the loop.
     private static void FindFlow<TTracing>(WorkerContext context, PacketBatch batch, int i)
         where TTracing : struct, ITracing
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        batch.Flows[i] = -1;
         if (headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp) || headers.Fragment != FragmentKind.None)
         {
             HandleOther<TTracing>(context, batch, i);
             return;
         }
 
-        // Looked up anew: the candidate may have ended with an earlier packet of this batch, or have another key behind the same tag.
         int index = context.Flows.Find(in batch.Parsed[i].Key, batch.Parsed[i].Hash);
         if (index >= 0)
         {
@@ -92,6 +83,7 @@ internal static class FlowStage
         }
 
         batch.Flows[i] = index;
+        RememberFilter(context, batch, i, ref entry);
         if (TTracing.IsOn)
         {
             Explain(context, batch, in entry);
@@ -104,26 +96,13 @@ internal static class FlowStage
         }
     }
 
-    /// <summary>Looks at buckets only, for every packet: the look is cheaper than asking whether it is needed.</summary>
-    private static void FindCandidates(FlowTable flows, PacketBatch batch)
+    /// <summary>Lets a flow remember by which rule its packet has passed the filter, and what that depends on besides the flow's key.</summary>
+    public static void RememberFilter(WorkerContext context, PacketBatch batch, int i, ref FlowEntry entry)
     {
-        MappedArray<ParsedFrame> parsed = batch.Parsed;
-        int[] candidates = batch.Flows;
-        int count = batch.Count, asked = Math.Min(Ahead, count);
-        for (int i = 0; i < asked; i++)
-        {
-            flows.PrefetchBucket(parsed[i].Hash);
-        }
-
-        for (int i = 0; i < count; i++)
-        {
-            if (asked < count)
-            {
-                flows.PrefetchBucket(parsed[asked++].Hash);
-            }
-
-            candidates[i] = flows.Candidate(parsed[i].Hash);
-        }
+        int rule = batch.FilterRules[i];
+        entry.FilterRule = rule;
+        entry.InPort = rule == FilterProgram.Unknown ? FlowEntry.NoPort : batch.Port.Value;
+        entry.FilterFlags = (byte)(batch.Parsed[i].Headers.TcpFlags & context.Tables.Filter.FlagsLookedAt);
     }
 
     /// <summary>ICMP errors about flows, and fragments of flows.</summary>

@@ -37,6 +37,7 @@ internal static class NatFlows
             TablesVersion = -1,
             NextHop = -1,
             Neighbour = -1,
+            InPort = FlowEntry.NoPort,
         };
         if (!TryFindReverse(context, in key, hash, backend, out FlowEntry reverse, out ushort sourcePort))
         {
@@ -50,6 +51,7 @@ internal static class NatFlows
         reverse.NewDestinationHigh = key.SourceHigh;
         reverse.NewDestinationLow = key.SourceLow;
         reverse.NewPorts = ((uint)key.DestinationPort << 16) | key.SourcePort;
+        reverse.InPort = FlowEntry.NoPort;
         reverse.State = forward.State;
         reverse.Backend = forward.Backend;
         reverse.BackendGeneration = forward.BackendGeneration;

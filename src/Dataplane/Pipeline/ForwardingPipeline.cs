@@ -17,10 +17,20 @@ internal static class ForwardingPipeline
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
-        IngressStage.Process<TTracing>(context, batch);                                             // port     -> interface; martians, ARP, ND
-        FilterStage.Process<TTracing>(context, batch);                                              // rules    -> pass or drop
-        context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
-        Forward<TTracing>(context, batch);
+        if (!context.Stages.HasAfterFilter)
+        {
+            EstablishedStage.Process<TTracing>(context, batch);                                     // flows that remember it all -> as they leave
+        }
+
+        if (batch.HasUndecided)
+        {
+            IngressStage.Process<TTracing>(context, batch);                                         // port     -> interface; martians, ARP, ND
+            FilterStage.Process<TTracing>(context, batch);                                          // rules    -> pass or drop
+            context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
+            Forward<TTracing>(context, batch);
+        }
+
+        context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
     }
 
     /// <summary>Packets that were held: they passed the filter before, and come back with what is known now.</summary>
@@ -30,6 +40,7 @@ internal static class ForwardingPipeline
         PacketParser.Process(batch, context.Hash);
         IngressStage.Restore(context, batch);
         Forward<TTracing>(context, batch);
+        context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
     }
 
     /// <summary>Packets the engine made: they only need a way out.</summary>
@@ -45,15 +56,10 @@ internal static class ForwardingPipeline
     private static void Forward<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
-        FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow; established: on its way
-        if (batch.HasUndecided)
-        {
-            BalanceStage.Process<TTracing>(context, batch);                                         // service  -> backend, new flow
-            RouteStage.Process<TTracing>(context, batch);                                           // address  -> next hop, or local, or refused
-            NeighbourStage.Process<TTracing>(context, batch);                                       // next hop -> hardware address, or held
-            RewriteStage.Process<TTracing>(context, batch);                                         // headers  -> as they leave
-        }
-
-        context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
+        FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow
+        BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
+        RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
+        NeighbourStage.Process<TTracing>(context, batch);                                           // next hop -> hardware address, or held
+        RewriteStage.Process<TTracing>(context, batch);                                             // headers  -> as they leave
     }
 }

@@ -19,6 +19,9 @@ internal sealed class UserStages
 
     public static UserStages None { get; } = new([]);
 
+    /// <summary>Whether stages of the user's stand behind the filter: then every packet has to come by there.</summary>
+    public bool HasAfterFilter => _afterFilter.Length > 0;
+
     public void Process<TTracing>(StagePosition position, WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {

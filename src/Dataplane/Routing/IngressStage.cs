@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using Dataplane.Filtering;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -72,6 +73,7 @@ internal static class IngressStage
         {
             int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
             batch.InInterfaces[i] = (short)index;
+            batch.FilterRules[i] = FilterProgram.Unknown;
             if (index < 0 && batch.Verdicts[i] == Verdict.Continue && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
             {
                 batch.Drop(i, DropReason.NoInterface);
@@ -177,7 +179,8 @@ internal static class IngressStage
         return (batch.Marks[i] & PacketMarks.LinkBroadcast) != 0 ? DropReason.Broadcast : DropReason.None;
     }
 
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, int index)
+    /// <summary>Says by which interface the packet came.</summary>
+    public static void Explain(WorkerContext context, PacketBatch batch, int i, int index)
     {
         string name = index < 0 ? "none" : context.Tables.Interfaces[index].ToString();
         Verdict verdict = batch.Verdicts[i];

@@ -21,6 +21,7 @@ public sealed class ZeroAllocationTests
     private static readonly (string Name, Action<PipelineRig> Run)[] s_stages =
     [
         ("parse", rig => PacketParser.Process(rig.Batch, rig.Context.Hash)),
+        ("established", rig => EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("ingress", rig => IngressStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("filter", rig => FilterStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("flow", rig => FlowStage.Process<TracingOff>(rig.Context, rig.Batch)),

@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -10,7 +11,7 @@ using FsCheck.Fluent;
 namespace Dataplane.Tests.Flows;
 
 /// <summary>What an established flow remembers must give what the stages give.</summary>
-public sealed class EstablishedForwardingTests
+public sealed class EstablishedStageTests
 {
     private const byte Ack = 16, AckPush = 24;
 
@@ -51,8 +52,7 @@ public sealed class EstablishedForwardingTests
                          byte port = rig.Batch.OutPorts[0];
                          rig.Load(0, [frame]);
                          PacketParser.Process(rig.Batch, rig.Context.Hash);
-                         rig.Batch.InInterfaces[0] = 0;
-                         FlowStage.Process<TracingOff>(rig.Context, rig.Batch);
+                                     EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
                          Assert.Equal(Verdict.Transmit, rig.Batch.Verdicts[0]);
                          Assert.Equal(port, rig.Batch.OutPorts[0]);
                          ServiceNet.Same(expected, rig.Batch.Frame(0).ToArray());
@@ -68,25 +68,53 @@ public sealed class EstablishedForwardingTests
         byte[] plain = Packet(4, true, 2000, 10, 64, TcpFlags.Ack, true);
         Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Syn, true));
         Forward(rig, plain);
-        Assert.Equal(Verdict.Transmit, AfterFlowStage(plain));
-        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 10, 1, TcpFlags.Ack, true)));
-        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 1200, 64, TcpFlags.Ack, true)));
-        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true)));
-        Assert.Equal(Verdict.Continue, AfterFlowStage(plain)); // The flow is closing now.
-        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2001, 10, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Transmit, AfterIt(plain));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 10, 1, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 1200, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true)));
+        Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true));
+        Assert.Equal(Verdict.Continue, AfterIt(plain));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2001, 10, 64, TcpFlags.Ack, true)));
         Forward(rig, Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true));
-        Assert.Equal(Verdict.Transmit, AfterFlowStage(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Transmit, AfterIt(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+        rig.Load(1, [Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)]);
+        PacketParser.Process(rig.Batch, rig.Context.Hash);
+        EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
+        Assert.Equal(Verdict.Continue, rig.Batch.Verdicts[0]);
         rig.Republish(rig.Spec);
         rig.Worker.AdoptPublished();
-        Assert.Equal(Verdict.Continue, AfterFlowStage(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
 
-        Verdict AfterFlowStage(byte[] frame)
+        Verdict AfterIt(byte[] frame)
         {
             rig.Load(0, [frame]);
             PacketParser.Process(rig.Batch, rig.Context.Hash);
-            FlowStage.Process<TracingOff>(rig.Context, rig.Batch);
+            EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
             return rig.Batch.Verdicts[0];
         }
+    }
+
+    /// <summary>A rule that looks at flags must decide anew when they differ; a rule's counter counts what passes by memory.</summary>
+    [Fact]
+    public void Process_RulesOnFlags_DecideAndCountAsWithoutMemory()
+    {
+        using var rig = new PipelineRig(builder =>
+        {
+            ServiceNet.V6.Add(builder, "t6", 80, tcp: true, BalancePolicy.RoundRobin, 11);
+            builder.Filter(filter => filter.Rule(new FilterRuleSpec { Name = "urgent", Action = FilterAction.Deny, Protocol = 6, TcpFlags = new TcpFlagMatch(32, 32) })
+                .Rule(new FilterRuleSpec { Name = "tcp", Action = FilterAction.Allow, Protocol = 6 }).DefaultDeny());
+        });
+        Forward(rig, Packet(6, true, 2000, 10, 64, TcpFlags.Syn, true));
+        for (int i = 0; i < 5; i++)
+        {
+            Forward(rig, Packet(6, true, 2000, 10, 64, i % 2 == 0 ? TcpFlags.Ack : (TcpFlags)AckPush, true));
+        }
+
+        rig.Load(0, [Packet(6, true, 2000, 10, 64, TcpFlags.Ack | TcpFlags.Urg, true)]);
+        ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
+        Assert.Equal(DropReason.FilterRule, rig.Batch.ReasonOf(0));
+        FilterProgram filter = rig.Context.Tables.Filter;
+        Assert.Equal((1L, 6L), (filter.CounterOf(0).Packets, filter.CounterOf(1).Packets));
     }
 
     private static byte[] Packet(int family, bool tcp, ushort port, int payload, byte ttl, TcpFlags flags, bool checksum)
