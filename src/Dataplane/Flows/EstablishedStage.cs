@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
-using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Rewriting;
@@ -21,9 +20,6 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal static class EstablishedStage
 {
-    /// <summary>How many packets ahead a bucket is asked for.</summary>
-    private const int Ahead = 8;
-
     private const ulong MacMask = 0xFFFF_FFFF_FFFF;
 
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
@@ -42,7 +38,8 @@ internal static class EstablishedStage
             return;
         }
 
-        FindCandidates(table, batch);
+        // For every packet: the look at the buckets is cheaper than asking whether it is needed.
+        table.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows);
         ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits << 16);
         FilterProgram filter = tables.Filter;
         NextHop[] hops = tables.NextHops;
@@ -93,28 +90,6 @@ internal static class EstablishedStage
             {
                 filter.Count(entry.FilterRule, received);
             }
-        }
-    }
-
-    /// <summary>Looks at buckets only, for every packet: the look is cheaper than asking whether it is needed.</summary>
-    private static void FindCandidates(FlowTable flows, PacketBatch batch)
-    {
-        MappedArray<ParsedFrame> parsed = batch.Parsed;
-        int[] candidates = batch.Flows;
-        int count = batch.Count, asked = Math.Min(Ahead, count);
-        for (int i = 0; i < asked; i++)
-        {
-            flows.PrefetchBucket(parsed[i].Hash);
-        }
-
-        for (int i = 0; i < count; i++)
-        {
-            if (asked < count)
-            {
-                flows.PrefetchBucket(parsed[asked++].Hash);
-            }
-
-            candidates[i] = flows.Candidate(parsed[i].Hash);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using Dataplane.Native;
 using Dataplane.Packets;
 
@@ -15,6 +14,9 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal sealed class FlowTable
 {
+    /// <summary>How many packets ahead a bucket is asked for.</summary>
+    private const int Ahead = 16;
+
     /// <summary>Nanoseconds per tick as a shift: 16.8 ms, so that 32 bits last over two years.</summary>
     private const int TickShift = 24;
 
@@ -27,13 +29,13 @@ internal sealed class FlowTable
     private int _hand;
 
     /// <summary>Makes an empty table.</summary>
-    /// <param name="capacity">Entries, two per flow; rounded up to a power of two, at least 16.</param>
+    /// <param name="capacity">Entries, two per flow; at least 16.</param>
     public FlowTable(int capacity)
     {
-        Capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, 16));
+        Capacity = Math.Max(capacity, 16);
 
-        // Twice as many places as entries: at full load a bucket is half full, so that two choices practically never both overflow.
-        _buckets = new FlowBuckets(Capacity * 2 / FlowBuckets.Ways);
+        // At most 85 % of the places are ever used: there a search for room is short, and never in vain.
+        _buckets = new FlowBuckets((int)BitOperations.RoundUpToPowerOf2((uint)((long)Capacity * 100 / 85 / FlowBuckets.Ways) + 1));
         _entries = new MappedArray<FlowEntry>(Capacity);
         _free = new int[Capacity];
         for (int i = 0; i < Capacity; i++)
@@ -75,25 +77,51 @@ internal sealed class FlowTable
         return index;
     }
 
-    /// <summary>Looks in the buckets only: the entry a hash most likely belongs to. For many packets at once; the key is still to be compared.</summary>
-    /// <returns>An index, or -1 when there is certainly no such flow.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    public int Candidate(uint hash)
+    /// <summary>Finds the entries of many keys at once, so that the processor waits for many lines at a time and not for each.</summary>
+    /// <param name="packets">Keys and hashes.</param>
+    /// <param name="found">Receives the index of each, or -1.</param>
+    public void Find(ReadOnlySpan<ParsedFrame> packets, Span<int> found)
     {
-        int index = _buckets.Candidate(hash);
-        if (index >= 0)
+        FindCandidates(packets, found);
+        for (int i = 0; i < packets.Length; i++)
         {
-            // Both lines of the entry: the key to be compared next, and how its packets are to leave.
-            _entries.Prefetch(index);
-            _entries.Prefetch(index, 64);
+            int candidate = found[i];
+            if (candidate >= 0 && !this[candidate].Key.Equals(in packets[i].Key))
+            {
+                found[i] = Find(in packets[i].Key, packets[i].Hash);
+            }
         }
-
-        return index;
     }
 
-    /// <summary>Asks the processor for the bucket of a hash.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PrefetchBucket(uint hash) => _buckets.Prefetch(hash);
+    /// <summary>Looks in the buckets only: the entry each hash most likely belongs to. Keys are still to be compared; their lines have been asked for.</summary>
+    /// <param name="packets">Hashes.</param>
+    /// <param name="candidates">Receives an index for each, or -1 when there is certainly no such flow.</param>
+    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates)
+    {
+        int asked = Math.Min(Ahead, packets.Length);
+        for (int i = 0; i < asked; i++)
+        {
+            _buckets.Prefetch(packets[i].Hash);
+        }
+
+        for (int i = 0; i < packets.Length; i++)
+        {
+            if (asked < packets.Length)
+            {
+                _buckets.Prefetch(packets[asked++].Hash);
+            }
+
+            int index = _buckets.Candidate(packets[i].Hash);
+            if (index >= 0)
+            {
+                // Both lines of the entry: the key to be compared next, and how its packets are to leave.
+                _entries.Prefetch(index);
+                _entries.Prefetch(index, CacheLineArray<byte>.LineBytes);
+            }
+
+            candidates[i] = index;
+        }
+    }
 
     /// <summary>Adds both directions of a flow.</summary>
     /// <param name="forward">Direction of the first packet; its hash set, its peer not.</param>
@@ -177,7 +205,7 @@ internal sealed class FlowTable
         for (int i = 0; i < entries; i++)
         {
             int index = _hand;
-            _hand = (_hand + 1) & (Capacity - 1);
+            _hand = index + 1 < Capacity ? index + 1 : 0;
             ref FlowEntry entry = ref this[index];
             if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutTicks(entry.State))
             {

@@ -12,7 +12,7 @@ public sealed record WorkerSpec
     /// <summary>How long the worker spins without work before it sleeps in poll, in microseconds, 0 to 1,000,000.</summary>
     public int SpinMicroseconds { get; init; } = 50;
 
-    /// <summary>Entries of the flow table, two per flow; 1,024 to 67,108,864, rounded up to a power of two.</summary>
+    /// <summary>Entries of the flow table, two per flow; 1,024 to 67,108,864.</summary>
     public int FlowEntries { get; init; } = 262_144;
 
     /// <summary>Entries of the neighbour table, 64 to 1,048,576.</summary>

@@ -50,6 +50,52 @@ public sealed class FlowTableModelTests
         });
     }
 
+    /// <summary>Every entry the table is made for finds a place, whatever their hashes, and is found again, one by one and all at once.</summary>
+    [Theory]
+    [InlineData(14)]
+    [InlineData(111_410)]
+    public void InsertPair_UntilFull_PlacesEveryEntry(int capacity)
+    {
+        var table = new FlowTable(capacity & -2);
+        ParsedFrame[] keys = new ParsedFrame[table.Capacity];
+        for (int i = 0; i < keys.Length; i += 2)
+        {
+            FlowEntry forward = RandomEntry(i), reverse = RandomEntry(i + 1);
+            Assert.True(table.InsertPair(in forward, in reverse, 0) >= 0, $"no place at {i} of {keys.Length}");
+            keys[i] = new ParsedFrame { Key = forward.Key, Hash = forward.Hash };
+            keys[i + 1] = new ParsedFrame { Key = reverse.Key, Hash = reverse.Hash };
+        }
+
+        int[] found = new int[PacketBatch.Capacity];
+        for (int i = 0; i < keys.Length; i += found.Length)
+        {
+            ReadOnlySpan<ParsedFrame> some = keys.AsSpan(i, Math.Min(found.Length, keys.Length - i));
+            table.Find(some, found);
+            for (int k = 0; k < some.Length; k++)
+            {
+                Assert.True(table[found[k]].Key.Equals(in some[k].Key));
+                Assert.Equal(found[k], table.Find(in some[k].Key, some[k].Hash));
+            }
+        }
+
+        ParsedFrame[] others = [.. Enumerable.Range(keys.Length, 200).Select(i => new ParsedFrame { Key = RandomEntry(i).Key, Hash = RandomEntry(i).Hash })];
+        table.Find(others, found);
+        Assert.All(found[..200], index => Assert.Equal(-1, index));
+        for (int i = 0; i < keys.Length; i += 2)
+        {
+            table.RemovePair(table.Find(in keys[i].Key, keys[i].Hash));
+        }
+
+        Assert.Equal(0, table.Count);
+        Assert.All(keys[..Math.Min(keys.Length, 1000)], key => Assert.Equal(-1, table.Find(in key.Key, key.Hash)));
+    }
+
+    private static FlowEntry RandomEntry(int number)
+    {
+        FlowKey key = FlowKey.Create(IpAddress.FromV6(1, (ulong)number), (ushort)number, IpAddress.FromV6(2, (ulong)number), 80, 17);
+        return new FlowEntry { Key = key, Hash = s_hash.Of(in key), State = FlowState.Udp };
+    }
+
     private static FlowEntry Entry(int flow, bool forward)
     {
         IpAddress client = flow % 3 == 0 ? IpAddress.FromV6(1, (ulong)flow) : IpAddress.FromV4(0x0A000000 + (uint)flow);
