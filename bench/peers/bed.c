@@ -28,7 +28,7 @@ struct result {
     __u64 sent, good, counts[COUNTERS];
 };
 
-static int plan_map, state_map, counter_map, source_program, source_namespace, sink_namespace;
+static int realtime, plan_map, state_map, counter_map, source_program, source_namespace, sink_namespace;
 static struct plan plan;
 static __u64 totals[COUNTERS];
 static volatile sig_atomic_t stopped;
@@ -104,12 +104,22 @@ static void sleep_until(double when)
     }
 }
 
+// Before other work of this machine, and whoever reads the counters before whoever sends.
+static void raise_priority(int priority)
+{
+    const struct sched_param parameter = { .sched_priority = priority };
+    int error = realtime ? pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameter) : 0;
+    if (error)
+        fail("real-time priority: %s", strerror(error));
+}
+
 // One call for the whole trial: each takes tens of milliseconds to set up and to end. A signal ends it.
 static void *run_source(void *unused)
 {
     static unsigned char bytes[FRAME_BYTES];
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = FRAME_BYTES, .repeat = 1 << 30, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
     (void)unused;
+    raise_priority(1);
     int error = bpf_prog_test_run_opts(source_program, &options);
     if (error && error != -EINTR)
         fail("the source does not run (BPF_PROG_TEST_RUN with live frames needs Linux 5.18): %s", strerror(-error));
@@ -262,15 +272,17 @@ int main(int count, char **arguments)
         else if (!strcmp(key, "flows")) plan.flows = atoi(value);
         else if (!strcmp(key, "seconds")) seconds = atof(value);
         else if (!strcmp(key, "rate")) rate = atof(value);
+        else if (!strcmp(key, "realtime")) realtime = atoi(value);
         else fail("unknown key %s", key);
     }
     if (!mode || !source_at || !sink_at || !plan.flows || plan.flows > MAX_FLOWS)
         fail("usage: bed search|offer source=NAMESPACE/IF sink=NAMESPACE/IF mac=MAC to=IP:PORT expect=IP:PORT "
-             "[expect_mac=MAC] [expect_ttl=N] [flows=N] [seconds=S] [rate=FRAMES_PER_SECOND] [object=FILE]");
+             "[expect_mac=MAC] [expect_ttl=N] [flows=N] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
 
     char source_name[128], source_if[32], sink_name[128], sink_if[32];
     if (sscanf(source_at, "%127[^/]/%31s", source_name, source_if) != 2 || sscanf(sink_at, "%127[^/]/%31s", sink_name, sink_if) != 2)
         fail("source and sink are NAMESPACE/INTERFACE");
+    raise_priority(2);
     source_namespace = open_namespace(source_name);
     sink_namespace = open_namespace(sink_name);
     const struct sigaction action = { .sa_handler = on_signal };   // without SA_RESTART: a signal ends the call that it finds
