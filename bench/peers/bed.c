@@ -117,7 +117,8 @@ static void raise_priority(int priority)
 static void *run_source(void *unused)
 {
     static unsigned char bytes[FRAME_BYTES];
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = FRAME_BYTES, .repeat = 1 << 30, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = FRAME_BYTES, .repeat = 1 << 30,
+                .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
     (void)unused;
     raise_priority(1);
     int error = bpf_prog_test_run_opts(source_program, &options);
@@ -188,7 +189,8 @@ static double find_rate_without_loss(double seconds, double most)
             struct result r = run_trial(rate, seconds);
             passed = is_without_loss(&r);
             if (getenv("BED_VERBOSE"))
-                fprintf(stderr, "  rate %.3f offered %.3f delivered %.3f lost %.4f%% %s\n", rate / 1e6, r.offered / 1e6, r.delivered / 1e6, 100 - 100.0 * r.good / r.sent, passed ? "passed" : "failed");
+                fprintf(stderr, "  rate %.3f offered %.3f delivered %.3f lost %.4f%% %s\n", rate / 1e6, r.offered / 1e6, r.delivered / 1e6,
+                        r.sent ? 100 - 100.0 * r.good / r.sent : 0, passed ? "passed" : "failed");
             if (passed && r.delivered > best)
                 best = r.delivered;
         }
