@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -61,6 +62,35 @@ public sealed partial class DataplaneEngine
                 }
             }
         });
+        return result;
+    }
+
+    /// <summary>The flows known now, each with both its directions. The worker is asked for a few thousand entries at a time, and forwards in between:
+    /// what begins or ends meanwhile may be missing.</summary>
+    /// <param name="most">The largest number of directions to return.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="most"/> is negative.</exception>
+    /// <exception cref="InvalidOperationException">The engine has not been started.</exception>
+    public IReadOnlyList<FlowStatus> ReadFlows(int most = 10_000)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(most);
+        const int Some = 512, Looks = 8192;
+        var result = new List<FlowStatus>();
+        var entries = new FlowEntry[Some];
+        int cursor = 0, count = 0, capacity = 1;
+        long nowNs = 0;
+        while (cursor < capacity && result.Count < most)
+        {
+            AtQuiescentPoint(context =>
+            {
+                (capacity, nowNs) = (context.Flows.Capacity, context.NowNs);
+                count = context.Flows.Copy(ref cursor, entries, Looks);
+            });
+            for (int i = 0; i < count && result.Count < most; i++)
+            {
+                result.Add(FlowStatus.Of(in entries[i], nowNs));
+            }
+        }
+
         return result;
     }
 

@@ -38,6 +38,12 @@ internal sealed class FlowBuckets
         _mask = (uint)buckets - 1;
     }
 
+    /// <summary>Places in all buckets.</summary>
+    public long Places => (_mask + 1L) * Ways;
+
+    /// <summary>Bytes of all buckets.</summary>
+    public long MemoryBytes => _lines.LengthBytes;
+
     /// <summary>The first entry whose tag is that of a hash; its key is still to be compared.</summary>
     /// <returns>An index, or -1 when no entry can have this hash.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.

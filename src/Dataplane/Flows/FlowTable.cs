@@ -49,6 +49,12 @@ internal sealed class FlowTable
     /// <summary>Entries at most.</summary>
     public int Capacity { get; }
 
+    /// <summary>Places for entries in the buckets; at most 85 % are used.</summary>
+    public long Places => _buckets.Places;
+
+    /// <summary>Bytes of entries and buckets, all of them from the start.</summary>
+    public long MemoryBytes => _entries.LengthBytes + _buckets.MemoryBytes + ((long)_free.Length * sizeof(int));
+
     /// <summary>Entries in use.</summary>
     public int Count => Capacity - _freeCount;
 
@@ -63,6 +69,28 @@ internal sealed class FlowTable
 
     /// <summary>Converts worker time to ticks of <see cref="FlowEntry.LastSeen"/>.</summary>
     public static uint Ticks(long nowNs) => (uint)(nowNs >> TickShift);
+
+    /// <summary>How long ago a tick was.</summary>
+    public static TimeSpan IdleTime(uint tick, long nowNs) => TimeSpan.FromMicroseconds(((long)(Ticks(nowNs) - tick) << TickShift) / 1000);
+
+    /// <summary>Copies entries in use, some at a time, so that a table of millions can be listed between batches without a pause.</summary>
+    /// <param name="cursor">Where to go on; 0 at first.</param>
+    /// <param name="target">Receives them.</param>
+    /// <param name="looks">Entries to look at, in use or not.</param>
+    /// <returns>How many were copied. The table has been listed when the cursor is at <see cref="Capacity"/>; what changed meanwhile may be missing.</returns>
+    public int Copy(ref int cursor, Span<FlowEntry> target, int looks)
+    {
+        int count = 0;
+        for (; looks > 0 && cursor < Capacity && count < target.Length; looks--, cursor++)
+        {
+            if (this[cursor].State is not (FlowState.Free or FlowState.Ended))
+            {
+                target[count++] = this[cursor];
+            }
+        }
+
+        return count;
+    }
 
     /// <summary>Finds the entry of a key.</summary>
     /// <returns>Its index, or -1.</returns>

@@ -78,6 +78,29 @@ public sealed class ServiceFlowLifeTests
         Assert.Equal([1L, 1L], backends.Select(backend => backend.Flows));
     }
 
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task ReadFlows_RunningFlows_AreListedWithBothDirections(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11]);
+        plane.Send("wan", net.FromClient().Tcp(1000, 80).Build());
+        plane.Send("wan", net.FromClient().Tcp(1001, 80).Build());
+        plane.Send("wan", net.FromClient().Tcp(1001, 80, TcpFlags.Ack).Build());
+        plane.Wait(TimeSpan.FromSeconds(3));
+        IReadOnlyList<FlowStatus> flows = plane.Engine.ReadFlows();
+        Assert.Equal(4, flows.Count);
+        FlowStatus forward = Assert.Single(flows, flow => flow.IsForward && flow.SourcePort == 1001);
+        Assert.Equal((net.Client, net.Service, 80, "tcp_established"), (forward.Source, forward.Destination, forward.DestinationPort, forward.State));
+        Assert.Equal((net.Client, net.Backend(11), 8080), (forward.NewSource, forward.NewDestination, forward.NewDestinationPort));
+        Assert.InRange(forward.Idle.TotalSeconds, 2.9, 3.1);
+        FlowStatus reverse = Assert.Single(flows, flow => !flow.IsForward && flow.DestinationPort == 1000);
+        Assert.Equal((net.Backend(11), 8080, net.Service, 80, "tcp_transitory"), (reverse.Source, reverse.SourcePort, reverse.NewSource, reverse.NewSourcePort, reverse.State));
+        Assert.Equal(3, plane.Engine.ReadFlows(3).Count);
+        Assert.Contains("tcp", forward.ToString(), StringComparison.Ordinal);
+    }
+
     /// <summary>Packets of the old and the new connection in one batch: the old leave by the old flow, whatever became of its entries.</summary>
     [Fact]
     public async Task Syn_BehindThePacketsOfTheOldConnectionInOneBatch_DisturbsNeither()
