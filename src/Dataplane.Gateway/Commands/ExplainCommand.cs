@@ -13,7 +13,8 @@ namespace Dataplane.Gateway.Commands;
 internal sealed class ExplainCommand : Command
 {
     private static readonly Option s_port = new("--port", "NAME", "the port the packet comes by") { IsRequired = true };
-    private static readonly Option s_hex = new("--hex", "BYTES", "the packet from its first MAC byte, in hexadecimal digits; blanks and colons do not matter; - reads them from standard input");
+    private static readonly Option s_hex = new("--hex", "BYTES",
+        "the packet from its first MAC byte, in hexadecimal digits; blanks and colons do not matter; - reads them from standard input");
     private static readonly Option s_pcap = new("--pcap", "FILE", "take the packet from a capture file (pcap or pcapng)");
     private static readonly Option s_packet = new("--packet", "N", "which packet of the capture file, from 1; 1 without it");
     private static readonly Option s_json = new("--json", "", "print JSON, for programs");
@@ -53,7 +54,8 @@ internal sealed class ExplainCommand : Command
         await output.Out.WriteLineAsync(explanation.ToString()).ConfigureAwait(false);
         if (explanation.Reason == DropReason.NotForUs)
         {
-            await output.Error.WriteLineAsync($"The packet is for another station: {HardwareAddresses.Remedy(HardwareAddresses.Complete(spec), port)}.").ConfigureAwait(false);
+            string remedy = HardwareAddresses.Remedy(HardwareAddresses.Complete(spec), port);
+            await output.Error.WriteLineAsync($"The packet is for another station: {remedy}.").ConfigureAwait(false);
         }
 
         return ExitCode.Ok;

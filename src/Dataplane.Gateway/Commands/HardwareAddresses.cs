@@ -8,7 +8,10 @@ namespace Dataplane.Gateway.Commands;
 internal static class HardwareAddresses
 {
     /// <summary>Gives ports without a hardware address that of their interface, if this machine has it; the others derive theirs from their names.</summary>
-    public static DataplaneSpec Complete(DataplaneSpec spec) => spec with { Ports = [.. spec.Ports.Select(port => port with { Mac = port.Mac ?? OfInterface(port) })] };
+    public static DataplaneSpec Complete(DataplaneSpec spec) => spec with
+    {
+        Ports = [.. spec.Ports.Select(port => port with { Mac = port.Mac ?? OfInterface(port) })],
+    };
 
     /// <summary>What to do about a port to which all packets are for other stations.</summary>
     public static string Remedy(DataplaneSpec spec, string port)

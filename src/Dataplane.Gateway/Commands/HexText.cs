@@ -25,7 +25,8 @@ internal static class HexText
             }
             else if (!char.IsWhiteSpace(letter) && letter is not (':' or '-' or '.' or ','))
             {
-                throw new UsageException($"--hex: '{letter}' is not a hexadecimal digit; the packet is written in them from its first MAC byte, blanks and colons do not matter.");
+                throw new UsageException($"--hex: '{letter}' is not a hexadecimal digit; the packet is written in them from its first MAC byte, "
+                    + "blanks and colons do not matter.");
             }
         }
 

@@ -29,7 +29,8 @@ public class HexTextTests
 
     [Fact]
     public void Read_AnyBytesWrittenInAnyWay_AreReadBack() => Prop.ForAll(
-        ArbMap.Default.GeneratorFor<byte[]>().Where(bytes => bytes.Length > 0).Zip(Gen.Elements("", " ", ":", "-", ".", "\n", ", ")).Zip(ArbMap.Default.GeneratorFor<bool>()).ToArbitrary(),
+        ArbMap.Default.GeneratorFor<byte[]>().Where(bytes => bytes.Length > 0)
+            .Zip(Gen.Elements("", " ", ":", "-", ".", "\n", ", ")).Zip(ArbMap.Default.GeneratorFor<bool>()).ToArbitrary(),
         made =>
         {
             ((byte[] bytes, string separator), bool upper) = made;

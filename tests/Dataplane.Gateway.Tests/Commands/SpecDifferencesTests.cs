@@ -20,11 +20,13 @@ public class SpecDifferencesTests
     [InlineData("default: allow", "default: deny", "~ filter default: allow -> deny")]
     [InlineData("reject: prohibited", "reject: blackhole",
         "~ route { to: 203.0.113.128/25, reject: prohibited } -> { to: 203.0.113.128/25, reject: blackhole }")]
-    [InlineData("    - { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }\n", "", "- filter rule { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }")]
+    [InlineData("    - { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }\n", "",
+        "- filter rule { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }")]
     [InlineData("    - { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }\n    - { name: no-guest, action: deny, from: 198.51.100.66/32 }\n",
         "    - { name: no-guest, action: deny, from: 198.51.100.66/32 }\n    - { name: no-ssh, action: deny, protocol: tcp, to_port: 22 }\n",
         "~ filter rules: order changed")]
-    [InlineData("services:\n", "workers: { seed: 9 }\nservices:\n", "~ workers: table sizes, spin, seed and cpu are read at the start only; restart to change them")]
+    [InlineData("services:\n", "workers: { seed: 9 }\nservices:\n",
+        "~ workers: table sizes, spin, seed and cpu are read at the start only; restart to change them")]
     [InlineData("  - { port: lan, address: 10.1.0.12, mac: \"02:00:00:00:00:0c\" }\n", "",
         "- neighbour { port: lan, address: 10.1.0.12, mac: 02:00:00:00:00:0c }")]
     public void Lines_OneChange_IsOneLine(string from, string to, string line)
@@ -38,7 +40,8 @@ public class SpecDifferencesTests
     public void Lines_ServiceAdded_NamesItAndItsBackends()
     {
         DataplaneSpec after = Parse(TestGateway.Yaml
-            + "  - { name: new6, address: \"2001:db8:80::81\", port: 443, protocol: tcp, backends: [ { address: \"2001:db8:2::12\", port: 8443, weight: 3 } ] }\n");
+            + "  - { name: new6, address: \"2001:db8:80::81\", port: 443, protocol: tcp,\n"
+            + "      backends: [ { address: \"2001:db8:2::12\", port: 8443, weight: 3 } ] }\n");
         Assert.Equal(
         [
             "+ service { name: new6, address: 2001:db8:80::81, port: 443, protocol: tcp }",
@@ -66,8 +69,12 @@ public class SpecDifferencesTests
     {
         var random = new RandomSpecs(seed, isWild: false);
         DataplaneSpec one = Next(random), drawn = Next(random);
-        DataplaneSpec[] others = [one with { Ports = drawn.Ports }, one with { Interfaces = drawn.Interfaces }, one with { Neighbours = drawn.Neighbours },
-            one with { Routes = drawn.Routes }, one with { Filter = drawn.Filter }, one with { Services = drawn.Services }, one with { Workers = drawn.Workers }];
+        DataplaneSpec[] others =
+        [
+            one with { Ports = drawn.Ports }, one with { Interfaces = drawn.Interfaces }, one with { Neighbours = drawn.Neighbours },
+            one with { Routes = drawn.Routes }, one with { Filter = drawn.Filter }, one with { Services = drawn.Services },
+            one with { Workers = drawn.Workers },
+        ];
         Assert.All(others, other =>
         {
             bool isSame = Written(one).SequenceEqual(Written(other));

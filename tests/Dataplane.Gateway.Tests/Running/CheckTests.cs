@@ -25,7 +25,8 @@ public sealed class CheckTests : IDisposable
         Ended ended = (await TestedProgram.RunAsync("check", file)).With(ExitCode.Usage);
         Assert.Empty(ended.Output);
         Assert.Collection(ended.ErrorLines,
-            line => Assert.Equal($"{file}:2:16: ports.wan.kind: \"afpacket\": is not af_packet, af_xdp, tap, memif, stream, pcap or memory; did you mean \"af_packet\"?", line),
+            line => Assert.Equal(
+                $"{file}:2:16: ports.wan.kind: \"afpacket\": is not af_packet, af_xdp, tap, memif, stream, pcap or memory; did you mean \"af_packet\"?", line),
             line => Assert.Equal($"{file}:3:8: ports.lan.interface: is missing: kind af_packet needs the name of a network interface, such as eth0", line),
             line => Assert.Equal($"{file}:5:13: interfaces[0].port: \"wam\": is not a port; the ports are wan, lan; did you mean \"wan\"?", line),
             line => Assert.StartsWith($"{file}:5:27: interfaces[0].address: \"198.51.100.1/33\": ", line, StringComparison.Ordinal),
@@ -64,7 +65,8 @@ public sealed class CheckTests : IDisposable
         const string Text = """{ "ports": { "wan": { "kind": "memory" } }, "interfaces": [ { "port": "wan", "address": "2001:db8::1/129" } ] }""";
         string file = _folder.Write("gateway.json", Text);
         Ended ended = (await Called.WithAsync("check", file)).With(ExitCode.Usage);
-        Assert.StartsWith($"{file}:1:{Text.IndexOf("\"2001", StringComparison.Ordinal) + 1}: interfaces[0].address: \"2001:db8::1/129\": ", ended.ErrorLines[0], StringComparison.Ordinal);
+        int column = Text.IndexOf("\"2001", StringComparison.Ordinal) + 1;
+        Assert.StartsWith($"{file}:1:{column}: interfaces[0].address: \"2001:db8::1/129\": ", ended.ErrorLines[0], StringComparison.Ordinal);
         Assert.Equal("1 error", ended.ErrorLines[^1]);
     }
 

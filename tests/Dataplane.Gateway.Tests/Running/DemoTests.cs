@@ -14,8 +14,12 @@ public class MemoryDemoTests
     {
         Ended ended = (await TestedProgram.RunAsync("demo", "--memory", "--seconds", "5")).With(ExitCode.Ok);
         Assert.Equal("in-memory ports instead of network namespaces, because --memory was given", ended.Lines[0]);
-        Assert.All(new[] { "web2 killed", "web2 removed from gateway.yaml, reloaded: version 2", "web4 added to gateway.yaml, reloaded: version 3",
-            "rule no-guest added to gateway.yaml, reloaded: version 4", "ONE PACKET EXPLAINED", "✓ exact" }, text => Assert.Contains(text, ended.Output, StringComparison.Ordinal));
+        string[] shown =
+        [
+            "web2 killed", "web2 removed from gateway.yaml, reloaded: version 2", "web4 added to gateway.yaml, reloaded: version 3",
+            "rule no-guest added to gateway.yaml, reloaded: version 4", "ONE PACKET EXPLAINED", "✓ exact",
+        ];
+        Assert.All(shown, text => Assert.Contains(text, ended.Output, StringComparison.Ordinal));
         Assert.DoesNotContain("\e", ended.Output, StringComparison.Ordinal);
         Assert.True(Demos.Accounted(ended)["received"] > 0);
     }
@@ -78,7 +82,8 @@ internal static class Demos
         int at = Array.FindIndex(ended.Lines, line => line.StartsWith("What became of every packet", StringComparison.Ordinal));
         Assert.True(at >= 0, ended.Output);
         Dictionary<string, long> figures = ended.Lines[(at + 1)..].Where(line => line.StartsWith("  ", StringComparison.Ordinal) && line[2] != ' ')
-            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToDictionary(words => words[0], words => long.Parse(words[1], CultureInfo.InvariantCulture));
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .ToDictionary(words => words[0], words => long.Parse(words[1], CultureInfo.InvariantCulture));
         Assert.Equal(figures["received"] + figures["originated"], figures["transmitted"] + figures["dropped"] + figures["held"]);
         return figures;
     }

@@ -18,9 +18,10 @@ public sealed class ExplainTests : IDisposable
     [Fact]
     public async Task ExplainJson_TcpToAService_TellsEveryParsedFieldAndTheDecision()
     {
-        byte[] frame = PacketBuilder.Ethernet(ClientMac, WanMac).Ipv4(Client, "203.0.113.80", ttl: 61, tos: 0x2e).Tcp(40001, 80, TcpFlags.Syn | TcpFlags.Ece).Build();
-        Ended ended = (await TestedProgram.RunAsync(string.Join(' ', frame.Select(one => $"{one:x2}")) + "\n", ["explain", _file, "--port", "wan", "--hex", "-", "--json"]))
-            .With(ExitCode.Ok);
+        byte[] frame = PacketBuilder.Ethernet(ClientMac, WanMac).Ipv4(Client, "203.0.113.80", ttl: 61, tos: 0x2e)
+            .Tcp(40001, 80, TcpFlags.Syn | TcpFlags.Ece).Build();
+        string hex = string.Join(' ', frame.Select(one => $"{one:x2}")) + "\n";
+        Ended ended = (await TestedProgram.RunAsync(hex, ["explain", _file, "--port", "wan", "--hex", "-", "--json"])).With(ExitCode.Ok);
         JsonElement root = JsonDocument.Parse(ended.Output).RootElement, parsed = root.GetProperty("parsed");
         Assert.Equal("""
             {"destination_mac":"02:00:00:00:01:01","source_mac":"02:00:00:00:00:09","ether_type":"0x0800","vlan_ids":[],
@@ -43,8 +44,8 @@ public sealed class ExplainTests : IDisposable
     [Fact]
     public async Task ExplainJson_TaggedFragmentsOfIpv6_AreTold()
     {
-        IReadOnlyList<byte[]> fragments = PacketBuilder.Ethernet(ClientMac, WanMac).Vlan(7, priority: 3).Ipv6(Client6, "2001:db8:48::7", hopLimit: 9, trafficClass: 0x88)
-            .Udp(5000, 6000).PayloadOf(200).BuildFragments(64);
+        IReadOnlyList<byte[]> fragments = PacketBuilder.Ethernet(ClientMac, WanMac).Vlan(7, priority: 3)
+            .Ipv6(Client6, "2001:db8:48::7", hopLimit: 9, trafficClass: 0x88).Udp(5000, 6000).PayloadOf(200).BuildFragments(64);
         JsonElement first = (await ExplainAsync(fragments[0])).GetProperty("parsed"), later = (await ExplainAsync(fragments[1])).GetProperty("parsed");
         Assert.Equal("first", first.GetProperty("fragment").GetString());
         Assert.Equal(5000, first.GetProperty("source_port").GetInt32());
@@ -55,7 +56,7 @@ public sealed class ExplainTests : IDisposable
         {
             Assert.Equal([7], parsed.GetProperty("vlan_ids").EnumerateArray().Select(id => id.GetInt32()));
             Assert.Equal("0x86dd", parsed.GetProperty("ether_type").GetString());
-            Assert.Equal((17, 9, 0x88), (parsed.GetProperty("protocol").GetInt32(), parsed.GetProperty("ttl").GetInt32(), parsed.GetProperty("tos").GetInt32()));
+            Assert.Equal([17, 9, 0x88], new[] { "protocol", "ttl", "tos" }.Select(name => parsed.GetProperty(name).GetInt32()));
             Assert.Equal((Client6, "2001:db8:48::7"), (parsed.GetProperty("source").GetString(), parsed.GetProperty("destination").GetString()));
         }
     }
@@ -96,15 +97,17 @@ public sealed class ExplainTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--port wam --hex 00", ExitCode.Usage, "dataplane explain: --port \"wam\": there is no such port; the ports are wan, lan. See dataplane explain --help.")]
-    [InlineData("--port wan", ExitCode.Usage, "dataplane explain: Say which packet: either --hex BYTES or --pcap FILE. See dataplane explain --help.")]
-    [InlineData("--port wan --hex 00 --pcap x", ExitCode.Usage, "dataplane explain: Say which packet: either --hex BYTES or --pcap FILE. See dataplane explain --help.")]
-    [InlineData("--port wan --hex 00 --packet 1", ExitCode.Usage, "dataplane explain: --packet belongs to --pcap. See dataplane explain --help.")]
-    [InlineData("--port wan --pcap missing.pcap", ExitCode.Failed, "dataplane explain: --pcap \"missing.pcap\": there is no such file.")]
+    [InlineData("--port wam --hex 00", ExitCode.Usage, "--port \"wam\": there is no such port; the ports are wan, lan.")]
+    [InlineData("--port wan", ExitCode.Usage, "Say which packet: either --hex BYTES or --pcap FILE.")]
+    [InlineData("--port wan --hex 00 --pcap x", ExitCode.Usage, "Say which packet: either --hex BYTES or --pcap FILE.")]
+    [InlineData("--port wan --hex 00 --packet 1", ExitCode.Usage, "--packet belongs to --pcap.")]
+    [InlineData("--port wan --pcap missing.pcap", ExitCode.Failed, "--pcap \"missing.pcap\": there is no such file.")]
     public async Task Explain_WrongWords_SaysWhat(string words, int exitCode, string message) =>
-        Assert.Equal(message + "\n", (await Called.WithAsync(["explain", _file, .. words.Split(' ')])).With(exitCode).Error);
+        Assert.Equal($"dataplane explain: {message}{(exitCode == ExitCode.Usage ? " See dataplane explain --help." : "")}\n",
+            (await Called.WithAsync(["explain", _file, .. words.Split(' ')])).With(exitCode).Error);
 
-    private static Telemetry.ParsedPacket ParsedPacket(JsonElement root) => Telemetry.ParsedPacket.Parse(Convert.FromHexString(root.GetProperty("frame").GetString()!));
+    private static Telemetry.ParsedPacket ParsedPacket(JsonElement root) =>
+        Telemetry.ParsedPacket.Parse(Convert.FromHexString(root.GetProperty("frame").GetString()!));
 
     private async Task<JsonElement> ExplainAsync(byte[] frame) => JsonDocument.Parse(
         (await Called.WithAsync("explain", _file, "--port", "wan", "--json", "--hex", Convert.ToHexString(frame))).With(ExitCode.Ok).Output).RootElement;

@@ -13,13 +13,15 @@ public sealed class RunTests : IDisposable
     [Fact]
     public async Task Run_MissingInterface_NamesCallErrnoInterfaceAndRemedy()
     {
-        string file = _folder.Write("gateway.yaml", "ports: { wan: { kind: af_packet, interface: dp-not-here0 } }\ninterfaces: [ { port: wan, address: 198.51.100.1/24 } ]\n");
+        string file = _folder.Write("gateway.yaml",
+            "ports: { wan: { kind: af_packet, interface: dp-not-here0 } }\ninterfaces: [ { port: wan, address: 198.51.100.1/24 } ]\n");
         Ended ended = (await TestedProgram.RunAsync("run", file)).With(ExitCode.Failed);
         Assert.DoesNotContain("ready", ended.Lines);
 
         // Without the privilege the socket is refused before the interface is looked for.
         Assert.Matches(Environment.IsPrivilegedProcess
-            ? @"^dataplane run: ioctl\(SIOCGIFINDEX\) for dp-not-here0 failed: ENODEV \(no such device\)\. Remedy: check the interface name and its network namespace \(ip link\)\.\n$"
+            ? @"^dataplane run: ioctl\(SIOCGIFINDEX\) for dp-not-here0 failed: ENODEV \(no such device\)\. "
+                + @"Remedy: check the interface name and its network namespace \(ip link\)\.\n$"
             : @"^dataplane run: [a-z]+\([A-Z_]+\) for dp-not-here0 failed: E[A-Z]+ \([a-z ]+\)\. Remedy: .+\.\n$", ended.Error);
     }
 
@@ -43,18 +45,22 @@ public sealed class RunTests : IDisposable
         await program.AwaitAsync("ready\n");
 
         // A new file is there whole or not at all, as editors do it.
-        File.Move(_folder.Write("new.yaml", TestGateway.Yaml.Replace("weight: 2 }, { address: 10.1.0.12", "weight: 3 }, { address: 10.1.0.12", StringComparison.Ordinal)), file, overwrite: true);
+        string good = TestGateway.Yaml.Replace("weight: 2 }, { address: 10.1.0.12", "weight: 3 }, { address: 10.1.0.12", StringComparison.Ordinal);
+        File.Move(_folder.Write("new.yaml", good), file, overwrite: true);
         await program.AwaitAsync("\nreloaded: version 2\n");
-        File.Move(_folder.Write("new.yaml", TestGateway.Yaml.Replace("port: 80,", "port: 80800,", StringComparison.Ordinal)), file, overwrite: true);
+        string bad = TestGateway.Yaml.Replace("port: 80,", "port: 80800,", StringComparison.Ordinal);
+        File.Move(_folder.Write("new.yaml", bad), file, overwrite: true);
         await program.AwaitAsync("reload rejected, keeping the last good configuration\n");
         await program.SignalAsync("HUP");
         await program.AwaitAsync("reload rejected, keeping the last good configuration\n", times: 2);
+        await program.AwaitAsync("\"version\":2,");
         await program.SignalAsync(signal);
         Ended ended = (await program.EndAsync()).With(ExitCode.Ok);
 
         string[] words = [.. ended.Lines.Where(line => !line.StartsWith('{'))];
         Assert.Contains("  ~ service web backend 10.1.0.11:8080 weight 2 -> 10.1.0.11:8080 weight 3", words);
-        Assert.Matches(@"^  service web: \d+ of 65537 slots moved, the least possible is \d+$", words.Single(line => line.Contains("slots moved", StringComparison.Ordinal)));
+        string moved = words.Single(line => line.Contains("slots moved", StringComparison.Ordinal));
+        Assert.Matches(@"^  service web: \d+ of 65537 slots moved, the least possible is \d+$", moved);
         string[] rejected =
         [
             $"{file}:25:47: services[0].port: \"80800\": is not a port from 1 to 65535",
@@ -64,7 +70,7 @@ public sealed class RunTests : IDisposable
         Assert.Equal([.. rejected, .. rejected], ended.ErrorLines);
         Assert.Equal([last, .. AccountingOfNothing], words[^6..]);
         JsonElement status = JsonDocument.Parse(ended.Lines.Last(line => line.StartsWith('{'))).RootElement;
-        Assert.Equal(("running", 2, 0), (status.GetProperty("state").GetString(), status.GetProperty("version").GetInt32(), status.GetProperty("received").GetInt32()));
+        Assert.Equal(["running", "2", "0"], new[] { "state", "version", "received" }.Select(name => status.GetProperty(name).ToString()));
     }
 
     [Fact]
@@ -72,7 +78,8 @@ public sealed class RunTests : IDisposable
     {
         await using var program = TestedProgram.Start("run", _folder.Write("gateway.yaml", TestGateway.Yaml), "--metrics", "127.0.0.1:0");
         await program.AwaitAsync("\nready\n");
-        using var client = new HttpClient { BaseAddress = new Uri(program.Said().Split('\n').Single(line => line.StartsWith("metrics at ", StringComparison.Ordinal))["metrics at ".Length..]) };
+        string address = program.Said().Split('\n').Single(line => line.StartsWith("metrics at ", StringComparison.Ordinal))["metrics at ".Length..];
+        using var client = new HttpClient { BaseAddress = new Uri(address) };
         Assert.Contains("\ndataplane_backend_weight{", await client.GetStringAsync("/metrics"), StringComparison.Ordinal);
         Assert.Equal("Healthy", await client.GetStringAsync("/health/live"));
         Assert.Equal("Healthy", await client.GetStringAsync("/health/ready"));
@@ -82,6 +89,10 @@ public sealed class RunTests : IDisposable
 
     private static string[] AccountingOfNothing =>
     [
-        "received                     0", "originated                   0", "transmitted                  0", "dropped                      0", "held                         0",
+        "received                     0",
+        "originated                   0",
+        "transmitted                  0",
+        "dropped                      0",
+        "held                         0",
     ];
 }

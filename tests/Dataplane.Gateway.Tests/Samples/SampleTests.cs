@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Dataplane.Gateway.Tests.Support;
 
@@ -18,7 +19,8 @@ public partial class SampleTests
     public async Task L4Balancer_SharesFollowWeightsAndAChangeMovesTheLeast()
     {
         Ended ended = (await TestedProgram.RunSampleAsync("L4Balancer")).With(0);
-        (string Backend, double Percent)[] shares = [.. Share().Matches(ended.Output).Select(match => (match.Groups[1].Value, double.Parse(match.Groups[2].Value)))];
+        (string Backend, double Percent)[] shares =
+            [.. Share().Matches(ended.Output).Select(match => (match.Groups[1].Value, double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture)))];
         Assert.Equal(["10.1.0.11", "10.1.0.12", "10.1.0.13", "10.1.0.11", "10.1.0.13"], shares.Select(share => share.Backend));
         double[] expected = [50, 25, 25, 200.0 / 3, 100.0 / 3];
         Assert.All(shares.Zip(expected), pair => Assert.InRange(pair.First.Percent, pair.Second - 2.5, pair.Second + 2.5));

@@ -18,7 +18,8 @@ public class StatusLineTests
         Assert.Equal("running", read.State);
         Assert.Equal(["wan", "lan"], read.Ports.Select(port => port.Name));
         Assert.Equal(["web", "web6", "dns"], read.Services.Select(service => service.Name));
-        Assert.Equal([("10.1.0.11", 8080, 2), ("10.1.0.12", 8080, 1)], read.Services[0].Backends.Select(backend => (backend.Address, backend.Port, backend.Weight)));
+        Assert.Equal([("10.1.0.11", 8080, 2), ("10.1.0.12", 8080, 1)],
+            read.Services[0].Backends.Select(backend => (backend.Address, backend.Port, backend.Weight)));
         Assert.Contains(read.Neighbours, neighbour => neighbour is { Port: "lan", Address: "2001:db8:2::11", Mac: "02:00:00:00:00:0b", State: "static" });
         Assert.Equal(["no-ssh", "no-guest"], read.Rules.Take(2).Select(rule => rule.Name));
     }
