@@ -39,7 +39,7 @@ internal static class EstablishedStage
         }
 
         // For every packet: the look at the buckets is cheaper than asking whether it is needed.
-        table.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows);
+        table.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows, wholeEntries: true);
         ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits << 16);
         FilterProgram filter = tables.Filter;
         NextHop[] hops = tables.NextHops;

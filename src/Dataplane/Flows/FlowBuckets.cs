@@ -7,9 +7,9 @@ namespace Dataplane.Flows;
 
 /// <summary>Where flow entries are found by their hash: buckets of one cache line, two for each entry to stand in.</summary>
 /// <remarks>
-/// <para>A line holds eight 16-bit tags, compared with one vector instruction, eight entry indices, which of these are away
-/// from their first bucket, and how many entries of this bucket are in their other. An entry goes to its first bucket unless that is full, so a hit nearly always costs one line here, and so does a
-/// miss as long as nothing has left (the overflow count of F14, Bronson and Shi 2019).</para>
+/// <para>A line holds eight 16-bit tags, compared with one vector instruction, eight entry indices, which of these are away from their first
+/// bucket, how many entries of this bucket are in their other, and a filter of 64 bits that tells which. An entry goes to its first bucket unless that
+/// is full; so a hit nearly always costs one line here, and a miss too (F14, Bronson and Shi 2019; Cuckoo++, Le Scouarnec 2018).</para>
 /// <para>When both are full, entries are moved to their other buckets to make room (cuckoo hashing, Pagh and Rodler 2001): 90 % of the places can
 /// be used. The other bucket is found from either bucket and the tag alone (partial-key cuckoo hashing, Fan et al. 2014). Used by one thread.</para>
 /// </remarks>
@@ -18,13 +18,19 @@ internal sealed class FlowBuckets
     /// <summary>Entries a bucket holds.</summary>
     public const int Ways = 8;
 
+    /// <summary>In place of an index: there is no such entry.</summary>
+    public const int None = -1;
+
+    /// <summary>In place of an index: look into the other bucket.</summary>
+    public const int Away = -2;
+
     /// <summary>Entries <see cref="List"/> can find: two full buckets.</summary>
     public const int MostListed = 2 * Ways;
 
     /// <summary>Buckets looked at to make room for an entry: three moves deep and more.</summary>
     private const int MaxSearched = 600;
 
-    private const int LineInts = 16, IndicesAt = 4, OverflowAt = 12, AwayAt = 13;
+    private const int LineInts = 16, IndicesAt = 4, OverflowAt = 12, AwayAt = 13, FilterAt = 14;
 
     private readonly MappedArray<int> _lines;
     private readonly uint _mask;
@@ -44,15 +50,35 @@ internal sealed class FlowBuckets
     /// <summary>Bytes of all buckets.</summary>
     public long MemoryBytes => _lines.LengthBytes;
 
-    /// <summary>The first entry whose tag is that of a hash; its key is still to be compared.</summary>
-    /// <returns>An index, or -1 when no entry can have this hash.</returns>
+    /// <summary>The first entry in the first bucket whose tag is that of a hash; its key is still to be compared.</summary>
+    /// <returns>An index; <see cref="None"/> when no entry can have this hash; <see cref="Away"/> when one may be in the other bucket, which is asked for.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
     public int Candidate(uint hash)
     {
         ReadOnlySpan<int> line = LineOf(hash & _mask);
-        uint matches = Matches(line, TagOf(hash));
-        return matches != 0 ? line[IndicesAt + BitOperations.TrailingZeroCount(matches)]
-            : line[OverflowAt] == 0 ? -1 : CandidateInOther(hash);
+        ushort tag = TagOf(hash);
+        uint matches = Matches(line, tag);
+        if (matches != 0)
+        {
+            return line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+        }
+
+        if (!MayBeAway(line, tag))
+        {
+            return None;
+        }
+
+        _lines.Prefetch((int)OtherOf(hash & _mask, tag) * LineInts);
+        return Away;
+    }
+
+    /// <summary>What <see cref="Candidate"/> says of the other bucket.</summary>
+    public int CandidateInOther(uint hash)
+    {
+        ushort tag = TagOf(hash);
+        ReadOnlySpan<int> line = LineOf(OtherOf(hash & _mask, tag));
+        uint matches = Matches(line, tag);
+        return matches == 0 ? None : line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
     }
 
     /// <summary>The next entry behind <paramref name="after"/> that may have a hash.</summary>
@@ -78,7 +104,7 @@ internal sealed class FlowBuckets
                 passed = index == after;
             }
 
-            if (line[OverflowAt] == 0)
+            if (!MayBeAway(line, tag))
             {
                 break;
             }
@@ -132,14 +158,15 @@ internal sealed class FlowBuckets
         return count;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // One bucket in dozens has lost an entry to its other.
-    private int CandidateInOther(uint hash)
+    /// <summary>False when no entry with this tag has left the bucket: one bit of 64 for each that has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool MayBeAway(ReadOnlySpan<int> line, ushort tag)
     {
-        ushort tag = TagOf(hash);
-        ReadOnlySpan<int> line = LineOf(OtherOf(hash & _mask, tag));
-        uint matches = Matches(line, tag);
-        return matches == 0 ? -1 : line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+        int bit = BitOf(tag);
+        return (line[FilterAt + (bit >> 5)] >> (bit & 31) & 1) != 0;
     }
+
+    private static int BitOf(ushort tag) => (ushort)(tag * 40503) >> 10;
 
     /// <summary>Puts an entry into a bucket; away from its first, it is counted there.</summary>
     private bool TryPut(uint bucket, ushort tag, int index, bool away)
@@ -157,7 +184,10 @@ internal sealed class FlowBuckets
         if (away)
         {
             line[AwayAt] |= 1 << way;
-            LineOf(OtherOf(bucket, tag))[OverflowAt]++;
+            Span<int> home = LineOf(OtherOf(bucket, tag));
+            int bit = BitOf(tag);
+            home[OverflowAt]++;
+            home[FilterAt + (bit >> 5)] |= 1 << (bit & 31);
         }
 
         return true;
@@ -241,7 +271,12 @@ internal sealed class FlowBuckets
         if ((line[AwayAt] >> way & 1) != 0)
         {
             line[AwayAt] &= ~(1 << way);
-            LineOf(OtherOf(bucket, tag))[OverflowAt]--;
+            Span<int> home = LineOf(OtherOf(bucket, tag));
+            if (--home[OverflowAt] == 0)
+            {
+                // A bit may stand for several entries, so bits are taken back only together.
+                home[FilterAt] = home[FilterAt + 1] = 0;
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Dataplane.Native;
 using Dataplane.Packets;
 
@@ -96,7 +97,7 @@ internal sealed class FlowTable
     /// <returns>Its index, or -1.</returns>
     public int Find(in FlowKey key, uint hash)
     {
-        int index = _buckets.Candidate(hash);
+        int index = _buckets.Next(hash, FlowBuckets.None);
         while (index >= 0 && !this[index].Key.Equals(in key))
         {
             index = _buckets.Next(hash, index);
@@ -110,7 +111,7 @@ internal sealed class FlowTable
     /// <param name="found">Receives the index of each, or -1.</param>
     public void Find(ReadOnlySpan<ParsedFrame> packets, Span<int> found)
     {
-        FindCandidates(packets, found);
+        FindCandidates(packets, found, wholeEntries: false);
         for (int i = 0; i < packets.Length; i++)
         {
             int candidate = found[i];
@@ -124,14 +125,16 @@ internal sealed class FlowTable
     /// <summary>Looks in the buckets only: the entry each hash most likely belongs to. Keys are still to be compared; their lines have been asked for.</summary>
     /// <param name="packets">Hashes.</param>
     /// <param name="candidates">Receives an index for each, or -1 when there is certainly no such flow.</param>
-    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates)
+    /// <param name="wholeEntries">Whether to ask for the second line of entries too, which says how packets are to leave.</param>
+    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, bool wholeEntries)
     {
-        int asked = Math.Min(Ahead, packets.Length);
+        int asked = Math.Min(Ahead, packets.Length), away = 0;
         for (int i = 0; i < asked; i++)
         {
             _buckets.Prefetch(packets[i].Hash);
         }
 
+        candidates = candidates[..packets.Length];
         for (int i = 0; i < packets.Length; i++)
         {
             if (asked < packets.Length)
@@ -140,14 +143,30 @@ internal sealed class FlowTable
             }
 
             int index = _buckets.Candidate(packets[i].Hash);
-            if (index >= 0)
-            {
-                // Both lines of the entry: the key to be compared next, and how its packets are to leave.
-                _entries.Prefetch(index);
-                _entries.Prefetch(index, CacheLineArray<byte>.LineBytes);
-            }
-
             candidates[i] = index;
+            away += index == FlowBuckets.Away ? 1 : 0;
+            Ask(index, wholeEntries);
+        }
+
+        for (int i = 0; away > 0; i++)
+        {
+            if (candidates[i] == FlowBuckets.Away)
+            {
+                away--;
+                candidates[i] = _buckets.CandidateInOther(packets[i].Hash);
+                Ask(candidates[i], wholeEntries);
+            }
+        }
+    }
+
+    /// <summary>Asks the processor for an entry; for none when the index is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Ask(int index, bool whole)
+    {
+        _entries.Prefetch(index);
+        if (whole)
+        {
+            _entries.Prefetch(index, CacheLineArray<byte>.LineBytes);
         }
     }
 
