@@ -52,7 +52,7 @@ public sealed class EstablishedStageTests
                          byte port = rig.Batch.OutPorts[0];
                          rig.Load(0, [frame]);
                          PacketParser.Process(rig.Batch, rig.Context.Hash);
-                                     EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
+                         EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
                          Assert.Equal(Verdict.Transmit, rig.Batch.Verdicts[0]);
                          Assert.Equal(port, rig.Batch.OutPorts[0]);
                          ServiceNet.Same(expected, rig.Batch.Frame(0).ToArray());

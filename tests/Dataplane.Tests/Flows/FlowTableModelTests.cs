@@ -1,8 +1,8 @@
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Tests.Support;
-using FsCheck.Fluent;
 using FsCheck;
+using FsCheck.Fluent;
 
 namespace Dataplane.Tests.Flows;
 

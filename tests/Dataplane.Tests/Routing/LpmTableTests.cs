@@ -1,8 +1,8 @@
 using Dataplane.Packets;
 using Dataplane.Routing;
 using Dataplane.Tests.Support;
-using FsCheck.Fluent;
 using FsCheck;
+using FsCheck.Fluent;
 
 namespace Dataplane.Tests.Routing;
 
