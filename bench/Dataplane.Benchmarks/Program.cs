@@ -1,5 +1,12 @@
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using Dataplane.Benchmarks.Peers;
+
+// The other half of bench/peers/tables/run: our side of a comparison with a C library.
+if (args is ["peer", ..])
+{
+    return PeerProgram.Run(args.AsSpan(1));
+}
 
 // BenchmarkDotNet ends well when a filter or an option makes it run nothing; a check that relies on it must not.
 IEnumerable<Summary> summaries = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
