@@ -20,5 +20,6 @@ internal sealed class CompiledRule(FilterRuleSpec spec, int portIndex)
     /// <summary>Whether the same packets match both, whatever they are called and do.</summary>
     public bool AsksForTheSameAs(CompiledRule other) =>
         ReferenceEquals(this, other)
-        || (Condition.Service == other.Condition.Service && Condition.From?.Network == other.Condition.From?.Network && Condition.To?.Network == other.Condition.To?.Network);
+        || (Condition.Service == other.Condition.Service && Condition.From?.Network == other.Condition.From?.Network
+            && Condition.To?.Network == other.Condition.To?.Network);
 }

@@ -16,10 +16,8 @@ internal sealed partial class FilterProgram
     {
         if (rules.Length > MaxListed)
         {
-            _v4 = RuleClassifier.Build(rules, IpFamily.V4);
-            _v6 = RuleClassifier.Build(rules, IpFamily.V6);
-            _liveV4 = _v4 is null ? null : LiveRules.All(_v4);
-            _liveV6 = _v6 is null ? null : LiveRules.All(_v6);
+            _v4 = [.. RuleClassifier.Build(rules, IpFamily.V4).Select(LiveRules.All)];
+            _v6 = [.. RuleClassifier.Build(rules, IpFamily.V6).Select(LiveRules.All)];
             _builtFor = rules.Length;
         }
     }
@@ -27,8 +25,9 @@ internal sealed partial class FilterProgram
     private FilterProgram(CompiledRule[] rules, FilterAction byDefault, RuleCounter[] counters, FilterProgram previous, List<RuleEdit> edits)
         : this(rules, byDefault, counters, Pending(previous._pending, edits))
     {
-        (_v4, _v6, _builtFor) = (previous._v4, previous._v6, previous._builtFor);
-        (_liveV4, _liveV6) = (previous._liveV4?.After(edits), previous._liveV6?.After(edits));
+        _builtFor = previous._builtFor;
+        _v4 = Array.ConvertAll(previous._v4, live => live.After(edits));
+        _v6 = Array.ConvertAll(previous._v6, live => live.After(edits));
     }
 
     private FilterProgram(CompiledRule[] rules, FilterAction byDefault, RuleCounter[] counters, int[] pending)
@@ -49,7 +48,7 @@ internal sealed partial class FilterProgram
     }
 
     /// <summary>Bytes of what lookups read, the list of a few rules aside.</summary>
-    public long SizeBytes => (_v4?.SizeBytes ?? 0) + (_v6?.SizeBytes ?? 0);
+    public long SizeBytes => _v4.Concat(_v6).Sum(part => part.SizeBytes);
 
     /// <summary>Compiles a valid specification.</summary>
     /// <param name="spec">The rules.</param>
@@ -169,7 +168,8 @@ internal sealed partial class FilterProgram
 
         // From the end only rules with a name of their own are the same: the others are called by their number.
         bool sameLength = before == rules.Length;
-        while (back < both - front && rules[^(back + 1)].Spec is var spec && spec == previous!._rules[^(back + 1)].Spec && (sameLength || spec.Name.Length != 0))
+        while (back < both - front && rules[^(back + 1)].Spec is var spec && spec == previous!._rules[^(back + 1)].Spec && (sameLength
+            || spec.Name.Length != 0))
         {
             counters[rules.Length - 1 - back] = previous._counters[before - 1 - back];
             back++;

@@ -23,10 +23,8 @@ internal sealed partial class FilterProgram
     private readonly RuleCounter[] _counters;
 
     // What is looked up: the rules as they were when this was last built anew, those of them still in force, and the rules that came since.
-    private readonly RuleClassifier? _v4;
-    private readonly RuleClassifier? _v6;
-    private readonly LiveRules? _liveV4;
-    private readonly LiveRules? _liveV6;
+    private readonly LiveRules[] _v4 = [];
+    private readonly LiveRules[] _v6 = [];
     private readonly int _builtFor;
     private readonly int[] _pending;
     private readonly RuleList _pendingV4;
@@ -53,21 +51,22 @@ internal sealed partial class FilterProgram
     /// <param name="rules">Receives a rule for each packet.</param>
     public void Match(ReadOnlySpan<ParsedFrame> frames, byte port, Span<int> rules)
     {
+        rules[..frames.Length].Fill(NoRule);
+        if (_v4.Length == 1 && _pending.Length == 0 && _v4[0].TryFindAllV4(frames, port, rules))
+        {
+            return;
+        }
+
         Span<uint> words = stackalloc uint[PacketBatch.Capacity];
         Span<byte> v4 = stackalloc byte[PacketBatch.Capacity], v6 = stackalloc byte[PacketBatch.Capacity];
         (int v4Count, int v6Count) = Sort(frames, port, words, v4, v6);
-        rules[..frames.Length].Fill(NoRule);
         var batch = new FilterInput(frames, words);
-        if (v4Count > 0)
+        Find(_v4, in batch, v4[..v4Count], isV4: true, rules);
+        Find(_v6, in batch, v6[..v6Count], isV4: false, rules);
+        if (_pending.Length > 0)
         {
-            _v4?.Find(_liveV4!, in batch, v4[..v4Count], isV4: true, rules);
-            _pendingV4.Find(in batch, v4[..v4Count], isV4: true, rules);
-        }
-
-        if (v6Count > 0)
-        {
-            _v6?.Find(_liveV6!, in batch, v6[..v6Count], isV4: false, rules);
-            _pendingV6.Find(in batch, v6[..v6Count], isV4: false, rules);
+            _pendingV4.Find(in batch, isV4: true, rules);
+            _pendingV6.Find(in batch, isV4: false, rules);
         }
     }
 
@@ -83,8 +82,8 @@ internal sealed partial class FilterProgram
         uint word = TransportWord.Of(in key, in headers, port);
         return key.Family switch
         {
-            (byte)IpFamily.V4 => First(_v4?.Find(_liveV4!, in key, word, rule) ?? NoRule, _pendingV4.FindV4(in key, word, rule)),
-            (byte)IpFamily.V6 => First(_v6?.Find(_liveV6!, in key, word, rule) ?? NoRule, _pendingV6.FindV6(in key, word, rule)),
+            (byte)IpFamily.V4 => First(Find(_v4, in key, word, rule), _pendingV4.FindV4(in key, word, rule)),
+            (byte)IpFamily.V6 => First(Find(_v6, in key, word, rule), _pendingV6.FindV6(in key, word, rule)),
             _ => NoRule,
         };
     }
@@ -114,11 +113,53 @@ internal sealed partial class FilterProgram
             ref readonly FlowKey key = ref frames[i].Key;
             words[i] = TransportWord.Of(in key, in frames[i].Headers, port);
             v4[v4Count] = v6[v6Count] = (byte)i;
-            v4Count += key.Family == (byte)IpFamily.V4 ? 1 : 0;
-            v6Count += key.Family == (byte)IpFamily.V6 ? 1 : 0;
+
+            // Without branches: 4 and 6 differ in one bit, and a key of neither has both clear.
+            v4Count += (key.Family >> 2) & ~(key.Family >> 1) & 1;
+            v6Count += (key.Family >> 1) & 1;
         }
 
         return (v4Count, v6Count);
+    }
+
+    private static void Find(LiveRules[] parts, in FilterInput batch, Span<byte> picks, bool isV4, Span<int> rules)
+    {
+        if (picks.Length == 0)
+        {
+            return;
+        }
+
+        int open = picks.Length;
+        for (int part = 0; part < parts.Length && open > 0; part++)
+        {
+            open = part == 0 ? open : Unmatched(picks[..open], rules);
+            parts[part].Find(in batch, picks[..open], isV4, rules);
+        }
+
+    }
+
+    private static int Find(LiveRules[] parts, in FlowKey key, uint word, int after)
+    {
+        int rule = NoRule;
+        for (int part = 0; part < parts.Length && rule < 0; part++)
+        {
+            rule = parts[part].Find(in key, word, after);
+        }
+
+        return rule;
+    }
+
+    /// <summary>Moves those without a rule to the front: rules of later parts come behind those of earlier ones.</summary>
+    private static int Unmatched(Span<byte> picks, ReadOnlySpan<int> rules)
+    {
+        int count = 0;
+        for (int i = 0; i < picks.Length; i++)
+        {
+            picks[count] = picks[i];
+            count += rules[picks[i]] < 0 ? 1 : 0;
+        }
+
+        return count;
     }
 
     // None is the highest number there is when compared without sign.

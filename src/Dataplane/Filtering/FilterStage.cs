@@ -61,7 +61,9 @@ internal static class FilterStage
         int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, in batch.Parsed[i].Headers, batch.Port.Value);
         string otherwise = next < 0 ? "default" : program.NameOf(next);
         string outcome = action == FilterAction.Deny ? "denied" : "allowed";
-        string detail = rule < 0 ? $"no rule matches; the default is {program.DefaultAction.ToString().ToLowerInvariant()}" : $"rule {name} matches first; without it {otherwise} would decide";
+        string detail = rule < 0
+            ? $"no rule matches; the default is {program.DefaultAction.ToString().ToLowerInvariant()}"
+                : $"rule {name} matches first; without it {otherwise} would decide";
         context.Trace!.Add(batch, "filter", outcome, detail, ("rule", name), ("rule_index", rule), ("otherwise", rule < 0 ? null : otherwise),
             ("tables_version", context.Tables.Version));
     }

@@ -9,12 +9,13 @@ internal sealed class LiveRules
     // In place of the number of a rule that is not in force; below all others, so that nothing moves it.
     private const int Gone = -1;
 
+    private readonly RuleClassifier _classifier;
     private readonly CacheLineArray<ulong> _bits;
 
-    private LiveRules(CacheLineArray<ulong> bits, int words, int[] numbers)
+    private LiveRules(RuleClassifier classifier, CacheLineArray<ulong> bits, int[] numbers)
     {
+        _classifier = classifier;
         _bits = bits;
-        Words = words;
         Numbers = numbers;
     }
 
@@ -24,7 +25,20 @@ internal sealed class LiveRules
     /// <summary>By slot: the number of the rule; of no meaning where it is not in force.</summary>
     public int[] Numbers { get; }
 
-    private int Words { get; }
+    private int Words => _classifier.Words;
+
+    /// <inheritdoc cref="RuleClassifier.Find(LiveRules, in FilterInput, ReadOnlySpan{byte}, bool, Span{int})"/>
+    public void Find(in FilterInput batch, ReadOnlySpan<byte> picks, bool isV4, Span<int> rules) => _classifier.Find(this, in batch, picks, isV4, rules);
+
+    /// <inheritdoc cref="RuleClassifier.Find(LiveRules, in FlowKey, uint, int)"/>
+    public int Find(in FlowKey key, uint word, int after) => _classifier.Find(this, in key, word, after);
+
+    /// <inheritdoc cref="RuleClassifier.TryFindAllV4"/>
+    public bool TryFindAllV4(ReadOnlySpan<ParsedFrame> frames, byte port, Span<int> rules) =>
+        _classifier.TryFindAllV4(this, frames, port, rules);
+
+    /// <summary>Bytes of what lookups read.</summary>
+    public long SizeBytes => _classifier.SizeBytes;
 
     /// <summary>All rules of a classifier, with the numbers it was built with.</summary>
     public static LiveRules All(RuleClassifier classifier)
@@ -35,7 +49,11 @@ internal sealed class LiveRules
             bits.Elements[bits.Start + (slot / 64)] |= 1UL << slot;
         }
 
-        return new LiveRules(bits, classifier.Words, classifier.Numbers);
+        // There is a number for every bit of a row.
+        int[] numbers = new int[64 * classifier.Words];
+        Array.Fill(numbers, Gone);
+        classifier.Numbers.CopyTo(numbers, 0);
+        return new LiveRules(classifier, bits, numbers);
     }
 
     /// <summary>The same rules after changes in the order of all rules; none that come in are among them.</summary>
@@ -61,7 +79,7 @@ internal sealed class LiveRules
             Move(numbers, edit.Number, edit.IsInsert ? 1 : -1);
         }
 
-        return new LiveRules(bits, Words, numbers);
+        return new LiveRules(_classifier, bits, numbers);
     }
 
     /// <summary>Adds to all numbers from one on.</summary>

@@ -22,7 +22,8 @@ internal readonly record struct PrefixKey(ulong High, ulong Low, int Length) : I
     public bool Contains(in PrefixKey other)
     {
         ulong high = High ^ other.High, low = Low ^ other.Low;
-        return other.Length >= Length && (Length <= 64 ? Length == 0 || high >> (64 - Length) == 0 : high == 0 && (Length == 128 ? low == 0 : low >> (128 - Length) == 0));
+        return other.Length >= Length && (Length <= 64 ? Length == 0
+            || high >> (64 - Length) == 0 : high == 0 && (Length == 128 ? low == 0 : low >> (128 - Length) == 0));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-using Dataplane.Packets;
+using Dataplane.Native;
 
 namespace Dataplane.Filtering;
 
@@ -7,6 +7,8 @@ internal sealed partial class PrefixMap
     /// <summary>Builds the trie in one pass over the prefixes in order.</summary>
     private ref struct Builder
     {
+        private const int Fanout = PrefixTable.Fanout;
+
         private readonly ReadOnlySpan<PrefixKey> _prefixes;
         private readonly int[] _parents;
         private readonly int[] _constantNodes;
@@ -19,6 +21,9 @@ internal sealed partial class PrefixMap
         private uint[] _targets;
         private int _nodes;
 
+        // By the first 16 bits: a node, if only of one interval.
+        private readonly int[] _root;
+
         public Builder(ReadOnlySpan<PrefixKey> prefixes, int[] parents)
         {
             _prefixes = prefixes;
@@ -28,21 +33,12 @@ internal sealed partial class PrefixMap
             int capacity = Fanout * (16 + (2 * prefixes.Length));
             _lasts = new ushort[capacity];
             _targets = new uint[capacity];
-            Root = new int[1 << 16];
+            _root = new int[1 << 16];
             FillRoot();
         }
 
-        /// <summary>By the first 16 bits: a node.</summary>
-        public int[] Root { get; }
-
-        /// <summary>The nodes, their lines aligned.</summary>
-        public readonly (ushort[] Lasts, int Start, uint[] Targets) Nodes()
-        {
-            int length = _nodes * Fanout;
-            var lasts = new CacheLineArray<ushort>(length);
-            _lasts.AsSpan(0, length).CopyTo(lasts.Elements.AsSpan(lasts.Start));
-            return (lasts.Elements, lasts.Start, _targets[..length]);
-        }
+        /// <summary>The trie.</summary>
+        public readonly PrefixTable Table() => new(_root, _lasts, _targets, _nodes, _parents.Length);
 
         private void FillRoot()
         {
@@ -51,7 +47,8 @@ internal sealed partial class PrefixMap
             {
                 (int start, uint target) = _open[i];
                 int end = i + 1 < _openCount ? _open[i + 1].Start : 1 << 16;
-                Root.AsSpan(start, end - start).Fill((target & IsNode) != 0 ? (int)(target & NumberMask) : ConstantNode((int)target));
+                _root.AsSpan(start, end - start).Fill((target & PrefixTable.NodeFlag) != 0
+                    ? (int)(target & PrefixTable.NumberMask) : ConstantNode((int)target));
             }
         }
 
@@ -152,13 +149,13 @@ internal sealed partial class PrefixMap
                 for (int group = 0; group < groups; group++)
                 {
                     Span<(int Start, uint Target)> members = intervals[(group * intervals.Length / groups)..((group + 1) * intervals.Length / groups)];
-                    intervals[group] = (members[0].Start, IsNode | (uint)NewNode(members));
+                    intervals[group] = (members[0].Start, PrefixTable.NodeFlag | (uint)NewNode(members));
                 }
 
                 intervals = intervals[..groups];
             }
 
-            uint child = IsNode | IsNextLevel | (uint)NewNode(intervals);
+            uint child = PrefixTable.NodeFlag | PrefixTable.NextLevelFlag | (uint)NewNode(intervals);
             _openCount = bottom;
             return child;
         }
@@ -172,7 +169,8 @@ internal sealed partial class PrefixMap
                 Array.Resize(ref _targets, 2 * _targets.Length);
             }
 
-            // No value is above the last of those that are not there.
+            // No value is above the last of those that are not there; what they lead to is never looked at.
+            _targets.AsSpan(first, Fanout).Fill(intervals[^1].Target);
             _lasts.AsSpan(first, Fanout).Fill(ushort.MaxValue);
             for (int i = 0; i < intervals.Length; i++)
             {

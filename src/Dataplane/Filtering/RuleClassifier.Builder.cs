@@ -1,21 +1,23 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Dataplane.Native;
 using Dataplane.Packets;
 
 namespace Dataplane.Filtering;
 
 internal sealed partial class RuleClassifier
 {
-    private RuleClassifier(IReadOnlyList<CompiledRule> rules, int[] numbers)
+    // ParsedFrame: headers and hash in 24 bytes, then the source address, the destination address, and ports, protocol and family.
+    private static readonly RecordLayout s_layout = new(recordBytes: 64, sourceOffset: 24, destinationOffset: 40, transportOffset: 56,
+        headerOffset: 4, fragmentOffset: 14,
+        laterFragment: (byte)FragmentKind.Later);
+
+    private RuleClassifier(IReadOnlyList<CompiledRule> rules, int[] numbers, IpFamily family)
     {
         Numbers = numbers;
         int count = numbers.Length;
-        const int LineWords = CacheLineArray<ulong>.LineBytes / sizeof(ulong);
-        int lines = Math.Max(1, (count + (64 * LineWords) - 1) / (64 * LineWords));
-        _words = LineWords * (lines == 1 ? 1 : (lines + 1) & ~1);
-        (_source, _sourceRows) = MapPrefixes(rules, isSource: true);
-        (_destination, _destinationRows) = MapPrefixes(rules, isSource: false);
-
+        Prefixes source = PrefixesOf(rules, family, isSource: true), destination = PrefixesOf(rules, family, isSource: false);
+        (_source, _destination) = (source.Map, destination.Map);
         var indexOf = new Dictionary<RuleService, int>();
         var different = new List<RuleService>();
         _services = new RuleService[count];
@@ -34,15 +36,23 @@ internal sealed partial class RuleClassifier
             serviceOf[slot] = index;
         }
 
-        _service = ServiceMap.Build(CollectionsMarshal.AsSpan(different), 8L * _words);
-        _serviceRows = RowsOfServices(serviceOf, different.Count);
+        _service = ServiceMap.Build(CollectionsMarshal.AsSpan(different), (count + 511) / 512 * 64);
+        var classes = new ClassTables(_source.Table, _destination.Table, _service.Table, s_layout);
+        _rows = new BitRowTable(count, _source.Count, _destination.Count, _service.Met.Count);
+        source.FillRows(_rows.First);
+        destination.FillRows(_rows.Second);
+        FillServiceRows(serviceOf, different.Count);
+        _rows.Seal();
+        _tables = new RuleTables(classes, _rows);
     }
 
-    /// <summary>Builds the structure for rules in order.</summary>
+    /// <summary>Rules in one classifier at most. Rows grow with the rules, and so does their number: many rules are cheaper in parts.</summary>
+    public const int MaxRules = 1 << 14;
+
+    /// <summary>Builds classifiers for rules in order, each for some of them that follow one another.</summary>
     /// <param name="rules">All rules; those that no packet of the family can match are left out.</param>
     /// <param name="family">The family.</param>
-    /// <returns>Null when no rule is left.</returns>
-    public static RuleClassifier? Build(IReadOnlyList<CompiledRule> rules, IpFamily family)
+    public static RuleClassifier[] Build(IReadOnlyList<CompiledRule> rules, IpFamily family)
     {
         int[] numbers = new int[rules.Count];
         int count = 0;
@@ -52,10 +62,17 @@ internal sealed partial class RuleClassifier
             count += rules[number].Condition.CanMatch(family) ? 1 : 0;
         }
 
-        return count == 0 ? null : new RuleClassifier(rules, numbers[..count]);
+        var parts = new RuleClassifier[(count + MaxRules - 1) / MaxRules];
+        for (int part = 0; part < parts.Length; part++)
+        {
+            int[] some = numbers[(int)((long)count * part / parts.Length)..(int)((long)count * (part + 1) / parts.Length)];
+            parts[part] = new RuleClassifier(rules, RuleOrder.Of(rules, some), family);
+        }
+
+        return parts;
     }
 
-    private (PrefixMap Map, CacheLineArray<ulong> Rows) MapPrefixes(IReadOnlyList<CompiledRule> rules, bool isSource)
+    private Prefixes PrefixesOf(IReadOnlyList<CompiledRule> rules, IpFamily family, bool isSource)
     {
         var keys = new PrefixKey[Numbers.Length];
         int[] slots = new int[Numbers.Length];
@@ -87,51 +104,31 @@ internal sealed partial class RuleClassifier
             classOf[i] = different.Count;
         }
 
-        var map = new PrefixMap(CollectionsMarshal.AsSpan(different));
-        var rows = new CacheLineArray<ulong>(map.Count * _words);
-        foreach (int slot in anySlots)
-        {
-            rows.Elements[rows.Start + (slot / 64)] |= 1UL << slot;
-        }
-
-        for (int @class = 1, i = 0; @class < map.Count; @class++)
-        {
-            Span<ulong> row = rows.Elements.AsSpan(rows.Start + (@class * _words), _words);
-            Row(in rows, map.Parents[@class]).CopyTo(row);
-            for (; i < count && classOf[i] == @class; i++)
-            {
-                row[slots[i] / 64] |= 1UL << slots[i];
-            }
-        }
-
-        return (map, rows);
+        return new Prefixes(new PrefixMap(CollectionsMarshal.AsSpan(different), family == IpFamily.V4), anySlots, slots, classOf);
     }
 
-    private CacheLineArray<ulong> RowsOfServices(int[] serviceOf, int count)
+    private void FillServiceRows(int[] serviceOf, int count)
     {
-        ulong[] byService = new ulong[count * _words];
+        int words = _rows.Words;
+        ulong[] byService = new ulong[count * words];
         for (int slot = 0; slot < serviceOf.Length; slot++)
         {
-            byService[(serviceOf[slot] * _words) + (slot / 64)] |= 1UL << slot;
+            byService[(serviceOf[slot] * words) + (slot / 64)] |= 1UL << slot;
         }
 
-        BitRows met = _service.Met;
-        var rows = new CacheLineArray<ulong>(met.Count * _words);
-        for (int @class = 0; @class < met.Count; @class++)
+        for (int @class = 0; @class < _service.Met.Count; @class++)
         {
-            Span<ulong> row = rows.Elements.AsSpan(rows.Start + (@class * _words), _words);
-            ReadOnlySpan<ulong> services = met[@class];
+            Span<ulong> row = _rows.Third(@class);
+            ReadOnlySpan<ulong> services = _service.Met[@class];
             for (int word = 0; word < services.Length; word++)
             {
                 for (ulong bits = services[word]; bits != 0; bits &= bits - 1)
                 {
                     int service = (64 * word) + BitOperations.TrailingZeroCount(bits);
-                    Include(row, byService.AsSpan(service * _words, _words));
+                    Include(row, byService.AsSpan(service * words, words));
                 }
             }
         }
-
-        return rows;
     }
 
     private static void Include(Span<ulong> row, ReadOnlySpan<ulong> other)
@@ -139,6 +136,36 @@ internal sealed partial class RuleClassifier
         for (int word = 0; word <= other.Length - Vector<ulong>.Count; word += Vector<ulong>.Count)
         {
             (new Vector<ulong>(row[word..]) | new Vector<ulong>(other[word..])).CopyTo(row[word..]);
+        }
+    }
+
+    /// <summary>The prefixes of one address of all rules.</summary>
+    /// <param name="Map">From address to class.</param>
+    /// <param name="AnySlots">Rules without a prefix.</param>
+    /// <param name="Slots">Rules with one, in order of it.</param>
+    /// <param name="ClassOf">Of each of those, the class.</param>
+    private readonly record struct Prefixes(PrefixMap Map, List<int> AnySlots, int[] Slots, int[] ClassOf)
+    {
+        public delegate Span<ulong> Rows(int @class);
+
+        /// <summary>Writes the rows of the classes: each has the bits of its own prefix and those of all around it.</summary>
+        public void FillRows(Rows rowOf)
+        {
+            Span<ulong> any = rowOf(0);
+            foreach (int slot in AnySlots)
+            {
+                any[slot / 64] |= 1UL << slot;
+            }
+
+            for (int @class = 1, i = 0; @class < Map.Count; @class++)
+            {
+                Span<ulong> row = rowOf(@class);
+                rowOf(Map.Parents[@class]).CopyTo(row);
+                for (; i < ClassOf.Length && ClassOf[i] == @class; i++)
+                {
+                    row[Slots[i] / 64] |= 1UL << Slots[i];
+                }
+            }
         }
     }
 }

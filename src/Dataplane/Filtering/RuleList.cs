@@ -54,19 +54,21 @@ internal sealed class RuleList
     /// <summary>Whether there is no rule to compare with.</summary>
     public bool IsEmpty => _numbers.Length == 0;
 
-    /// <summary>Puts the first rule that each of some packets matches in place of one that comes later, or of none.</summary>
+    /// <summary>Puts the first rule that each packet of the family matches in place of one that comes later, or of none.</summary>
     /// <param name="batch">The packets.</param>
-    /// <param name="picks">Which of them, all of the family of this.</param>
-    /// <param name="isV4">The family.</param>
+    /// <param name="isV4">The family of this.</param>
     /// <param name="rules">Numbers of rules.</param>
-    public void Find(in FilterInput batch, ReadOnlySpan<byte> picks, bool isV4, Span<int> rules)
+    public void Find(in FilterInput batch, bool isV4, Span<int> rules)
     {
-        for (int i = 0; i < picks.Length && !IsEmpty; i++)
+        byte family = isV4 ? (byte)IpFamily.V4 : (byte)IpFamily.V6;
+        for (int packet = 0; packet < batch.Frames.Length && !IsEmpty; packet++)
         {
-            int packet = picks[i];
             ref readonly FlowKey key = ref batch.Frames[packet].Key;
-            int rule = isV4 ? FindV4(in key, batch.Words[packet], FilterProgram.NoRule) : FindV6(in key, batch.Words[packet], FilterProgram.NoRule);
-            rules[packet] = (int)Math.Min((uint)rules[packet], (uint)rule);
+            if (key.Family == family)
+            {
+                int rule = isV4 ? FindV4(in key, batch.Words[packet], FilterProgram.NoRule) : FindV6(in key, batch.Words[packet], FilterProgram.NoRule);
+                rules[packet] = (int)Math.Min((uint)rules[packet], (uint)rule);
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+using Dataplane.Native;
+
 namespace Dataplane.Filtering;
 
 internal sealed partial class ServiceMap
@@ -58,7 +60,9 @@ internal sealed partial class ServiceMap
             return null;
         }
 
-        return new ServiceMap(source, destination, words, [.. pairOf.Select(pair => pair * destination.Met.Count)], classes, met);
+        int[] rowOfWord = [.. words.ClassOf.Select(@class => @class * source.Met.Count)], rowOfPair = [.. pairOf.Select(pair => pair * destination.Met.Count)];
+        var table = new ServiceTable(words.Protocols, words.Flags, words.Ports, rowOfWord, source.ClassOf, rowOfPair, destination.ClassOf, classes);
+        return new ServiceMap(table, met, source.IsExact && destination.IsExact && words.IsExact);
     }
 
     /// <summary>Rows over the values of a field become rows over services.</summary>

@@ -1,3 +1,5 @@
+using Dataplane.Native;
+
 namespace Dataplane.Filtering;
 
 /// <summary>From ports and <see cref="TransportWord"/> of a packet to its class: packets of one class meet the same services of the rules. Immutable.</summary>
@@ -10,26 +12,11 @@ namespace Dataplane.Filtering;
 /// </remarks>
 internal sealed partial class ServiceMap
 {
-    private readonly ushort[] _sourcePorts;
-    private readonly ushort[] _destinationPorts;
-
-    // By protocol and the bits that say which header there is, by flags, by port index: what they add to the index into _words.
-    private readonly ushort[] _protocols;
-    private readonly ushort[] _flags;
-    private readonly ushort[] _ports;
-
-    // Of each class of words: where its row of source port classes begins; of each of their pairs: where its row of destination port classes begins.
-    private readonly int[] _words;
-    private readonly int[] _pairs;
-    private readonly int[] _classes;
-
-    private ServiceMap(PortClasses source, PortClasses destination, WordClasses words, int[] pairs, int[] classes, BitRows met)
+    private ServiceMap(ServiceTable table, BitRows met, bool isExact)
     {
-        (_sourcePorts, _destinationPorts) = (source.ClassOf, destination.ClassOf);
-        (_protocols, _flags, _ports) = (words.Protocols, words.Flags, words.Ports);
-        _words = [.. words.ClassOf.Select(@class => @class * source.Met.Count)];
-        (_pairs, _classes, Met) = (pairs, classes, met);
-        IsExact = source.IsExact && destination.IsExact && words.IsExact;
+        Table = table;
+        Met = met;
+        IsExact = isExact;
     }
 
     /// <summary>By class: the services that its packets meet, or may meet.</summary>
@@ -38,27 +25,12 @@ internal sealed partial class ServiceMap
     /// <summary>Whether packets of a class meet the services for certain.</summary>
     public bool IsExact { get; }
 
-    /// <summary>Bytes of what lookups read.</summary>
-    public long SizeBytes => (2L * (_sourcePorts.Length + _destinationPorts.Length + _protocols.Length + _flags.Length + _ports.Length))
-        + (4L * (_words.Length + _pairs.Length + _classes.Length));
+    /// <summary>What lookups read.</summary>
+    public ServiceTable Table { get; }
 
-    /// <summary>The classes of some packets.</summary>
-    public void Find(in FilterInput batch, ReadOnlySpan<byte> picks, Span<int> classes)
-    {
-        for (int i = 0; i < picks.Length; i++)
-        {
-            ulong transport = batch.Frames[picks[i]].Key.Transport;
-            classes[i] = Find(batch.Words[picks[i]], (ushort)(transport >> 48), (ushort)(transport >> 32));
-        }
-    }
-
-    /// <summary>The class of a packet.</summary>
+    /// <summary>The class of one packet.</summary>
     /// <param name="word">From <see cref="TransportWord"/>.</param>
     /// <param name="sourcePort">Source port, 0 when it has none.</param>
     /// <param name="destinationPort">Destination port, 0 when it has none.</param>
-    public int Find(uint word, ushort sourcePort, ushort destinationPort)
-    {
-        int row = _words[_protocols[(word & 0xFF) | (word >> 16 & 0x300)] + _flags[(byte)(word >> TransportWord.FlagsShift)] + _ports[(byte)(word >> TransportWord.PortShift)]];
-        return _classes[_pairs[row + _sourcePorts[sourcePort]] + _destinationPorts[destinationPort]];
-    }
+    public int Find(uint word, ushort sourcePort, ushort destinationPort) => Table.Find(word, sourcePort, destinationPort);
 }

@@ -34,13 +34,23 @@ internal static class TransportWord
     /// <param name="port">Index of the port it came by.</param>
     public static uint Of(in FlowKey key, in PacketHeaders headers, byte port)
     {
-        byte protocol = key.Protocol;
-        uint word = ((uint)protocol << ProtocolShift) | ((uint)port << PortShift) | ((uint)headers.TcpFlags << FlagsShift);
-        if (headers.Fragment == FragmentKind.Later || headers.TransportOffset == 0)
-        {
-            return word;
-        }
-
-        return protocol == IpProtocols.Tcp ? word | HasPorts | HasFlags : protocol == IpProtocols.Udp ? word | HasPorts : word;
+        // Without branches: which packets of a batch have what cannot be foretold. The difference of 0 is 0, and of anything else it or its opposite is
+        // below 0.
+        int protocol = key.Protocol, part = headers.Fragment - FragmentKind.Later, offset = headers.TransportOffset;
+        uint isHere = (uint)(((part | -part) & (offset | -offset)) >> 31);
+        return (uint)(protocol << ProtocolShift) | ((uint)port << PortShift) | ((uint)headers.TcpFlags << FlagsShift)
+            | (((uint)HasByProtocol[protocol] << 24) & isHere);
     }
+
+    private static ReadOnlySpan<byte> HasByProtocol =>
+    [
+        0, 0, 0, 0, 0, 0, (byte)((HasPorts | HasFlags) >> 24), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte)(HasPorts >> 24),
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
 }

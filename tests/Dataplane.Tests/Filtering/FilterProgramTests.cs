@@ -30,7 +30,8 @@ public class FilterProgramTests
         from addresses in s_prefix.SelectMany(a => s_prefix.Select(b => (a, b)))
         from protocol in Optional(s_protocol)
         from ranges in s_range.SelectMany(a => s_range.Select(b => (a, b)))
-        from flags in Gen.Frequency((4, Gen.Constant<TcpFlagMatch?>(null)), (1, Gen.Elements<TcpFlagMatch?>(new(2, 2), new(18, 2), new(255, 16), new(4, 0), new(0, 0))))
+        from flags in Gen.Frequency((4, Gen.Constant<TcpFlagMatch?>(null)), (1, Gen.Elements<TcpFlagMatch?>(new(2, 2), new(18, 2), new(255, 16),
+            new(4, 0), new(0, 0))))
         from port in Gen.Elements("", "", "wan", "lan", "last")
         from action in Gen.Elements(FilterAction.Allow, FilterAction.Deny)
         select new FilterRuleSpec
@@ -136,7 +137,8 @@ public class FilterProgramTests
         FilterProgram program = FilterProgram.Compile(spec, Ports);
         Assert.Equal(["web", "rule-2", "default"], program.Counters.Select(counter => counter.Name));
         Assert.Equal(("default", "web", "rule-2"), (program.NameOf(FilterProgram.NoRule), program.NameOf(0), program.NameOf(1)));
-        Assert.Equal((FilterAction.Deny, FilterAction.Allow, FilterAction.Deny), (program.ActionOf(FilterProgram.NoRule), program.ActionOf(0), program.ActionOf(1)));
+        Assert.Equal((FilterAction.Deny, FilterAction.Allow, FilterAction.Deny), (program.ActionOf(FilterProgram.NoRule), program.ActionOf(0),
+            program.ActionOf(1)));
         Assert.Equal((FilterAction.Deny, 2), (program.DefaultAction, program.RuleCount));
     }
 
@@ -152,7 +154,8 @@ public class FilterProgramTests
     [Fact]
     public void Compile_WithPrevious_EqualRulesGoOnCounting()
     {
-        FilterRuleSpec web = new() { Name = "web", ToPort = new PortRange(80, 80) }, ssh = new() { Name = "ssh", Protocol = 6 }, unnamed = new() { Protocol = 17 };
+        FilterRuleSpec web = new() { Name = "web", ToPort = new PortRange(80, 80) }, ssh = new() { Name = "ssh", Protocol = 6 },
+            unnamed = new() { Protocol = 17 };
         FilterProgram before = FilterProgram.Compile(new FilterSpec { Rules = [web, ssh, unnamed] }, Ports);
         for (int rule = FilterProgram.NoRule; rule < 3; rule++)
         {
@@ -185,8 +188,10 @@ public class FilterProgramTests
     [Fact]
     public void Match_Always_AllocatesNothing()
     {
-        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 }, new() { From = IpPrefix.AllV4 }] }, Ports);
-        FlowKey v4 = FlowKey.Create(IpAddress.FromV4(1), 1, IpAddress.FromV4(2), 2, 6), v6 = FlowKey.Create(IpAddress.FromV6(1, 1), 1, IpAddress.FromV6(2, 2), 2, 6);
+        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 },
+            new() { From = IpPrefix.AllV4 }] }, Ports);
+        FlowKey v4 = FlowKey.Create(IpAddress.FromV4(1), 1, IpAddress.FromV4(2), 2, 6), v6 = FlowKey.Create(IpAddress.FromV6(1, 1), 1,
+            IpAddress.FromV6(2, 2), 2, 6);
         int sum = 0, matches = 0;
         Allocations.AssertNone(10_000, () =>
         {

@@ -26,7 +26,8 @@ public class FilterSharedCasesTests
         foreach (JsonElement lookup in lookups.EnumerateArray())
         {
             FlowKey key = FlowKey.Create(
-                IpAddress.Parse(lookup[0].GetString()!), lookup[2].GetUInt16(), IpAddress.Parse(lookup[1].GetString()!), lookup[3].GetUInt16(), lookup[4].GetByte());
+                IpAddress.Parse(lookup[0].GetString()!), lookup[2].GetUInt16(), IpAddress.Parse(lookup[1].GetString()!), lookup[3].GetUInt16(),
+                    lookup[4].GetByte());
             int expected = lookup[5].ValueKind == JsonValueKind.Null ? FilterProgram.NoRule : lookup[5].GetInt32();
             Assert.Equal(expected, program.Match(in key, new PacketHeaders { TransportOffset = 34 }, 0));
         }

@@ -16,7 +16,8 @@ public sealed class FilterUpdateTests
 
     [Fact]
     public void InsertAndRemove_AnySequence_AnswersAsCompiledAnew() =>
-        Prop.ForAll(FilterProgramTests.Rules.ListOf(40).ToArbitrary(), s_change.ListOf(100).ToArbitrary(), FilterProgramTests.Packets.ArrayOf(20).ToArbitrary(), (start, changes, packets) =>
+        Prop.ForAll(FilterProgramTests.Rules.ListOf(40).ToArbitrary(), s_change.ListOf(100).ToArbitrary(),
+            FilterProgramTests.Packets.ArrayOf(20).ToArbitrary(), (start, changes, packets) =>
         {
             List<FilterRuleSpec> rules = [.. start];
             FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = rules }, FilterProgramTests.Ports);
@@ -44,7 +45,8 @@ public sealed class FilterUpdateTests
 
     [Fact]
     public void Compile_AfterAnyChange_AnswersAsCompiledAnew() =>
-        Prop.ForAll(FilterProgramTests.Rules.ListOf(60).ToArbitrary(), s_change.ListOf().ToArbitrary(), FilterProgramTests.Packets.ArrayOf(20).ToArbitrary(), (start, changes, packets) =>
+        Prop.ForAll(FilterProgramTests.Rules.ListOf(60).ToArbitrary(), s_change.ListOf().ToArbitrary(),
+            FilterProgramTests.Packets.ArrayOf(20).ToArbitrary(), (start, changes, packets) =>
         {
             List<FilterRuleSpec> rules = [.. start];
             FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [.. rules] }, FilterProgramTests.Ports);
