@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Dataplane.Hashing;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;

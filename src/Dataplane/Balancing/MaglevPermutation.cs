@@ -1,3 +1,5 @@
+using Dataplane.Hashing;
+
 namespace Dataplane.Balancing;
 
 /// <summary>A member's order of preference: slot <c>(Offset + k * Skip) mod size</c> is its k-th choice.</summary>

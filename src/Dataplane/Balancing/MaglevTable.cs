@@ -129,7 +129,7 @@ public sealed class MaglevTable
 
     private int LookupWide(uint slot) => slot < (uint)_wide.Length ? _wide[slot] : -1;
 
-    private static void CheckSize(int size)
+    internal static void CheckSize(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, MaxSize);

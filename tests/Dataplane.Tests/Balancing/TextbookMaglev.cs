@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Hashing;
 
 namespace Dataplane.Tests.Balancing;
 

@@ -1,7 +1,7 @@
 using System.Text;
-using Dataplane.Balancing;
+using Dataplane.Hashing;
 
-namespace Dataplane.Tests.Balancing;
+namespace Dataplane.Tests.Hashing;
 
 public class XxHash64Tests
 {

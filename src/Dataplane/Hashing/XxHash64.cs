@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace Dataplane.Balancing;
+namespace Dataplane.Hashing;
 
 /// <summary>The 64-bit xxHash (Collet, xxhash_spec): fast, well mixed, the same everywhere; not for secrets.</summary>
 internal static class XxHash64
@@ -40,9 +40,8 @@ internal static class XxHash64
     /// <summary>Hashes the eight bytes of a number, lowest first.</summary>
     public static ulong Hash(ulong value, ulong seed)
     {
-        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
-        return Hash(bytes, seed);
+        ulong hash = (seed + Prime5 + sizeof(ulong)) ^ Round(0, value);
+        return Avalanche((BitOperations.RotateLeft(hash, 27) * Prime1) + Prime4);
     }
 
     private static ulong Stripes(ref ReadOnlySpan<byte> bytes, ulong seed)
