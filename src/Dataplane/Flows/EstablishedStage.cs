@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Packets;
@@ -25,29 +26,32 @@ internal static class EstablishedStage
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
-        FlowTable table = context.Flows;
-        if (table.Count == 0)
-        {
-            return;
-        }
-
-        ForwardingTables tables = context.Tables;
-        int untagged = tables.InterfaceMap.Find(batch.Port.Value, 0);
-        if (untagged < 0)
+        int untagged = context.Tables.InterfaceMap.Find(batch.Port.Value, 0);
+        if (untagged < 0 || context.Flows.Count == 0)
         {
             return;
         }
 
         // For every packet: the look at the buckets is cheaper than asking whether it is needed.
-        table.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows, wholeEntries: true);
+        context.Flows.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows, wholeEntries: true);
+        context.Ways.Begin();
+        Forward<TTracing>(context, batch, untagged);
+    }
+
+    private static void Forward<TTracing>(WorkerContext context, PacketBatch batch, int untagged)
+        where TTracing : struct, ITracing
+    {
+        ForwardingTables tables = context.Tables;
         ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits << 16);
+        FlowTable table = context.Flows;
         FilterProgram filter = tables.Filter;
-        NextHop[] hops = tables.NextHops;
-        NeighbourTable neighbours = context.Neighbours;
+        OutgoingWays ways = context.Ways;
         BackendCounter[] counters = tables.BackendCounters;
         Span<byte> memory = batch.Memory;
         int version = tables.Version;
         uint ticks = FlowTable.Ticks(context.NowNs);
+        int rule = FilterProgram.NoRule;
+        long packets = 0, bytes = 0;
         for (int i = 0; i < batch.Count; i++)
         {
             int flow = batch.Flows[i];
@@ -60,17 +64,15 @@ internal static class EstablishedStage
             ref readonly ParsedFrame parsed = ref batch.Parsed[i];
             ref readonly PacketHeaders headers = ref parsed.Headers;
             if (!entry.Key.Equals(in parsed.Key) || entry.TablesVersion != version || entry.InPort != batch.Port.Value
-                || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || headers.Fragment != FragmentKind.None || headers.Ttl <= 1
-                || TcpStates.Matters(entry.State, headers.TcpFlags))
+                || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !IsOrdinary(in headers, entry.State))
             {
                 continue;
             }
 
             int offset = batch.Offsets[i], length = headers.EndOffset - headers.NetworkOffset;
-            L3Interface way = hops[entry.NextHop].Interface;
+            ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
             if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || length > way.Mtu
-                || !neighbours.IsConfirmed(entry.Neighbour, entry.NeighbourGeneration)
-                || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, neighbours[entry.Neighbour].Mac, way))
+                || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, way.LinkStart, way.LinkEnd))
             {
                 continue;
             }
@@ -86,10 +88,30 @@ internal static class EstablishedStage
             }
 
             Book(ref entry, ticks, ref counters[entry.Backend].Counts, received);
-            if (!filter.IsEmpty)
+            if (entry.FilterRule != rule)
             {
-                filter.Count(entry.FilterRule, received);
+                Count(filter, rule, packets, bytes);
+                (rule, packets, bytes) = (entry.FilterRule, 0, 0);
             }
+
+            packets++;
+            bytes += received;
+        }
+
+        Count(filter, rule, packets, bytes);
+    }
+
+    /// <summary>A whole packet that may go one hop further and changes nothing about its connection.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    private static bool IsOrdinary(in PacketHeaders headers, FlowState state) =>
+        headers.Fragment == FragmentKind.None && headers.Ttl > 1 && !TcpStates.Matters(state, headers.TcpFlags);
+
+    /// <summary>Counts packets that passed by one rule one after the other.</summary>
+    private static void Count(FilterProgram filter, int rule, long packets, long bytes)
+    {
+        if (packets > 0 && !filter.IsEmpty)
+        {
+            filter.CounterOf(rule).Add(packets, bytes);
         }
     }
 

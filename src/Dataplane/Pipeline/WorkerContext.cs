@@ -32,6 +32,8 @@ internal sealed class WorkerContext
 
     public NeighbourTable Neighbours { get; }
 
+    public OutgoingWays Ways { get; } = new();
+
     public HeldPackets Held { get; }
 
     public OriginatedPackets Originated { get; }

@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Dataplane.Flows;
 using Dataplane.Packets;
-using Dataplane.Routing;
 
 namespace Dataplane.Rewriting;
 
@@ -16,32 +15,31 @@ internal static class PlainTranslation
 
     private const int TcpChecksumAt = 16;
 
-    /// <summary>Writes the packet as it is to leave, its TTL less one, where it lies.</summary>
+    /// <summary>Writes the packet as it is to leave, its TTL less one, where it lies; its EtherType stays what it is.</summary>
     /// <param name="memory">The batch's memory.</param>
     /// <param name="offset">Of the frame.</param>
     /// <param name="headers">What the parser found.</param>
     /// <param name="entry">The packet's flow.</param>
-    /// <param name="mac">Hardware address of the neighbour.</param>
-    /// <param name="way">The interface it leaves by.</param>
+    /// <param name="linkStart">Hardware addresses as they are to stand in the frame: the neighbour's, and the first two bytes of ours.</param>
+    /// <param name="linkEnd">The rest of ours.</param>
     /// <returns>False, with nothing written, when the packet is of another kind.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    public static bool TryWrite(Span<byte> memory, int offset, in PacketHeaders headers, in FlowEntry entry, ulong mac, L3Interface way)
+    public static bool TryWrite(Span<byte> memory, int offset, in PacketHeaders headers, in FlowEntry entry, ulong linkStart, uint linkEnd)
     {
-        if (way.Vlan != 0)
-        {
-            return false;
-        }
-
         Span<byte> frame = memory[offset..];
         if (headers.IsPlainIpv4 && frame.Length >= PlainIpv4Wire.Bytes)
         {
-            WriteV4(ref MemoryMarshal.AsRef<PlainIpv4Wire>(frame), frame, in headers, in entry, mac, way.Mac.Bits);
+            ref PlainIpv4Wire wire = ref MemoryMarshal.AsRef<PlainIpv4Wire>(frame);
+            (wire.LinkStart, wire.LinkEnd) = (linkStart, linkEnd);
+            WriteV4(ref wire, frame, in headers, in entry);
             return true;
         }
 
         if (headers.IsPlainIpv6 && frame.Length >= PlainIpv6Wire.Bytes)
         {
-            WriteV6(ref MemoryMarshal.AsRef<PlainIpv6Wire>(frame), frame, in headers, in entry, mac, way.Mac.Bits);
+            ref PlainIpv6Wire wire = ref MemoryMarshal.AsRef<PlainIpv6Wire>(frame);
+            (wire.LinkStart, wire.LinkEnd) = (linkStart, linkEnd);
+            WriteV6(ref wire, frame, in headers, in entry);
             return true;
         }
 
@@ -49,12 +47,8 @@ internal static class PlainTranslation
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteV4(ref PlainIpv4Wire wire, Span<byte> frame, in PacketHeaders headers, in FlowEntry entry, ulong target, ulong source)
+    private static void WriteV4(ref PlainIpv4Wire wire, Span<byte> frame, in PacketHeaders headers, in FlowEntry entry)
     {
-        wire.LinkStart = BinaryPrimitives.ReverseEndianness((target << 16) | (source >> 32));
-        wire.LinkEnd = BinaryPrimitives.ReverseEndianness((uint)source);
-        wire.EtherType = BinaryPrimitives.ReverseEndianness(EtherTypes.Ipv4);
-
         // TTL, protocol and checksum are one word.
         uint word = BinaryPrimitives.ReverseEndianness(wire.TtlWord);
         ushort checksum = InternetChecksum.Adjust((ushort)word, InternetChecksum.Fold((uint)entry.AddressDelta + InternetChecksum.TtlDecrementDelta));
@@ -73,11 +67,8 @@ internal static class PlainTranslation
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteV6(ref PlainIpv6Wire wire, Span<byte> frame, in PacketHeaders headers, in FlowEntry entry, ulong target, ulong source)
+    private static void WriteV6(ref PlainIpv6Wire wire, Span<byte> frame, in PacketHeaders headers, in FlowEntry entry)
     {
-        wire.LinkStart = BinaryPrimitives.ReverseEndianness((target << 16) | (source >> 32));
-        wire.LinkEnd = BinaryPrimitives.ReverseEndianness((uint)source);
-        wire.EtherType = BinaryPrimitives.ReverseEndianness(EtherTypes.Ipv6);
         wire.HopLimit--;
         wire.SourceHigh = BinaryPrimitives.ReverseEndianness(entry.NewSourceHigh);
         wire.SourceLow = BinaryPrimitives.ReverseEndianness(entry.NewSourceLow);
