@@ -188,8 +188,11 @@ public class FilterProgramTests
     [Fact]
     public void Match_Always_AllocatesNothing()
     {
-        FilterProgram program = FilterProgram.Compile(new FilterSpec { Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 },
-            new() { From = IpPrefix.AllV4 }] }, Ports);
+        FilterProgram program = FilterProgram.Compile(new FilterSpec
+        {
+            Rules = [new() { From = IpPrefix.AllV6, Protocol = 6 },
+            new() { From = IpPrefix.AllV4 }]
+        }, Ports);
         FlowKey v4 = FlowKey.Create(IpAddress.FromV4(1), 1, IpAddress.FromV4(2), 2, 6), v6 = FlowKey.Create(IpAddress.FromV6(1, 1), 1,
             IpAddress.FromV6(2, 2), 2, 6);
         int sum = 0, matches = 0;

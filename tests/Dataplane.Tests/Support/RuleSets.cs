@@ -62,8 +62,17 @@ internal sealed class RuleSets
             byte seen = protocol == 6 ? (byte)(flags.Value | (random.Next(256) & ~flags.Mask)) : (byte)0;
             for (int copies = Math.Min(100, (int)(1 / Math.Sqrt(1 - random.NextDouble()))); copies > 0 && i < count; copies--, i++)
             {
-                frames[i] = new ParsedFrame { Key = key, Headers = new PacketHeaders { TransportOffset = 34, Protocol = protocol,
-                    IpVersion = (byte)family, TcpFlags = seen } };
+                frames[i] = new ParsedFrame
+                {
+                    Key = key,
+                    Headers = new PacketHeaders
+                    {
+                        TransportOffset = 34,
+                        Protocol = protocol,
+                        IpVersion = (byte)family,
+                        TcpFlags = seen
+                    }
+                };
             }
         }
 
@@ -121,8 +130,14 @@ internal sealed class RuleSets
         UInt128 address = _sites[(int)(_sites.Length * Math.Pow(_random.NextDouble(), 2))];
         address |= (UInt128)_random.Next(_random.Next(1, 1 << 8)) << (bits - (_family == IpFamily.V4 ? subnet : site + 8));
         address |= (UInt128)(_random.Next(4) == 0 ? (ulong)_random.NextInt64() : (ulong)_random.Next(256)) & ((UInt128.One << (bits - subnet)) - 1);
-        int scaled = _family == IpFamily.V4 ? length : length switch { 32 => 128, > 24 => 64 + ((length - 24) * 8), > 16 =>
-            48 + ((length - 16) * 2), _ => length * 3 };
+        int scaled = _family == IpFamily.V4 ? length : length switch
+        {
+            32 => 128,
+            > 24 => 64 + ((length - 24) * 8),
+            > 16 =>
+            48 + ((length - 16) * 2),
+            _ => length * 3
+        };
         return new IpPrefix(IpAddress.FromBits(_family, address), scaled).Network;
     }
 
@@ -146,8 +161,14 @@ internal sealed class RuleSets
     {
         // The first of the pool come most often, as 80, 53 and 443 do.
         PortRange some = pool[(int)(pool.Length * Math.Pow(_random.NextDouble(), 2))];
-        return kind switch { PortClass.Any => null, PortClass.High => new PortRange(1024, ushort.MaxValue), PortClass.Range => some, _ =>
-            new PortRange(some.First, some.First) };
+        return kind switch
+        {
+            PortClass.Any => null,
+            PortClass.High => new PortRange(1024, ushort.MaxValue),
+            PortClass.Range => some,
+            _ =>
+            new PortRange(some.First, some.First)
+        };
     }
 
     private T Pick<T>(T[] entries, Func<T, double> weight)
