@@ -67,7 +67,10 @@ public sealed class RunTests : IDisposable
             $"{file}:27:53: services[1].port: \"80800\": is not a port from 1 to 65535",
             "reload rejected, keeping the last good configuration",
         ];
-        Assert.Equal([.. rejected, .. rejected], ended.ErrorLines);
+
+        // Once for the file and once for the signal; a loaded machine may tell of the file again.
+        Assert.InRange(ended.ErrorLines.Length, 2 * rejected.Length, 3 * rejected.Length);
+        Assert.All(ended.ErrorLines.Chunk(rejected.Length), lines => Assert.Equal(rejected, lines));
         Assert.Equal([last, .. AccountingOfNothing], words[^6..]);
         JsonElement status = JsonDocument.Parse(ended.Lines.Last(line => line.StartsWith('{'))).RootElement;
         Assert.Equal(["running", "2", "0"], new[] { "state", "version", "received" }.Select(name => status.GetProperty(name).ToString()));
