@@ -7,16 +7,17 @@ namespace Dataplane.Native;
 
 /// <summary>Reads the table of an IPv6 longest-prefix match, without bounds checks: 16 bits of the address at a time, by comparing, not by indexing.</summary>
 /// <remarks>
-/// The root has one entry for each of the first 16 bits. An entry is a value (0 for no route), or has the top bit set, a <see cref="Kind"/>, and the number of
-/// a block that divides the next 16 bits into runs of one entry each. There are three shapes of block:
+/// The root has one entry for each of the first 16 bits. An entry is a value (0 for no route), or has the top bit set and leads to
+/// a block that divides the next 16 bits into runs of one entry each: bits 6 to 29 are where the block is, in bytes, since blocks begin at multiples of 64;
+/// bits 0 to 5 are its shape. There are three:
 /// <list type="bullet">
-/// <item>A line: the last address of each run but the last, padded with 0xFFFF to 8, 16 or 32, then the entries. The number of ends below the address is
-/// the number of its run: one vector comparison. Most blocks are this, and one or two cache lines long.</item>
-/// <item>Lines: one line of the last ends of up to 33 groups, then the groups, each a line of 32 ends and 32 entries.</item>
-/// <item>A map: for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from the last to the first.</item>
+/// <item>A line (shapes 0, 16 and 24): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
+/// of ends below the address is the number of its run: one vector comparison. Most blocks are this, and one or two cache lines long.</item>
+/// <item>Lines (shape 32): one line of the last ends of up to 33 groups, then the groups, each a line of 32 ends and 32 entries.</item>
+/// <item>A map (shape 33): for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from the last to the first.</item>
 /// </list>
 /// An internet table is looked up in three steps: root, map (of a registry's block), line (of a holder's /32).
-/// What a block number says is taken modulo the region's capacity, so a damaged table gives wrong answers or stops the process, but never reads elsewhere.
+/// Where an entry leads is taken modulo the region's capacity, so a damaged table gives wrong answers or stops the process, but never reads elsewhere.
 /// </remarks>
 public static unsafe class Ipv6PrefixKernel
 {
@@ -32,8 +33,14 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>In an entry: a block follows.</summary>
     public const uint BlockFlag = 0x8000_0000;
 
-    /// <summary>Where the kind stands in an entry.</summary>
-    public const int KindShift = 28;
+    /// <summary>In an entry: where the block is, in bytes.</summary>
+    public const uint OffsetMask = BlockCapacityBytes - BlockBytes;
+
+    /// <summary>Shape of a block of lines; less is a line of 32 places less the shape.</summary>
+    public const uint LinesShape = 32;
+
+    /// <summary>Shape of a map.</summary>
+    public const uint MapShape = 33;
 
     /// <summary>Bytes of the masks and counts of a map.</summary>
     public const int MapHeadBytes = 16 << 10;
@@ -41,19 +48,8 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>Bytes of a group of a block of lines: 32 ends and 32 entries.</summary>
     public const int GroupBytes = 64 + 128;
 
-    private const uint BlockMask = (BlockCapacityBytes / BlockBytes) - 1;
-    private const uint MapTop = (BlockFlag >> KindShift) | (uint)Kind.Map, LinesTop = (BlockFlag >> KindShift) | (uint)Kind.Lines;
+    private const uint ShapeMask = BlockFlag | (BlockBytes - 1);
     private const int Chunk = 256;
-
-    /// <summary>The shape of a block.</summary>
-    internal enum Kind : uint
-    {
-        Line8 = 0,
-        Line16 = 1,
-        Line32 = 2,
-        Lines = 3,
-        Map = 4,
-    }
 
     /// <summary>Looks up one address.</summary>
     /// <param name="root">At least <see cref="RootBytes"/> long.</param>
@@ -100,64 +96,93 @@ public static unsafe class Ipv6PrefixKernel
             values[i] = (int)Walk<Scalars>(blocks.Start, first[high[i] >> 48], high[i], low[i], 1);
     }
 
+    [SkipLocalsInit]
     private static void LookupChunk(uint* root, byte* blocks, ulong* high, ulong* low, uint* values, int count)
     {
-        byte* inLine = stackalloc byte[Chunk];
-        byte* elsewhere = stackalloc byte[Chunk];
-        byte* deeper = stackalloc byte[Chunk];
-        int lines = 0, others = 0, deep = 0, further = 0;
-        for (int i = 0; i < count; i++)
+        byte* inLine = stackalloc byte[3 * Chunk];
+        byte* inLines = inLine + Chunk, elsewhere = inLines + Chunk;
+        Counts found = FirstSteps(root, blocks, high, values, count, inLine, inLines, elsewhere);
+        int further = StepInLine(blocks, high, values, inLine, found.InLine);
+        Finish(blocks, high, low, values, inLine, further, 3);
+        further = StepInLines(blocks, high, values, inLines, found.InLines);
+        Finish(blocks, high, low, values, inLines, further, 3);
+        Finish(blocks, high, low, values, elsewhere, found.Elsewhere, 1);
+    }
+
+    /// <summary>Root and map, the way of nearly all addresses; makes lists of those that go on, by the shape of what they go on to.</summary>
+    private static Counts FirstSteps(uint* root, byte* blocks, ulong* high, uint* values, nint count, byte* inLine, byte* inLines, byte* elsewhere)
+    {
+        byte* line = inLine, lines = inLines, other = elsewhere;
+        for (nint i = 0; i < count; i++)
         {
             ulong address = high[i];
             uint entry = root[address >> 48];
-            if (entry >> KindShift == MapTop)
+            if ((entry & ShapeMask) == (BlockFlag | MapShape))
             {
-                entry = InMap(Block(blocks, entry), (uint)(address >> 32) & 0xFFFF);
+                entry = InMap(blocks + (entry & OffsetMask), address >> 32);
                 if (Sse.IsSupported)
-                    Sse.Prefetch0(Block(blocks, entry));
+                    Sse.Prefetch0(blocks + (entry & OffsetMask));
 
-                // Appended to every list, kept in the right one: cheaper than a branch that cannot be foreseen.
-                inLine[lines] = (byte)i;
-                lines += IsLine(entry);
-                deeper[deep] = (byte)i;
-                deep += entry >> KindShift >= LinesTop ? 1 : 0;
+                // Written to both lists and kept in the right one, if any: cheaper than a branch that cannot be foreseen.
+                uint isBlock = entry >> 31, isOther = (entry >> 5) & isBlock;
+                *line = (byte)i;
+                line += isBlock ^ isOther;
+                *lines = (byte)i;
+                lines += isOther;
             }
             else
             {
-                elsewhere[others] = (byte)i;
-                others += (int)(entry >> 31);
+                *other = (byte)i;
+                other += entry >> 31;
             }
 
             values[i] = entry;
         }
 
-        for (int j = 0; j < lines; j++)
+        return new Counts { InLine = (int)(line - inLine), InLines = (int)(lines - inLines), Elsewhere = (int)(other - elsewhere) };
+    }
+
+    /// <summary>One step for those that stand before a line. Those that have to go on are the first of the list afterwards.</summary>
+    private static int StepInLine(byte* blocks, ulong* high, uint* values, byte* list, nint count)
+    {
+        byte* further = list;
+        for (nint j = 0; j < count; j++)
         {
-            int i = inLine[j];
+            nint i = list[j];
             uint entry = InLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
             values[i] = entry;
-
-            // Those that go on take the place of what has been read of the list.
-            inLine[further] = (byte)i;
-            further += (int)(entry >> 31);
+            *further = (byte)i;
+            further += entry >> 31;
         }
 
-        for (int j = 0; j < further; j++)
+        return (int)(further - list);
+    }
+
+    /// <summary>As <see cref="StepInLine"/> for those that stand before lines (or, very few, a map).</summary>
+    private static int StepInLines(byte* blocks, ulong* high, uint* values, byte* list, nint count)
+    {
+        byte* further = list;
+        for (nint j = 0; j < count; j++)
         {
-            int i = inLine[j];
-            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], 3);
+            nint i = list[j];
+            uint entry = values[i];
+            byte* block = blocks + (entry & OffsetMask);
+            ulong address = high[i] >> 16;
+            entry = (entry & ShapeMask) == (BlockFlag | LinesShape) ? InLines<Vectors>(block, (ushort)address) : InMap(block, address & 0xFFFF);
+            values[i] = entry;
+            *further = (byte)i;
+            further += entry >> 31;
         }
 
-        for (int j = 0; j < deep; j++)
-        {
-            int i = deeper[j];
-            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], 2);
-        }
+        return (int)(further - list);
+    }
 
-        for (int j = 0; j < others; j++)
+    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* list, int count, int level)
+    {
+        for (int j = 0; j < count; j++)
         {
-            int i = elsewhere[j];
-            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], 1);
+            int i = list[j];
+            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], level);
         }
     }
 
@@ -174,10 +199,11 @@ public static unsafe class Ipv6PrefixKernel
         for (; (entry & BlockFlag) != 0 && level < 8; level++)
         {
             ushort cell = (ushort)((level < 4 ? high : low) >> ((3 - (level & 3)) * 16));
-            entry = (entry >> KindShift) switch
+            byte* block = blocks + (entry & OffsetMask);
+            entry = (entry & (BlockBytes - 1)) switch
             {
-                MapTop => InMap(Block(blocks, entry), cell),
-                LinesTop => InLines<T>(Block(blocks, entry), cell),
+                MapShape => InMap(block, cell),
+                LinesShape => InLines<T>(block, cell),
                 _ => InLine<T>(blocks, entry, cell),
             };
         }
@@ -185,34 +211,32 @@ public static unsafe class Ipv6PrefixKernel
         return entry;
     }
 
+    /// <summary>The last 16 bits of <paramref name="address"/> are the cell.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int IsLine(uint entry) => entry - BlockFlag < ((uint)Kind.Lines << KindShift) ? 1 : 0;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* Block(byte* blocks, uint entry) => blocks + ((nuint)(entry & BlockMask) * BlockBytes);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint InMap(byte* block, uint cell)
+    private static uint InMap(byte* block, ulong address)
     {
-        byte* word = block + ((cell >> 6) * 16);
-        uint run = *(uint*)(word + 8) + (uint)BitOperations.PopCount(*(ulong*)word >> (int)(cell & 63));
-        return *(uint*)(block + MapHeadBytes - 4 + ((nuint)run * 4));
+        byte* word = block + ((nuint)(address >> 2) & 0x3FF0);
+        nuint run = *(uint*)(word + 8) + (nuint)(uint)BitOperations.PopCount(*(ulong*)word >> (int)address);
+        return *(uint*)(block + MapHeadBytes - 4 + (run * 4));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint InLine<T>(byte* blocks, uint entry, ushort cell)
         where T : struct, ICounter
     {
-        byte* block = Block(blocks, entry);
-        int size = (int)(entry >> KindShift) & 3;
-        return *(uint*)(block + (16 << size) + ((nuint)T.CountBelow((ushort*)block, 8 << size, cell) * 4));
+        byte* block = blocks + (entry & OffsetMask);
+
+        // Shifting by the shape (its lower five bits, as shifts go) leaves out what stands behind the ends.
+        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell) << (int)entry);
+        return *(uint*)(block + 64 - (nuint)((entry & 31) * 2) + (run * 4));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint InLines<T>(byte* block, ushort cell)
         where T : struct, ICounter
     {
-        byte* group = block + 64 + ((nuint)T.CountBelow((ushort*)block, 32, cell) * GroupBytes);
-        return *(uint*)(group + 64 + ((nuint)T.CountBelow((ushort*)group, 32, cell) * 4));
+        byte* group = block + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell)) * GroupBytes);
+        return *(uint*)(group + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)group, cell)) * 4));
     }
 
     private static uint* Check(MappedRegion root, GrowingRegion blocks)
@@ -232,30 +256,34 @@ public static unsafe class Ipv6PrefixKernel
     private static void ThrowSizes() => throw new ArgumentException(
         $"A root has {RootBytes} bytes, its blocks a capacity of {BlockCapacityBytes} and at least one step of memory.", "root");
 
-    /// <summary>Counts the ends below a cell among the first 8, 16 or 32 of a line.</summary>
+    /// <summary>Compares 32 places with a cell: a bit for each that is below it.</summary>
     private interface ICounter
     {
-        static abstract uint CountBelow(ushort* ends, int count, ushort cell);
+        static abstract uint Below(ushort* ends, ushort cell);
     }
 
-    /// <summary>One comparison of a whole cache line; what lies behind the ends is masked away. Two halves where the machine has 256 bits.</summary>
+    private struct Counts
+    {
+        public int InLine;
+        public int InLines;
+        public int Elsewhere;
+    }
+
+    /// <summary>One comparison of a whole cache line. Two halves where the machine has 256 bits.</summary>
     private readonly struct Vectors : ICounter
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static uint CountBelow(ushort* ends, int count, ushort cell)
-        {
-            ulong below = Vector512.LessThan(Vector512.Load(ends), Vector512.Create(cell)).ExtractMostSignificantBits();
-            return (uint)BitOperations.PopCount(below & ((1UL << count) - 1));
-        }
+        public static uint Below(ushort* ends, ushort cell) =>
+            (uint)Vector512.LessThan(Vector512.Load(ends), Vector512.Create(cell)).ExtractMostSignificantBits();
     }
 
     private readonly struct Scalars : ICounter
     {
-        public static uint CountBelow(ushort* ends, int count, ushort cell)
+        public static uint Below(ushort* ends, ushort cell)
         {
             uint below = 0;
-            for (int i = 0; i < count; i++)
-                below += ends[i] < cell ? 1u : 0;
+            for (int i = 0; i < 32; i++)
+                below |= ends[i] < cell ? 1u << i : 0;
             return below;
         }
     }

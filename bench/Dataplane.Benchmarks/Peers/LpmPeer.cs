@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Dataplane.Benchmarks.Routing;
 using Dataplane.Packets;
 using Dataplane.Routing.Lpm;
@@ -171,19 +172,27 @@ internal sealed class LpmPeer : IPeerWork
         ulong sum = 0;
         for (int i = 0; i < keys.Length / 16; i += Batch)
         {
-            ReadOnlySpan<ulong> halves = MemoryMarshal.Cast<byte, ulong>(keys.AsSpan(i * 16, Batch * 16));
-            for (int j = 0; j < high.Length; j++)
-            {
-                high[j] = BinaryPrimitives.ReverseEndianness(halves[2 * j]);
-                low[j] = BinaryPrimitives.ReverseEndianness(halves[(2 * j) + 1]);
-            }
-
+            ToNumbers(keys.AsSpan(i * 16, Batch * 16), high, low);
             _v6!.Lookup(high, low, values, path);
             sum += (uint)values[(i >> 8) & (Batch - 1)];
             _reader!.Pass();
         }
 
         return sum;
+    }
+
+    /// <summary>Four addresses at a time: the eight bytes of each half reversed, upper halves to the front.</summary>
+    private static void ToNumbers(ReadOnlySpan<byte> addresses, Span<ulong> high, Span<ulong> low)
+    {
+        Vector512<byte> order = Vector512.Create((byte)7, 6, 5, 4, 3, 2, 1, 0, 23, 22, 21, 20, 19, 18, 17, 16, 39, 38, 37, 36, 35, 34, 33, 32,
+            55, 54, 53, 52, 51, 50, 49, 48, 15, 14, 13, 12, 11, 10, 9, 8, 31, 30, 29, 28, 27, 26, 25, 24, 47, 46, 45, 44, 43, 42, 41, 40,
+            63, 62, 61, 60, 59, 58, 57, 56);
+        for (int i = 0; i < high.Length; i += 4)
+        {
+            Vector512<ulong> numbers = Vector512.Shuffle(Vector512.Create(addresses[(i * 16)..]), order).AsUInt64();
+            numbers.GetLower().CopyTo(high[i..]);
+            numbers.GetUpper().CopyTo(low[i..]);
+        }
     }
 
     private void UpdateV6(string name, TextWriter output)

@@ -8,7 +8,6 @@ namespace Dataplane.Routing.Lpm;
 internal sealed class Ipv6BlockWriter(BlockArena blocks)
 {
     private const int LineEnds = 32, MaxLinesRuns = 33 * LineEnds, MapWords = 1024;
-    private const uint Line8 = 0, Lines = 3, Map = 4;
 
     /// <summary>Makes a block that no reader knows yet.</summary>
     /// <param name="ends">Last cell of each run, rising, the last of them 0xFFFF.</param>
@@ -20,11 +19,11 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
     {
         if (ends.Length <= LineEnds + 1)
         {
-            int size = ends.Length <= 9 ? 0 : ends.Length <= 17 ? 1 : 2;
-            lengthBytes = (16 << size) + (4 * entries.Length);
+            int places = ends.Length <= 9 ? 8 : ends.Length <= 17 ? 16 : LineEnds;
+            lengthBytes = (places * sizeof(ushort)) + (entries.Length * sizeof(uint));
             uint line = blocks.Allocate(lengthBytes);
-            WriteLine(blocks[line, lengthBytes], 8 << size, ends, entries);
-            return Entry(Line8 + (uint)size, line);
+            WriteLine(blocks[line, lengthBytes], places, ends, entries);
+            return Entry((uint)(LineEnds - places), line);
         }
 
         if (ends.Length <= MaxLinesRuns)
@@ -33,13 +32,13 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
             lengthBytes = 64 + (groups * Ipv6PrefixKernel.GroupBytes);
             uint block = blocks.Allocate(lengthBytes);
             WriteLines(blocks[block, lengthBytes], groups, ends, entries);
-            return Entry(Lines, block);
+            return Entry(Ipv6PrefixKernel.LinesShape, block);
         }
 
         lengthBytes = Ipv6PrefixKernel.MapHeadBytes + (4 * entries.Length);
         uint map = blocks.Allocate(lengthBytes);
         WriteMap(blocks[map, lengthBytes], ends, entries);
-        return Entry(Map, map);
+        return Entry(Ipv6PrefixKernel.MapShape, map);
     }
 
     /// <summary>Where a block says what a cell leads to: the writer changes it there when only a child's block has changed.</summary>
@@ -48,29 +47,33 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
     /// <param name="cell">A cell that is a run of its own.</param>
     public ref uint EntryOf(uint entry, int lengthBytes, ushort cell)
     {
-        Span<byte> block = blocks[entry & ((1u << Ipv6PrefixKernel.KindShift) - 1), lengthBytes];
-        uint kind = (entry >> Ipv6PrefixKernel.KindShift) & 7;
+        Span<byte> block = blocks[NumberOf(entry), lengthBytes];
+        uint shape = entry & (Ipv6PrefixKernel.BlockBytes - 1);
         int at;
-        if (kind == Map)
+        if (shape == Ipv6PrefixKernel.MapShape)
         {
             Span<byte> word = block.Slice((cell >> 6) * 16, 16);
             int run = (int)MemoryMarshal.Read<uint>(word[8..]) + BitOperations.PopCount(MemoryMarshal.Read<ulong>(word) >> (cell & 63));
             at = Ipv6PrefixKernel.MapHeadBytes + (4 * (run - 1));
         }
-        else if (kind == Lines)
+        else if (shape == Ipv6PrefixKernel.LinesShape)
         {
             int group = 64 + (CountBelow(block, LineEnds, cell) * Ipv6PrefixKernel.GroupBytes);
             at = group + 64 + (4 * CountBelow(block[group..], LineEnds, cell));
         }
         else
         {
-            at = (16 << (int)kind) + (4 * CountBelow(block, 8 << (int)kind, cell));
+            int places = LineEnds - (int)shape;
+            at = (places * sizeof(ushort)) + (4 * CountBelow(block, places, cell));
         }
 
         return ref MemoryMarshal.Cast<byte, uint>(block[at..])[0];
     }
 
-    private static uint Entry(uint kind, uint block) => Ipv6PrefixKernel.BlockFlag | (kind << Ipv6PrefixKernel.KindShift) | block;
+    /// <summary>The block an entry leads to.</summary>
+    public static uint NumberOf(uint entry) => (entry & Ipv6PrefixKernel.OffsetMask) / Ipv6PrefixKernel.BlockBytes;
+
+    private static uint Entry(uint shape, uint block) => Ipv6PrefixKernel.BlockFlag | (block * Ipv6PrefixKernel.BlockBytes) | shape;
 
     private static int CountBelow(ReadOnlySpan<byte> line, int count, ushort cell)
     {

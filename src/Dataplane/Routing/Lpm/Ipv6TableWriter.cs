@@ -20,7 +20,7 @@ internal sealed class Ipv6TableWriter
     private readonly Ipv6Runs[] _runs = new Ipv6Runs[Steps];
 
     /// <summary>Blocks that are in no entry any more once the root's are up to date.</summary>
-    private readonly List<(uint Block, int LengthBytes)> _dead = [];
+    private readonly List<(uint Entry, int LengthBytes)> _dead = [];
 
     public Ipv6TableWriter(MappedRegion rootTable, BlockArena blocks)
     {
@@ -117,9 +117,9 @@ internal sealed class Ipv6TableWriter
             SettleMarked(_root);
         }
 
-        foreach ((uint block, int lengthBytes) in _dead)
+        foreach ((uint entry, int lengthBytes) in _dead)
         {
-            _blocks.Retire(block & ((1u << Ipv6PrefixKernel.KindShift) - 1), lengthBytes);
+            _blocks.Retire(Ipv6BlockWriter.NumberOf(entry), lengthBytes);
         }
 
         _dead.Clear();
