@@ -8,13 +8,15 @@ namespace Dataplane.Native;
 /// <summary>Reads the table of an IPv6 longest-prefix match, without bounds checks: 16 bits of the address at a time, by comparing, not by indexing.</summary>
 /// <remarks>
 /// The root has one entry for each of the first 16 bits. An entry is a value (0 for no route), or has the top bit set and leads to
-/// a block that divides the next 16 bits into runs of one entry each: bits 6 to 29 are where the block is, in bytes, since blocks begin at multiples of 64;
-/// bits 0 to 5 are its shape. There are three:
+/// a block that divides the next 16 bits into runs of one entry each: bits 5 to 29 are where the block is, in bytes, since blocks begin at multiples of 32;
+/// bits 0 to 4 are its shape; bit 30 says that it is narrow: its entries are bytes and all of them values. Shapes:
 /// <list type="bullet">
-/// <item>A line (shapes 0, 16 and 24): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
-/// of ends below the address is the number of its run: one vector comparison. Most blocks are this, and one or two cache lines long.</item>
-/// <item>Lines (shape 32): one line of the last ends of up to 33 groups, then the groups, each a line of 32 ends and 32 entries.</item>
-/// <item>A map (shape 33): for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from the last to the first.</item>
+/// <item>A line (0, 16 and 24): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
+/// of ends below the address is the number of its run: one vector comparison. A narrow line has 8 or 16 places and is one cache line, or half of one.</item>
+/// <item>Lines (1): one line of the last ends of up to 33 groups, then the groups, each a line of 32 ends and, unless narrow, 32 entries.
+/// The entries of a narrow block stand before it, those of the first group last.</item>
+/// <item>A map (2, never narrow): for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from
+/// the last to the first.</item>
 /// </list>
 /// An internet table is looked up in three steps: root, map (of a registry's block), line (of a holder's /32).
 /// Where an entry leads is taken modulo the region's capacity, so a damaged table gives wrong answers or stops the process, but never reads elsewhere.
@@ -24,8 +26,8 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>Bytes of a root: one entry for each of the first 16 bits.</summary>
     public const int RootBytes = sizeof(uint) << 16;
 
-    /// <summary>The unit in which blocks are counted, in bytes: a cache line.</summary>
-    public const int BlockBytes = 64;
+    /// <summary>The unit in which blocks are counted, in bytes: half a cache line. Blocks of an even number of them begin at a cache line.</summary>
+    public const int BlockBytes = 32;
 
     /// <summary>Capacity that a region of blocks has: 1 GB.</summary>
     public const int BlockCapacityBytes = 1 << 30;
@@ -36,11 +38,14 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>In an entry: where the block is, in bytes.</summary>
     public const uint OffsetMask = BlockCapacityBytes - BlockBytes;
 
-    /// <summary>Shape of a block of lines; less is a line of 32 places less the shape.</summary>
-    public const uint LinesShape = 32;
+    /// <summary>In an entry that leads to a block: its entries are bytes.</summary>
+    public const uint NarrowFlag = 0x4000_0000;
+
+    /// <summary>Shape of a block of lines.</summary>
+    public const uint LinesShape = 1;
 
     /// <summary>Shape of a map.</summary>
-    public const uint MapShape = 33;
+    public const uint MapShape = 2;
 
     /// <summary>Bytes of the masks and counts of a map.</summary>
     public const int MapHeadBytes = 16 << 10;
@@ -48,7 +53,8 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>Bytes of a group of a block of lines: 32 ends and 32 entries.</summary>
     public const int GroupBytes = 64 + 128;
 
-    private const uint ShapeMask = BlockFlag | (BlockBytes - 1);
+    private const uint ShapeMask = BlockFlag | NarrowFlag | (BlockBytes - 1);
+    private const int NarrowGroupBytes = 32;
     private const int Chunk = 256;
 
     /// <summary>Looks up one address.</summary>
@@ -102,11 +108,19 @@ public static unsafe class Ipv6PrefixKernel
         byte* inLine = stackalloc byte[3 * Chunk];
         byte* inLines = inLine + Chunk, elsewhere = inLines + Chunk;
         Counts found = FirstSteps(root, blocks, high, values, count, inLine, inLines, elsewhere);
-        int further = StepInLine(blocks, high, values, inLine, found.InLine);
-        Finish(blocks, high, low, values, inLine, further, 3);
-        further = StepInLines(blocks, high, values, inLines, found.InLines);
-        Finish(blocks, high, low, values, inLines, further, 3);
-        Finish(blocks, high, low, values, elsewhere, found.Elsewhere, 1);
+        for (nint j = 0; j < found.InLine; j++)
+        {
+            nint i = inLine[j];
+            values[i] = InNarrowLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
+        }
+
+        for (nint j = 0; j < found.InLines; j++)
+        {
+            nint i = inLines[j];
+            values[i] = InNarrowLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 16));
+        }
+
+        Finish(blocks, high, low, values, elsewhere, found.Elsewhere);
     }
 
     /// <summary>Root and map, the way of nearly all addresses; makes lists of those that go on, by the shape of what they go on to.</summary>
@@ -124,65 +138,31 @@ public static unsafe class Ipv6PrefixKernel
                     Sse.Prefetch0(blocks + (entry & OffsetMask));
 
                 // Written to both lists and kept in the right one, if any: cheaper than a branch that cannot be foreseen.
-                uint isBlock = entry >> 31, isOther = (entry >> 5) & isBlock;
+                uint isBlock = entry >> 31, isNarrow = (entry >> 30) & isBlock, isLine = (entry >> 4) & isNarrow;
                 *line = (byte)i;
-                line += isBlock ^ isOther;
+                line += isLine;
                 *lines = (byte)i;
-                lines += isOther;
-            }
-            else
-            {
-                *other = (byte)i;
-                other += entry >> 31;
+                lines += isLine ^ isNarrow;
+                values[i] = entry;
+                if (isBlock == isNarrow)
+                    continue;
             }
 
-            values[i] = entry;
+            values[i] = root[address >> 48];
+            *other = (byte)i;
+            other += entry >> 31;
         }
 
         return new Counts { InLine = (int)(line - inLine), InLines = (int)(lines - inLines), Elsewhere = (int)(other - elsewhere) };
     }
 
-    /// <summary>One step for those that stand before a line. Those that have to go on are the first of the list afterwards.</summary>
-    private static int StepInLine(byte* blocks, ulong* high, uint* values, byte* list, nint count)
-    {
-        byte* further = list;
-        for (nint j = 0; j < count; j++)
-        {
-            nint i = list[j];
-            uint entry = InLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
-            values[i] = entry;
-            *further = (byte)i;
-            further += entry >> 31;
-        }
-
-        return (int)(further - list);
-    }
-
-    /// <summary>As <see cref="StepInLine"/> for those that stand before lines (or, very few, a map).</summary>
-    private static int StepInLines(byte* blocks, ulong* high, uint* values, byte* list, nint count)
-    {
-        byte* further = list;
-        for (nint j = 0; j < count; j++)
-        {
-            nint i = list[j];
-            uint entry = values[i];
-            byte* block = blocks + (entry & OffsetMask);
-            ulong address = high[i] >> 16;
-            entry = (entry & ShapeMask) == (BlockFlag | LinesShape) ? InLines<Vectors>(block, (ushort)address) : InMap(block, address & 0xFFFF);
-            values[i] = entry;
-            *further = (byte)i;
-            further += entry >> 31;
-        }
-
-        return (int)(further - list);
-    }
-
-    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* list, int count, int level)
+    /// <summary>The others, from the root: wide blocks, and what is deeper than a /48.</summary>
+    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* list, int count)
     {
         for (int j = 0; j < count; j++)
         {
             int i = list[j];
-            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], level);
+            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], 1);
         }
     }
 
@@ -200,11 +180,13 @@ public static unsafe class Ipv6PrefixKernel
         {
             ushort cell = (ushort)((level < 4 ? high : low) >> ((3 - (level & 3)) * 16));
             byte* block = blocks + (entry & OffsetMask);
-            entry = (entry & (BlockBytes - 1)) switch
+            entry = (entry & (NarrowFlag | (BlockBytes - 1))) switch
             {
                 MapShape => InMap(block, cell),
                 LinesShape => InLines<T>(block, cell),
-                _ => InLine<T>(blocks, entry, cell),
+                LinesShape | NarrowFlag => InNarrowLines<T>(block, cell),
+                < NarrowFlag => InLine<T>(blocks, entry, cell),
+                _ => InNarrowLine<T>(blocks, entry, cell),
             };
         }
 
@@ -239,6 +221,24 @@ public static unsafe class Ipv6PrefixKernel
         return *(uint*)(group + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)group, cell)) * 4));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint InNarrowLine<T>(byte* blocks, uint entry, ushort cell)
+        where T : struct, ICounter
+    {
+        byte* block = blocks + (entry & OffsetMask);
+        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below16((ushort*)block, cell) << (int)entry);
+        return (block + 64 - (nuint)((entry & 31) * 2))[run];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint InNarrowLines<T>(byte* block, ushort cell)
+        where T : struct, ICounter
+    {
+        nuint group = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell));
+        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)(block + 64 + (group * 64)), cell));
+        return (block - NarrowGroupBytes - (group * NarrowGroupBytes))[run];
+    }
+
     private static uint* Check(MappedRegion root, GrowingRegion blocks)
     {
         if (root.LengthBytes < RootBytes || blocks.CapacityBytes != BlockCapacityBytes || blocks.LengthBytes == 0)
@@ -260,6 +260,9 @@ public static unsafe class Ipv6PrefixKernel
     private interface ICounter
     {
         static abstract uint Below(ushort* ends, ushort cell);
+
+        /// <summary>The same for 16 places.</summary>
+        static abstract uint Below16(ushort* ends, ushort cell);
     }
 
     private struct Counts
@@ -275,14 +278,20 @@ public static unsafe class Ipv6PrefixKernel
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static uint Below(ushort* ends, ushort cell) =>
             (uint)Vector512.LessThan(Vector512.Load(ends), Vector512.Create(cell)).ExtractMostSignificantBits();
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static uint Below16(ushort* ends, ushort cell) =>
+            Vector256.LessThan(Vector256.Load(ends), Vector256.Create(cell)).ExtractMostSignificantBits();
     }
 
     private readonly struct Scalars : ICounter
     {
-        public static uint Below(ushort* ends, ushort cell)
+        public static uint Below(ushort* ends, ushort cell) => Below16(ends, cell) | (Below16(ends + 16, cell) << 16);
+
+        public static uint Below16(ushort* ends, ushort cell)
         {
             uint below = 0;
-            for (int i = 0; i < 32; i++)
+            for (int i = 0; i < 16; i++)
                 below |= ends[i] < cell ? 1u << i : 0;
             return below;
         }

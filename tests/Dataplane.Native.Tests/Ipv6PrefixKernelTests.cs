@@ -25,8 +25,8 @@ public class Ipv6PrefixKernelTests
         Assert.Equal(-1, values.IndexOfAnyExcept(7));
 
         // A line in the last cache line that there is, of one run: memory ends behind it.
-        uint last = (uint)(blocks.LengthBytes - Ipv6PrefixKernel.BlockBytes);
-        Span<byte> line = blocks.Span[^Ipv6PrefixKernel.BlockBytes..];
+        uint last = (uint)(blocks.LengthBytes - 64);
+        Span<byte> line = blocks.Span[^64..];
         line[..16].Fill(0xFF);
         MemoryMarshal.Cast<byte, uint>(line)[4] = 1234;
         MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | last | 24;
@@ -42,7 +42,7 @@ public class Ipv6PrefixKernelTests
         using MappedRegion root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
         using GrowingRegion blocks = Blocks();
         Span<uint> words = MemoryMarshal.Cast<byte, uint>(blocks.Span);
-        uint self = Ipv6PrefixKernel.BlockFlag | Ipv6PrefixKernel.BlockBytes | 24;
+        uint self = Ipv6PrefixKernel.BlockFlag | 64 | 24;
         words[16..20].Fill(uint.MaxValue);
         words[20] = self;
         MemoryMarshal.Cast<byte, uint>(root.Span).Fill(self);

@@ -47,6 +47,12 @@ internal sealed class BlockArena : IDisposable
 
         if (!_free[size].TryPop(out uint block))
         {
+            // Blocks of an even number of units begin at an even one: so those of whole cache lines begin at a cache line.
+            if ((units & _nextUnit & 1) == 0 && (_nextUnit & 1) != 0)
+            {
+                _free[0].Push((uint)_nextUnit++);
+            }
+
             if (!Region.TryGrow((_nextUnit + units) * _unitBytes))
             {
                 throw new InvalidOperationException($"The routing table needs more than the {Region.CapacityBytes >> 20} MB that its divided"

@@ -8,47 +8,36 @@ namespace Dataplane.Routing.Lpm;
 internal sealed class Ipv6BlockWriter(BlockArena blocks)
 {
     private const int LineEnds = 32, MaxLinesRuns = 33 * LineEnds, MapWords = 1024;
+    private const int CacheLine = 64, NarrowGroup = 32;
 
     /// <summary>Makes a block that no reader knows yet.</summary>
     /// <param name="ends">Last cell of each run, rising, the last of them 0xFFFF.</param>
     /// <param name="entries">One for each.</param>
-    /// <param name="lengthBytes">Size of the block.</param>
-    /// <returns>The entry that leads to it.</returns>
     /// <exception cref="InvalidOperationException">No memory; nothing has changed.</exception>
-    public uint Make(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries, out int lengthBytes)
+    public Ipv6Block Make(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
     {
-        if (ends.Length <= LineEnds + 1)
+        bool narrow = entries.IndexOfAnyExceptInRange(0u, byte.MaxValue) < 0;
+        if (narrow && ends.Length <= 17)
         {
-            int places = ends.Length <= 9 ? 8 : ends.Length <= 17 ? 16 : LineEnds;
-            lengthBytes = (places * sizeof(ushort)) + (entries.Length * sizeof(uint));
+            int places = ends.Length <= 9 ? 8 : 16, lengthBytes = places * 4;
             uint line = blocks.Allocate(lengthBytes);
-            WriteLine(blocks[line, lengthBytes], places, ends, entries);
-            return Entry((uint)(LineEnds - places), line);
+            Span<byte> to = blocks[line, lengthBytes];
+            WriteEnds(to, places, ends);
+            Narrow(entries, to[(places * sizeof(ushort))..]);
+            return Block(Ipv6PrefixKernel.NarrowFlag | (uint)(LineEnds - places), line, 0, lengthBytes);
         }
 
-        if (ends.Length <= MaxLinesRuns)
-        {
-            int groups = (ends.Length + LineEnds - 1) / LineEnds;
-            lengthBytes = 64 + (groups * Ipv6PrefixKernel.GroupBytes);
-            uint block = blocks.Allocate(lengthBytes);
-            WriteLines(blocks[block, lengthBytes], groups, ends, entries);
-            return Entry(Ipv6PrefixKernel.LinesShape, block);
-        }
-
-        lengthBytes = Ipv6PrefixKernel.MapHeadBytes + (4 * entries.Length);
-        uint map = blocks.Allocate(lengthBytes);
-        WriteMap(blocks[map, lengthBytes], ends, entries);
-        return Entry(Ipv6PrefixKernel.MapShape, map);
+        return ends.Length > MaxLinesRuns ? MakeMap(ends, entries) : narrow ? MakeNarrowLines(ends, entries)
+            : ends.Length > LineEnds + 1 ? MakeLines(ends, entries) : MakeLine(ends, entries);
     }
 
     /// <summary>Where a block says what a cell leads to: the writer changes it there when only a child's block has changed.</summary>
-    /// <param name="entry">Leads to the block.</param>
-    /// <param name="lengthBytes">Size of the block.</param>
+    /// <param name="of">A block that is not narrow.</param>
     /// <param name="cell">A cell that is a run of its own.</param>
-    public ref uint EntryOf(uint entry, int lengthBytes, ushort cell)
+    public ref uint EntryOf(Ipv6Block of, ushort cell)
     {
-        Span<byte> block = blocks[NumberOf(entry), lengthBytes];
-        uint shape = entry & (Ipv6PrefixKernel.BlockBytes - 1);
+        Span<byte> block = blocks[of.Number, of.LengthBytes];
+        uint shape = of.Entry & (Ipv6PrefixKernel.BlockBytes - 1);
         int at;
         if (shape == Ipv6PrefixKernel.MapShape)
         {
@@ -70,10 +59,21 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         return ref MemoryMarshal.Cast<byte, uint>(block[at..])[0];
     }
 
-    /// <summary>The block an entry leads to.</summary>
-    public static uint NumberOf(uint entry) => (entry & Ipv6PrefixKernel.OffsetMask) / Ipv6PrefixKernel.BlockBytes;
+    /// <summary>Gives a block back once no reader can hold it.</summary>
+    public void Retire(Ipv6Block block) => blocks.Retire(block.Number, block.LengthBytes);
 
-    private static uint Entry(uint shape, uint block) => Ipv6PrefixKernel.BlockFlag | (block * Ipv6PrefixKernel.BlockBytes) | shape;
+    private static Ipv6Block Block(uint shape, uint number, int offsetBytes, int lengthBytes) =>
+        new(Ipv6PrefixKernel.BlockFlag | ((number * Ipv6PrefixKernel.BlockBytes) + (uint)offsetBytes) | shape, number, lengthBytes);
+
+    private static int Whole(int lengthBytes) => (lengthBytes + CacheLine - 1) & -CacheLine;
+
+    private static void Narrow(ReadOnlySpan<uint> entries, Span<byte> to)
+    {
+        for (int i = 0; i < entries.Length; i++)
+        {
+            to[i] = (byte)entries[i];
+        }
+    }
 
     private static int CountBelow(ReadOnlySpan<byte> line, int count, ushort cell)
     {
@@ -86,29 +86,76 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         return below;
     }
 
-    private static void WriteLine(Span<byte> line, int places, ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    /// <summary>Ends, padded; the last end of all needs no place, nothing is beyond it.</summary>
+    private static void WriteEnds(Span<byte> line, int places, ReadOnlySpan<ushort> ends)
     {
-        // The last end of all needs no place: nothing is beyond it.
         Span<ushort> to = MemoryMarshal.Cast<byte, ushort>(line)[..places];
         to.Fill(ushort.MaxValue);
         ends[..Math.Min(ends.Length, places)].CopyTo(to);
-        entries.CopyTo(MemoryMarshal.Cast<byte, uint>(line[(places * sizeof(ushort))..]));
     }
 
-    private static void WriteLines(Span<byte> block, int groups, ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    /// <summary>The last end of each group.</summary>
+    private static void WriteGroupEnds(Span<byte> line, ReadOnlySpan<ushort> ends)
     {
-        Span<ushort> last = MemoryMarshal.Cast<byte, ushort>(block)[..LineEnds];
-        last.Fill(ushort.MaxValue);
+        Span<ushort> to = MemoryMarshal.Cast<byte, ushort>(line)[..LineEnds];
+        to.Fill(ushort.MaxValue);
+        for (int group = 0; group < LineEnds && (group + 1) * LineEnds <= ends.Length; group++)
+        {
+            to[group] = ends[((group + 1) * LineEnds) - 1];
+        }
+    }
+
+    private Ipv6Block MakeLine(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        int places = ends.Length <= 9 ? 8 : ends.Length <= 17 ? 16 : LineEnds;
+        int lengthBytes = Whole((places * sizeof(ushort)) + (entries.Length * sizeof(uint)));
+        uint line = blocks.Allocate(lengthBytes);
+        Span<byte> to = blocks[line, lengthBytes];
+        WriteEnds(to, places, ends);
+        entries.CopyTo(MemoryMarshal.Cast<byte, uint>(to[(places * sizeof(ushort))..]));
+        return Block((uint)(LineEnds - places), line, 0, lengthBytes);
+    }
+
+    private Ipv6Block MakeNarrowLines(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        int groups = (ends.Length + LineEnds - 1) / LineEnds, before = Whole(groups * NarrowGroup);
+        int lengthBytes = before + CacheLine + (groups * CacheLine);
+        uint block = blocks.Allocate(lengthBytes);
+        Span<byte> to = blocks[block, lengthBytes];
+        WriteGroupEnds(to[before..], ends);
         for (int group = 0; group < groups; group++)
         {
             int first = group * LineEnds, count = Math.Min(LineEnds, ends.Length - first);
-            if (group < LineEnds)
-            {
-                last[group] = ends[first + count - 1];
-            }
-
-            WriteLine(block[(64 + (group * Ipv6PrefixKernel.GroupBytes))..], LineEnds, ends.Slice(first, count), entries.Slice(first, count));
+            WriteEnds(to[(before + CacheLine + (group * CacheLine))..], LineEnds, ends.Slice(first, count));
+            Narrow(entries.Slice(first, count), to[(before - ((group + 1) * NarrowGroup))..]);
         }
+
+        return Block(Ipv6PrefixKernel.NarrowFlag | Ipv6PrefixKernel.LinesShape, block, before, lengthBytes);
+    }
+
+    private Ipv6Block MakeLines(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        int groups = (ends.Length + LineEnds - 1) / LineEnds, lengthBytes = CacheLine + (groups * Ipv6PrefixKernel.GroupBytes);
+        uint block = blocks.Allocate(lengthBytes);
+        Span<byte> to = blocks[block, lengthBytes];
+        WriteGroupEnds(to, ends);
+        for (int group = 0; group < groups; group++)
+        {
+            int first = group * LineEnds, count = Math.Min(LineEnds, ends.Length - first);
+            Span<byte> at = to.Slice(CacheLine + (group * Ipv6PrefixKernel.GroupBytes), Ipv6PrefixKernel.GroupBytes);
+            WriteEnds(at, LineEnds, ends.Slice(first, count));
+            entries.Slice(first, count).CopyTo(MemoryMarshal.Cast<byte, uint>(at[CacheLine..]));
+        }
+
+        return Block(Ipv6PrefixKernel.LinesShape, block, 0, lengthBytes);
+    }
+
+    private Ipv6Block MakeMap(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        int lengthBytes = Whole(Ipv6PrefixKernel.MapHeadBytes + (entries.Length * sizeof(uint)));
+        uint map = blocks.Allocate(lengthBytes);
+        WriteMap(blocks[map, lengthBytes], ends, entries);
+        return Block(Ipv6PrefixKernel.MapShape, map, 0, lengthBytes);
     }
 
     private static void WriteMap(Span<byte> block, ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)

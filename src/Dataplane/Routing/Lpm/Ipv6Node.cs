@@ -27,11 +27,8 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
 
     public int ChildCount { get; private set; }
 
-    /// <summary>What the parent has to say: a block and its kind; 0 before the first.</summary>
-    public uint Entry { get; set; }
-
-    /// <summary>Size of the block.</summary>
-    public int BlockBytes { get; set; }
+    /// <summary>What readers have of it; none before the first.</summary>
+    public Ipv6Block Block { get; set; }
 
     /// <summary>What the parent's routes say of the whole node, as it is in the block.</summary>
     public int Cover { get; set; }

@@ -14,18 +14,16 @@ internal sealed class Ipv6TableWriter
     private const int StepBits = 16, Steps = 8;
 
     private readonly MappedRegion _rootTable;
-    private readonly BlockArena _blocks;
     private readonly Ipv6BlockWriter _blockWriter;
     private readonly Ipv6Node _root = new(null, 0, 0);
     private readonly Ipv6Runs[] _runs = new Ipv6Runs[Steps];
 
     /// <summary>Blocks that are in no entry any more once the root's are up to date.</summary>
-    private readonly List<(uint Entry, int LengthBytes)> _dead = [];
+    private readonly List<Ipv6Block> _dead = [];
 
     public Ipv6TableWriter(MappedRegion rootTable, BlockArena blocks)
     {
         _rootTable = rootTable;
-        _blocks = blocks;
         _blockWriter = new Ipv6BlockWriter(blocks);
         Func<Ipv6Node, int, uint> settle = Settle;
         for (int level = 0; level < Steps; level++)
@@ -117,9 +115,9 @@ internal sealed class Ipv6TableWriter
             SettleMarked(_root);
         }
 
-        foreach ((uint entry, int lengthBytes) in _dead)
+        foreach (Ipv6Block block in _dead)
         {
-            _blocks.Retire(Ipv6BlockWriter.NumberOf(entry), lengthBytes);
+            _blockWriter.Retire(block);
         }
 
         _dead.Clear();
@@ -152,9 +150,9 @@ internal sealed class Ipv6TableWriter
         while (node.IsEmpty && node.Parent is { } parent)
         {
             parent.Remove(node);
-            if (node.Entry != 0)
+            if (node.Block.Entry != 0)
             {
-                _dead.Add((node.Entry, node.BlockBytes));
+                _dead.Add(node.Block);
             }
 
             parent.MarkDirty();
@@ -174,20 +172,20 @@ internal sealed class Ipv6TableWriter
             SettleMarked(node);
         }
 
-        return node.Entry;
+        return node.Block.Entry;
     }
 
     private void Rebuild(Ipv6Node node, int cover)
     {
         Ipv6Runs runs = _runs[node.Level];
         runs.Sweep(node, cover);
-        uint entry = _blockWriter.Make(CollectionsMarshal.AsSpan(runs.Ends), CollectionsMarshal.AsSpan(runs.Entries), out int lengthBytes);
-        if (node.Entry != 0)
+        Ipv6Block block = _blockWriter.Make(CollectionsMarshal.AsSpan(runs.Ends), CollectionsMarshal.AsSpan(runs.Entries));
+        if (node.Block.Entry != 0)
         {
-            _dead.Add((node.Entry, node.BlockBytes));
+            _dead.Add(node.Block);
         }
 
-        (node.Entry, node.BlockBytes, node.Cover, node.IsDirty) = (entry, lengthBytes, cover, false);
+        (node.Block, node.Cover, node.IsDirty) = (block, cover, false);
         node.ClearMarks();
     }
 
@@ -196,10 +194,10 @@ internal sealed class Ipv6TableWriter
     {
         foreach (Ipv6Node child in node.Marked)
         {
-            uint before = child.Entry, entry = Settle(child, child.Cover);
+            uint before = child.Block.Entry, entry = Settle(child, child.Cover);
             if (entry != before)
             {
-                ref uint place = ref node.Level == 0 ? ref RootEntries[child.Cell] : ref _blockWriter.EntryOf(node.Entry, node.BlockBytes, child.Cell);
+                ref uint place = ref node.Level == 0 ? ref RootEntries[child.Cell] : ref _blockWriter.EntryOf(node.Block, child.Cell);
                 Volatile.Write(ref place, entry);
             }
         }

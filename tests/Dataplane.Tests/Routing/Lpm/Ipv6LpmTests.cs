@@ -58,21 +58,25 @@ public class Ipv6LpmTests
 
     /// <summary>A node with every number of runs around the borders of the shapes of blocks: 9, 17, 33, 1056 and a full map.</summary>
     [Theory]
-    [InlineData(40, 1)]
-    [InlineData(1100, 97)]
-    [InlineData(32768, 16384)]
-    public void Lookup_BlocksOfEveryShape_FindEveryRun(int most, int step)
+    [InlineData(40, 1, 40)]
+    [InlineData(1100, 97, 250)]
+    [InlineData(32768, 16384, 250)]
+    [InlineData(40, 1, 1000)]
+    [InlineData(1100, 97, 1000)]
+    [InlineData(32768, 16384, 40000)]
+    public void Lookup_BlocksOfEveryShape_FindEveryRun(int most, int step, int values)
     {
         using var table = new Ipv6Lpm(new GracePeriods());
         ulong site = 0x20010DB8UL << 32;
         int routes = 0;
+        int Value(int route) => values - (route % values);
         for (int size = 1; size <= most; size += step)
         {
             // Every second /48 of a /32.
             var changes = new List<Ipv6RouteChange>();
             for (; routes < size; routes++)
             {
-                changes.Add(new Ipv6RouteChange(new UInt128(site | ((ulong)((routes * 2) + 1) << 16), 0), 48, routes + 1));
+                changes.Add(new Ipv6RouteChange(new UInt128(site | ((ulong)((routes * 2) + 1) << 16), 0), 48, Value(routes)));
             }
 
             table.Apply([.. changes]);
@@ -89,10 +93,10 @@ public class Ipv6LpmTests
             Assert.Equal(scalar, fast);
             for (int i = 0; i < high.Length - 1; i++)
             {
-                Assert.Equal((i & 1) == 0 ? (i / 2) + 1 : Ipv6Lpm.NoMatch, fast[i]);
+                Assert.Equal((i & 1) == 0 ? Value(i / 2) : Ipv6Lpm.NoMatch, fast[i]);
             }
 
-            Assert.Equal(size == 32768 ? 32768 : Ipv6Lpm.NoMatch, fast[^1]);
+            Assert.Equal(size == 32768 ? Value(32767) : Ipv6Lpm.NoMatch, fast[^1]);
         }
     }
 
