@@ -1,4 +1,6 @@
 using System.Collections.ObjectModel;
+using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Dataplane.Balancing;
 
@@ -6,8 +8,10 @@ namespace Dataplane.Balancing;
 /// <remarks>
 /// <para><see cref="Build(IReadOnlyList{MaglevMember}, int)"/> depends on the members and the size alone, not on their order:
 /// every process that knows the same members has the same table. <see cref="Change"/> moves as few slots as the new weights
-/// allow, fewer than building anew would, but what it gives depends on the table it began with.</para>
-/// <para>In both every member has its exact share of the slots rounded down or up. Immutable: read by any number of threads.</para>
+/// allow, fewer than building anew would, but what it gives depends on the table it began with; <see cref="Rebuild"/> leads back
+/// to what all agree on. In all of them every member has its exact share of the slots rounded down or up.</para>
+/// <para>Every slot knows in which <see cref="Epoch"/> it changed its member last: only flows whose slots changed while older flows
+/// live need to be remembered one by one. Immutable: read by any number of threads.</para>
 /// </remarks>
 public sealed class MaglevTable
 {
@@ -19,25 +23,33 @@ public sealed class MaglevTable
 
     private readonly ushort[] _narrow = [];
     private readonly int[] _wide = [];
+    private readonly byte[] _ages = [];
     private readonly int[] _slotCounts;
+
+    // Of each member a slot behind which it has none in its order of preference, so that what it would give up first is found at once.
+    private readonly int[] _reach;
+    private readonly MaglevMember[] _members;
     private readonly Func<ulong, int, MaglevPermutation> _permutation;
 
-    private MaglevTable(MaglevFill fill, Func<ulong, int, MaglevPermutation> permutation, int slotsMoved, int minimumSlotsMoved)
+    private MaglevTable(MaglevMember[] members, int[] slotCounts, int[] reach, Array slots, int size, Func<ulong, int, MaglevPermutation> permutation)
     {
+        _members = members;
+        _slotCounts = slotCounts;
+        _reach = reach;
         _permutation = permutation;
-        _slotCounts = fill.SlotCounts;
-        Size = fill.Size;
-        Members = fill.Members.AsReadOnly();
+        Size = size;
+        Members = members.AsReadOnly();
+        _narrow = slots as ushort[] ?? [];
+        _wide = slots as int[] ?? [];
+    }
+
+    private MaglevTable(MaglevTable before, MaglevTable after, ReadOnlySpan<int> changed, int slotsMoved, int minimumSlotsMoved)
+        : this(after._members, after._slotCounts, after._reach, after._narrow.Length > 0 ? after._narrow : after._wide, after.Size, after._permutation)
+    {
+        Epoch = before.Epoch + 1;
+        _ages = SlotAges.Next(before._ages, Size, changed);
         SlotsMoved = slotsMoved;
         MinimumSlotsMoved = minimumSlotsMoved;
-        if (!fill.IsEmpty && fill.Members.Length <= ushort.MaxValue + 1)
-        {
-            _narrow = Array.ConvertAll(fill.Slots, member => (ushort)member);
-        }
-        else if (!fill.IsEmpty)
-        {
-            _wide = fill.Slots;
-        }
     }
 
     /// <summary>The number of slots.</summary>
@@ -46,10 +58,14 @@ public sealed class MaglevTable
     /// <summary>The members in the order they were given; what a lookup returns is an index into them.</summary>
     public ReadOnlyCollection<MaglevMember> Members { get; }
 
-    /// <summary>Slots that had a member before the last <see cref="Change"/> and have another, or none, since; 0 for a table that was built.</summary>
+    /// <summary>0 for a table that was built; with every change one more than that of the table it began with.</summary>
+    public long Epoch { get; }
+
+    /// <summary>Slots that had a member before the last change and have another, or none, since; 0 for a table that was built.</summary>
     public int SlotsMoved { get; }
 
-    /// <summary>The fewest slots the last <see cref="Change"/> could have moved: the sum of what every member has to give up.</summary>
+    /// <summary>The fewest slots any table could have moved in the last change in which every member has its exact share rounded down or up.</summary>
+    /// <remarks>For <see cref="Rebuild"/>: with as many slots for each member as it has.</remarks>
     public int MinimumSlotsMoved { get; }
 
     /// <summary>Builds a table.</summary>
@@ -59,14 +75,26 @@ public sealed class MaglevTable
     /// <exception cref="ArgumentOutOfRangeException">The size is out of range, or a weight is negative.</exception>
     public static MaglevTable Build(IReadOnlyList<MaglevMember> members, int size = DefaultSize) => Build(members, size, MaglevPermutation.Of);
 
-    /// <summary>Builds a table with permutations of another origin.</summary>
-    internal static MaglevTable Build(IReadOnlyList<MaglevMember> members, int size, Func<ulong, int, MaglevPermutation> permutation)
+    /// <summary>Builds a table with orders of preference of another origin.</summary>
+    /// <param name="members">In any order; with different identities.</param>
+    /// <param name="size">Slots: a prime from 2 to <see cref="MaxSize"/>.</param>
+    /// <param name="permutation">The order of the member of an identity in a table of so many slots: the same whenever it is asked.</param>
+    /// <exception cref="ArgumentException">The size is no prime, two members have one identity, or what the source gives is no permutation.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is out of range, or a weight is negative.</exception>
+    public static MaglevTable Build(IReadOnlyList<MaglevMember> members, int size, Func<ulong, int, MaglevPermutation> permutation)
     {
         ArgumentNullException.ThrowIfNull(members);
+        ArgumentNullException.ThrowIfNull(permutation);
         CheckSize(size);
-        var fill = new MaglevFill([.. members], size, permutation);
-        fill.Run();
-        return new MaglevTable(fill, permutation, 0, 0);
+        MaglevMember[] all = [.. members];
+        int[] shares = MaglevShares.Of(all, size, []);
+        if (shares.AsSpan().Contains(0))
+        {
+            // Members with slots are compared when their turns are put in order.
+            MaglevOrder.CheckUnique(all);
+        }
+
+        return Fill(all, shares, size, permutation);
     }
 
     /// <summary>Makes the table for other members or weights out of this one; every slot that may stay with its member stays.</summary>
@@ -80,29 +108,56 @@ public sealed class MaglevTable
     public MaglevTable Change(IReadOnlyList<MaglevMember> members)
     {
         ArgumentNullException.ThrowIfNull(members);
-        var fill = new MaglevFill([.. members], Size, _permutation);
-        int[] newIndex = [.. Members.Select(member => fill.IndexOf(member.Identity))];
-        var before = new int[Size];
-        for (int slot = 0; slot < before.Length; slot++)
+        MaglevMember[] next = [.. members];
+        int[] indices = MaglevMatch.Of(_members, next);
+        var held = new int[next.Length];
+        for (int member = 0; member < indices.Length; member++)
         {
-            int member = MemberAt(slot);
-            before[slot] = member < 0 ? MaglevFill.Free : newIndex[member];
+            if (indices[member] != MaglevMatch.Gone)
+            {
+                held[indices[member]] = _slotCounts[member];
+            }
         }
 
-        fill.Run(before);
-        int minimum = 0, moved = 0;
-        for (int member = 0; member < newIndex.Length; member++)
+        int[] shares = MaglevShares.Of(next, Size, held);
+        if (_narrow.Length == 0 && _wide.Length == 0)
         {
-            int after = newIndex[member] < 0 ? 0 : fill.SlotCounts[newIndex[member]];
-            minimum += Math.Max(0, _slotCounts[member] - after);
+            return new MaglevTable(this, Fill(next, shares, Size, _permutation), EverySlot(), 0, 0);
         }
 
-        for (int slot = 0; slot < before.Length; slot++)
+        var surplus = new int[indices.Length];
+        for (int member = 0; member < surplus.Length; member++)
         {
-            moved += MemberAt(slot) >= 0 && (before[slot] == MaglevFill.Free || fill.Slots[slot] != before[slot]) ? 1 : 0;
+            surplus[member] = Math.Max(0, _slotCounts[member] - (indices[member] == MaglevMatch.Gone ? 0 : shares[indices[member]]));
         }
 
-        return new MaglevTable(fill, _permutation, moved, minimum);
+        return next.Length <= ushort.MaxValue + 1 && _narrow.Length > 0
+            ? Change(_narrow, next, indices, surplus, held, shares)
+            : Change(_wide.Length > 0 ? _wide : Array.ConvertAll(_narrow, member => (int)member), next, indices, surplus, held, shares);
+    }
+
+    /// <summary>The table that <see cref="Build(IReadOnlyList{MaglevMember}, int)"/> makes of these members, in the next epoch.</summary>
+    /// <remarks>For gateways that came to the same members by different changes and are to agree again; moves more slots than a change does.</remarks>
+    public MaglevTable Rebuild()
+    {
+        int[] shares = MaglevShares.Of(_members, Size, []);
+        MaglevTable built = Fill(_members, shares, Size, _permutation);
+        var moved = new List<int>();
+        for (int slot = 0; slot < Size; slot++)
+        {
+            if (MemberAt(slot) != built.MemberAt(slot))
+            {
+                moved.Add(slot);
+            }
+        }
+
+        int minimum = 0;
+        for (int member = 0; member < shares.Length; member++)
+        {
+            minimum += Math.Max(0, _slotCounts[member] - shares[member]);
+        }
+
+        return new MaglevTable(this, built, CollectionsMarshal.AsSpan(moved), moved.Count, minimum);
     }
 
     /// <summary>The member of a flow, by the upper bits of its hash; -1 when no member has weight.</summary>
@@ -123,9 +178,80 @@ public sealed class MaglevTable
         return (uint)slot < (uint)_narrow.Length ? _narrow[slot] : LookupWide((uint)slot);
     }
 
+    /// <summary>The epoch in which a slot changed its member last; 0 if it never did.</summary>
+    /// <remarks>What is more than 255 epochs old is given as 255 epochs old: never earlier than it was.</remarks>
+    /// <param name="slot">0 to <see cref="Size"/> - 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such slot.</exception>
+    public long EpochOf(int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)Size, nameof(slot));
+        return (uint)slot < (uint)_ages.Length ? Epoch - _ages[slot] : 0;
+    }
+
+    /// <summary>Whether the slot of a flow has changed its member since an epoch, so that the flow may have begun with another.</summary>
+    /// <remarks>A flow of which this is false needs no entry of its own: the table alone leads it where it always went.</remarks>
+    /// <param name="hash">As in <see cref="Lookup"/>.</param>
+    /// <param name="epoch">The one in which the oldest flow that counts began.</param>
+    public bool HasMovedSince(uint hash, long epoch)
+    {
+        uint slot = (uint)(((ulong)hash * (uint)Size) >> 32);
+        return slot < (uint)_ages.Length && Epoch - _ages[slot] > epoch;
+    }
+
     /// <summary>How many slots a member has.</summary>
     /// <param name="member">Index into <see cref="Members"/>.</param>
     public int SlotsOf(int member) => _slotCounts[member];
+
+    private static MaglevTable Fill(MaglevMember[] members, int[] shares, int size, Func<ulong, int, MaglevPermutation> permutation)
+    {
+        var reach = new int[members.Length];
+        Array.Fill(reach, -1);
+        Array slots = Array.TrueForAll(shares, share => share == 0) ? Array.Empty<ushort>()
+            : members.Length <= ushort.MaxValue + 1 ? Fill(new ushort[size], members, shares, permutation, reach)
+            : Fill(new int[size], members, shares, permutation, reach);
+        return new MaglevTable(members, shares, reach, slots, size, permutation);
+    }
+
+    private static T[] Fill<T>(T[] slots, MaglevMember[] members, int[] shares, Func<ulong, int, MaglevPermutation> permutation, int[] reach)
+        where T : unmanaged, IBinaryInteger<T>
+    {
+        new MaglevFill(members, shares, slots.Length, permutation, reach).Run(slots);
+        return slots;
+    }
+
+    private MaglevTable Change<T>(T[] slots, MaglevMember[] next, int[] indices, int[] surplus, int[] held, int[] shares)
+        where T : unmanaged, IBinaryInteger<T>
+    {
+        var reach = (int[])_reach.Clone();
+        var change = new MaglevChange<T>(slots, _members, surplus, _slotCounts, reach, _permutation);
+        int moved = change.Freed.Length;
+        if (moved == Size && Array.TrueForAll(shares, share => share == 0))
+        {
+            return new MaglevTable(this, Fill(next, shares, Size, _permutation), EverySlot(), moved, moved);
+        }
+
+        var nextReach = new int[next.Length];
+        Array.Fill(nextReach, -1);
+        for (int member = 0; member < indices.Length; member++)
+        {
+            if (indices[member] != MaglevMatch.Gone && shares[indices[member]] > 0)
+            {
+                nextReach[indices[member]] = reach[member];
+            }
+        }
+
+        var wanted = new int[next.Length];
+        for (int member = 0; member < wanted.Length; member++)
+        {
+            wanted[member] = Math.Max(0, shares[member] - held[member]);
+        }
+
+        T[] after = change.Renumber(indices);
+        new MaglevFill(next, wanted, Size, _permutation, nextReach).Run(after, change.Freed);
+        return new MaglevTable(this, new MaglevTable(next, shares, nextReach, after, Size, _permutation), change.Freed, moved, moved);
+    }
+
+    private int[] EverySlot() => [.. Enumerable.Range(0, Size)];
 
     private int LookupWide(uint slot) => slot < (uint)_wide.Length ? _wide[slot] : -1;
 
@@ -137,7 +263,8 @@ public sealed class MaglevTable
         {
             if (size % divisor == 0)
             {
-                throw new ArgumentException($"A Maglev table of {size} slots is not possible: the number must be prime, and {divisor} divides it.", nameof(size));
+                throw new ArgumentException(
+                    $"A Maglev table of {size} slots is not possible: the number must be prime, and {divisor} divides it.", nameof(size));
             }
         }
     }

@@ -3,12 +3,12 @@ namespace Dataplane.Balancing;
 /// <summary>Divides slots among weights. Used by the control side.</summary>
 internal static class Weights
 {
-    /// <summary>Divides <paramref name="total"/> slots by largest remainder (Hamilton's method): every share is its exact value rounded down or up.</summary>
+    /// <summary>Divides <paramref name="total"/> slots by largest remainder (Hamilton's method).</summary>
+    /// <remarks>Every share is its exact value rounded down or up; of equal remainders the first is rounded up.</remarks>
     /// <param name="weights">0 or more each; 0 gets nothing. When all are 0 so are the shares.</param>
     /// <param name="total">Slots to give away, 0 or more.</param>
-    /// <param name="held">Slots held now, or empty; of equal remainders those that hold more are rounded up, so that fewer slots move. Then the order decides.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative weight.</exception>
-    public static int[] Share(ReadOnlySpan<int> weights, int total, ReadOnlySpan<int> held = default)
+    public static int[] Share(ReadOnlySpan<int> weights, int total)
     {
         long sum = Sum(weights);
         var shares = new int[weights.Length];
@@ -17,14 +17,14 @@ internal static class Weights
             return shares;
         }
 
-        var remainders = new (long Negative, int NegativeHeld, int Index)[weights.Length];
+        var remainders = new (long Negative, int Index)[weights.Length];
         long left = total;
         for (int i = 0; i < weights.Length; i++)
         {
             (long share, long remainder) = Math.DivRem((long)total * weights[i], sum);
             shares[i] = (int)share;
             left -= share;
-            remainders[i] = (-remainder, held.IsEmpty ? 0 : -held[i], i);
+            remainders[i] = (-remainder, i);
         }
 
         if (left > 0)

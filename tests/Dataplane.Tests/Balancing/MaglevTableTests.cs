@@ -78,7 +78,8 @@ public class MaglevTableTests
     [Fact]
     public void Change_FromEmptyTable_IsTheBuiltOne() =>
         Prop.ForAll(s_members.ToArbitrary(), members =>
-            Identities(MaglevTable.Build([new(99, 0)], 251).Change(members)).SequenceEqual(Identities(MaglevTable.Build(members, 251)))).QuickCheckThrowOnFailure();
+            Identities(MaglevTable.Build([new(99, 0)], 251).Change(members))
+                .SequenceEqual(Identities(MaglevTable.Build(members, 251)))).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Change_OneOfAThousandRemoved_MovesItsSlotsAndNoOthers()
@@ -103,6 +104,198 @@ public class MaglevTableTests
         MaglevTable again = empty.Change(full.Members);
         Assert.Equal((0, 0), (again.SlotsMoved, again.MinimumSlotsMoved));
         Assert.Equal(Identities(full), Identities(again));
+    }
+
+    [Fact]
+    public void Build_AnyWeights_AgreesWithTextbook() =>
+        Prop.ForAll(s_members.ToArbitrary(), Gen.Elements(s_primes).ToArbitrary(), (members, size) =>
+            Slots(MaglevTable.Build(members, size)).SequenceEqual(TextbookMaglev.Build(members, size))).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
+
+    /// <summary>Sizes at which most slots are found by searching, unlike in small tables, and the last ones by computing.</summary>
+    [Theory]
+    [InlineData(16381, 300, 1)]
+    [InlineData(16381, 150, 9)]
+    [InlineData(65537, 7, 2)]
+    public void Build_LargeTable_AgreesWithTextbook(int size, int count, int weights)
+    {
+        MaglevMember[] members = [.. Enumerable.Range(0, count).Select(i => new MaglevMember((ulong)i * 77, 1 + (i % weights)))];
+        Assert.Equal(TextbookMaglev.Build(members, size), Slots(MaglevTable.Build(members, size)));
+    }
+
+    [Fact]
+    public void Build_SourceThatGivesNoPermutation_Throws()
+    {
+        foreach (MaglevPermutation bad in new MaglevPermutation[] { new(-1, 1), new(7, 1), new(0, 0), new(0, 7) })
+        {
+            Assert.Throws<ArgumentException>(() => MaglevTable.Build([new(1, 1)], 7, (_, _) => bad));
+        }
+    }
+
+    /// <summary>Every place, all skips of a small prime and some of a large one: the computed preference is the one a search finds.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(13)]
+    [InlineData(4999999)]
+    [InlineData(MaglevTable.MaxSize)]
+    public void LastSlots_AnyOrder_TakesTheFirstFreeOne(int size)
+    {
+        var random = new Random(size);
+        int[] skips = size <= 13
+            ? [.. Enumerable.Range(1, size - 1)]
+            : [1, 2, size - 1, size / 2, .. Enumerable.Range(0, 40).Select(_ => random.Next(1, size))];
+        foreach (int skip in skips)
+        {
+            HashSet<int> free = [.. Enumerable.Range(0, 30).Select(_ => random.Next(size))];
+            int[] slots = [.. free];
+            long inverse = LastSlots.Inverse(skip, size);
+            var turn = new MaglevTurn { Next = random.Next(size), Skip = skip };
+            var last = new LastSlots(slots, size);
+            Assert.Equal(1, inverse * skip % size);
+            while (free.Count > 0)
+            {
+                int expected = free.MinBy(slot => LastSlots.Place(slot, turn.Next, inverse, size));
+                Assert.Equal(expected, last.Take(ref turn));
+                Assert.Equal((int)(((long)expected + skip) % size), turn.Next);
+                free.Remove(expected);
+            }
+        }
+    }
+
+    /// <summary>The sum over members of what each must give up when as many as possible of those that may be rounded up keep a slot by it.</summary>
+    [Fact]
+    public void Change_AnyWeights_MovesNoMoreThanAnyTableOfExactShares() =>
+        Prop.ForAll(s_members.ToArbitrary(), s_members.ToArbitrary(), Gen.Elements(s_primes).ToArbitrary(), (first, second, size) =>
+        {
+            MaglevTable before = MaglevTable.Build(first, size), after = before.Change(second);
+            long sum = second.Sum(member => (long)member.Weight);
+            int keepable = 0;
+            int least = Enumerable.Range(0, first.Length).Where(i => second.All(member => member.Identity != first[i].Identity)).Sum(before.SlotsOf);
+            long left = sum == 0 ? 0 : size;
+            foreach (MaglevMember member in second)
+            {
+                int index = Array.FindIndex(first, other => other.Identity == member.Identity), held = index < 0 ? 0 : before.SlotsOf(index);
+                (long floor, long rest) = sum == 0 ? (0, 0) : Math.DivRem((long)size * member.Weight, sum);
+                left -= floor;
+                least += (int)Math.Max(0, held - floor);
+                keepable += held > floor && rest > 0 ? 1 : 0;
+            }
+
+            return after.SlotsMoved == least - Math.Min(left, keepable) && after.MinimumSlotsMoved == after.SlotsMoved;
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
+
+    /// <summary>Lists that differ in order and in many places, which are matched in another way than those that differ in one.</summary>
+    [Fact]
+    public void Change_MembersInAnotherOrder_MovesNothing()
+    {
+        MaglevMember[] members = [.. Enumerable.Range(0, 200).Select(i => new MaglevMember((ulong)i, 1 + (i % 3)))];
+        MaglevTable table = MaglevTable.Build(members, 4093);
+        MaglevMember[][] orders = [[.. members.Reverse()], [.. members[1..], members[0]], [members[1], members[0], .. members[2..]]];
+        foreach (MaglevMember[] order in orders)
+        {
+            MaglevTable changed = table.Change(order);
+            Assert.Equal(0, changed.SlotsMoved);
+            Assert.Equal(Identities(table), Identities(changed));
+        }
+
+        Assert.Throws<ArgumentException>(() => table.Change([.. members, members[5]]));
+        Assert.Throws<ArgumentException>(() => table.Change([.. members, new(1000, 1), new(1000, 1)]));
+        Assert.Throws<ArgumentException>(() => table.Change([.. members.Reverse(), members[5]]));
+    }
+
+    /// <summary>A chain of single changes, as a fleet has them: one comes, goes or changes its weight; adjacent members go, too.</summary>
+    [Fact]
+    public void Change_OneByOne_MovesTheMinimumAndGivesUpTheLeastPreferred()
+    {
+        var random = new Random(7);
+        List<MaglevMember> members = [.. Enumerable.Range(0, 60).Select(i => new MaglevMember((ulong)i, 1 + (i % 4)))];
+        MaglevTable table = MaglevTable.Build(members, 4093);
+        for (int step = 0; step < 120; step++)
+        {
+            int at = random.Next(members.Count);
+            switch (step % 4)
+            {
+                case 0:
+                    members.RemoveRange(at, Math.Min(1 + (step % 3), members.Count - at));
+                    break;
+                case 1:
+                    members.Insert(at, new MaglevMember(1000 + (ulong)step, random.Next(6)));
+                    break;
+                case 2:
+                    members[at] = members[at] with { Weight = random.Next(9) };
+                    break;
+                default:
+                    members.Add(new MaglevMember(2000 + (ulong)step, 3));
+                    break;
+            }
+
+            MaglevTable next = table.Change(members);
+            Assert.True(IsBalanced(next) && MovedTheMinimum(table, next) && GaveUpLeastPreferred(table, next), $"step {step}");
+            table = next;
+        }
+    }
+
+    [Fact]
+    public void Rebuild_AfterChanges_IsTheBuiltOneInTheNextEpoch() =>
+        Prop.ForAll(s_members.ToArbitrary(), s_members.ToArbitrary(), (first, second) =>
+        {
+            MaglevTable changed = MaglevTable.Build(first, 251).Change(second), rebuilt = changed.Rebuild();
+            int moved = Enumerable.Range(0, 251).Count(slot => changed.MemberAt(slot) != rebuilt.MemberAt(slot));
+            return Slots(rebuilt).SequenceEqual(Slots(MaglevTable.Build(second, 251))) && rebuilt.Epoch == 2 && rebuilt.SlotsMoved == moved
+                && rebuilt.MinimumSlotsMoved <= moved && Slots(rebuilt.Change(first)).SequenceEqual(Slots(MaglevTable.Build(second, 251).Change(first)));
+        }).QuickCheckThrowOnFailure();
+
+    /// <summary>Against a list of when each slot changed, over more changes than a byte counts.</summary>
+    [Fact]
+    public void EpochOf_ManyChanges_TellsWhenEachSlotChangedLast()
+    {
+        MaglevMember[] members = [.. Enumerable.Range(0, 20).Select(i => new MaglevMember((ulong)i, 1))];
+        MaglevTable table = MaglevTable.Build(members, 1021);
+        var changed = new long[table.Size];
+        Assert.Equal(0, table.EpochOf(5));
+        Assert.False(table.HasMovedSince(uint.MaxValue, 0));
+        for (int epoch = 1; epoch <= 600; epoch++)
+        {
+            MaglevTable next = table.Change(epoch % 2 == 0 ? members : [.. members[..(epoch % 5)], .. members[((epoch % 5) + 1)..]]);
+            for (int slot = 0; slot < table.Size; slot++)
+            {
+                changed[slot] = Identities(table, slot) == Identities(next, slot) ? changed[slot] : epoch;
+                Assert.Equal(Math.Max(changed[slot], epoch - 255), next.EpochOf(slot));
+                uint hash = (uint)((((ulong)slot << 32) + 1020) / 1021);
+                Assert.Equal(next.EpochOf(slot) > epoch - 3, next.HasMovedSince(hash, epoch - 3));
+            }
+
+            Assert.Equal(epoch, next.Epoch);
+            table = next;
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => table.EpochOf(1021));
+        static ulong Identities(MaglevTable table, int slot) => table.Members[table.MemberAt(slot)].Identity;
+    }
+
+    [Fact]
+    public void Change_ToMoreMembersThanSixteenBitsCountAndBack_KeepsWhatMayStay()
+    {
+        MaglevMember[] few = [.. Enumerable.Range(0, 65000).Select(i => new MaglevMember((ulong)i, 1))];
+        MaglevMember[] many = [.. few, .. Enumerable.Range(65000, 1000).Select(i => new MaglevMember((ulong)i, 1))];
+        MaglevTable table = MaglevTable.Build(few, 131071), grown = table.Change(many), back = grown.Change(few);
+        Assert.True(IsBalanced(grown) && IsBalanced(back));
+        Assert.Equal(grown.MinimumSlotsMoved, grown.SlotsMoved);
+        int stayed = Enumerable.Range(0, table.Size).Count(slot => table.MemberAt(slot) == grown.MemberAt(slot));
+        Assert.Equal(table.Size - grown.SlotsMoved, stayed);
+    }
+
+    [Fact]
+    public void Lookup_AnyHash_AllocatesNothing()
+    {
+        MaglevTable table = MaglevTable.Build([new(1, 1), new(2, 1)], 251).Change([new(1, 2), new(2, 1)]);
+        long sum = 0, before = GC.GetAllocatedBytesForCurrentThread();
+        for (uint i = 0; i < 1000; i++)
+        {
+            sum += table.Lookup(i * 4_000_037) + (table.HasMovedSince(i * 4_000_037, 0) ? 1 : 0);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.NotEqual(0, sum);
     }
 
     [Fact]
@@ -161,6 +354,8 @@ public class MaglevTableTests
 
     private static ulong?[] Owners(MaglevTable table) =>
         [.. Enumerable.Range(0, table.Size).Select(slot => table.MemberAt(slot)).Select(member => member < 0 ? null : (ulong?)table.Members[member].Identity)];
+
+    private static int[] Slots(MaglevTable table) => [.. Enumerable.Range(0, table.Size).Select(table.MemberAt)];
 
     private static ulong[] Identities(MaglevTable table) => [.. Owners(table).Select(owner => owner ?? ulong.MaxValue)];
 

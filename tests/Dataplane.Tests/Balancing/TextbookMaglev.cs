@@ -3,7 +3,7 @@ using Dataplane.Hashing;
 
 namespace Dataplane.Tests.Balancing;
 
-/// <summary>The pseudocode of the paper as it stands (section 3.4), for equal weights: permutations written out, every probe a division.</summary>
+/// <summary>The pseudocode of the paper as it stands (section 3.4): permutations written out, every probe a division; and the same with weights.</summary>
 internal static class TextbookMaglev
 {
     public static ulong[] Preferences(ulong identity, int size)
@@ -36,5 +36,43 @@ internal static class TextbookMaglev
                 }
             }
         }
+    }
+
+    /// <summary>The member of each slot, with weights; -1 when none has weight.</summary>
+    /// <remarks>
+    /// Members stand by weight, then by identity. In a round each gains its weight and has a turn for what the heaviest that still
+    /// wants slots gains, until each has its share by largest remainder.
+    /// </remarks>
+    public static int[] Build(MaglevMember[] members, int size)
+    {
+        int[] order = [.. Enumerable.Range(0, members.Length).OrderByDescending(i => members[i].Weight).ThenBy(i => members[i].Identity)];
+        int[] wanted = Weights.Share([.. order.Select(i => members[i].Weight)], size);
+        ulong[][] permutation = [.. order.Select(i => Preferences(members[i].Identity, size))];
+        var next = new int[order.Length];
+        var credit = new long[order.Length];
+        int[] entry = [.. Enumerable.Repeat(-1, size)];
+        while (wanted.Any(slots => slots > 0))
+        {
+            long full = members[order[Array.FindIndex(wanted, slots => slots > 0)]].Weight;
+            for (int i = 0; i < order.Length; i++)
+            {
+                credit[i] += wanted[i] > 0 ? members[order[i]].Weight : 0;
+                if (wanted[i] == 0 || credit[i] < full)
+                {
+                    continue;
+                }
+
+                credit[i] -= full;
+                wanted[i]--;
+                while (entry[permutation[i][next[i]]] >= 0)
+                {
+                    next[i]++;
+                }
+
+                entry[permutation[i][next[i]]] = order[i];
+            }
+        }
+
+        return entry;
     }
 }

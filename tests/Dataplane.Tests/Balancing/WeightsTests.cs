@@ -12,7 +12,6 @@ public class WeightsTests
         // 10 * 5/12 = 4.17, 10 * 4/12 = 3.33, 10 * 3/12 = 2.5: the last has the largest remainder.
         Assert.Equal([4, 3, 3], Weights.Share([5, 4, 3], 10));
         Assert.Equal([4, 3, 3], Weights.Share([1, 1, 1], 10));
-        Assert.Equal([3, 3, 4], Weights.Share([1, 1, 1], 10, held: [0, 3, 4]));
         Assert.Equal([0, 10], Weights.Share([0, 7], 10));
         Assert.Equal([0, 0], Weights.Share([0, 0], 10));
         Assert.Empty(Weights.Share([], 10));
