@@ -7,7 +7,12 @@ namespace Dataplane.Benchmarks.Peers;
 internal static class PeerProgram
 {
     /// <summary>Every work there is a peer for: a new one is a line here and a C file there.</summary>
-    private static readonly Dictionary<string, Func<IPeerWork>> s_works = new() { ["lpm"] = () => new LpmPeer(), ["hash"] = () => new HashPeer() };
+    private static readonly Dictionary<string, Func<IPeerWork>> s_works = new()
+    {
+        ["lpm"] = () => new LpmPeer(),
+        ["hash"] = () => new HashPeer(),
+        ["maglev"] = () => new MaglevPeer(),
+    };
 
     /// <summary>Serves <c>WORK make FILE</c> or <c>WORK serve FILE</c>.</summary>
     public static int Run(ReadOnlySpan<string> args)
