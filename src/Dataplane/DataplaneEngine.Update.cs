@@ -52,28 +52,14 @@ public sealed partial class DataplaneEngine
 
     private async Task<ChangeReceipt> ApplyAsync(DataplaneSpec spec)
     {
-        if (State != EngineState.Running)
-        {
-            throw new InvalidOperationException($"The engine is {State}; only a running one can be updated.");
-        }
-
+        ThrowIfNotRunning();
         PortSet before = _ports;
         PortSet after = OpenPorts(spec, before, out List<IPort> opened);
         opened.ForEach(port => port.SetWaker(_worker!));
-        WorkerPlan old = _plan!;
-        CompiledTables compiled = TableCompiler.Compile(spec, after, _slots, old.Tables);
-        var plan = new WorkerPlan(compiled.Tables, _worker!.WakeEvent);
-        (_plan, _ports, Spec) = (plan, after, spec);
-        _worker.Publish(plan);
-        await WaitForAsync(() => _worker.HasAdopted(plan)).ConfigureAwait(false);
-        if (_completion.Task.IsFaulted)
-        {
-            // The worker died meanwhile: say why, instead of a receipt for what nobody forwards by.
-            await _completion.Task.ConfigureAwait(false);
-        }
-
-        // The worker has passed a quiescent point: nothing uses the old tables, their sleep list or the ports only they had.
-        old.Dispose();
+        int lost = _learnt.DropUnreachable(spec.Interfaces);
+        CompiledTables compiled = TableCompiler.Compile(spec, after, _slots, _plan!.Tables, _learnt.All, _periods);
+        (_ports, Spec) = (after, spec);
+        await PublishAsync(compiled.Tables).ConfigureAwait(false);
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
         foreach ((int _, PortSpec _, IPort port) in closed)
         {
@@ -81,7 +67,10 @@ public sealed partial class DataplaneEngine
         }
 
         string[] openedNames = [.. after.Entries.Where(entry => opened.Contains(entry.Port)).Select(entry => entry.Spec.Name)];
-        return new ChangeReceipt(compiled.Tables.Version, compiled.Changes, openedNames, [.. closed.Select(entry => entry.Spec.Name)]);
+        return new ChangeReceipt(compiled.Tables.Version, compiled.Changes, openedNames, [.. closed.Select(entry => entry.Spec.Name)])
+        {
+            LearntRoutesLost = lost,
+        };
     }
 
     /// <summary>Waits for the worker to pass a quiescent point; without a thread of its own, passes it here.</summary>

@@ -146,13 +146,13 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             int maxMtu = Math.Max(DefaultMtu, _ports.Entries.Select(entry => entry.Port.Mtu).DefaultIfEmpty(0).Max());
             ulong seed = Spec.Workers.Seed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
             var context = new WorkerContext(Spec.Workers, new FlowHash(seed), maxMtu, new UserStages(_options.Stages));
-            _worker = new Worker(context, _options.TimeProvider, Spec.Workers.SpinMicroseconds);
+            _worker = new Worker(context, _options.TimeProvider, Spec.Workers.SpinMicroseconds, _periods);
             foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
             {
                 port.SetWaker(_worker);
             }
 
-            _plan = new WorkerPlan(TableCompiler.Compile(Spec, _ports, _slots, null).Tables, _worker.WakeEvent);
+            _plan = new WorkerPlan(TableCompiler.Compile(Spec, _ports, _slots, null, [], _periods).Tables, _worker.WakeEvent);
             _worker.Publish(_plan);
             _closed = false;
             State = EngineState.Running;
@@ -174,6 +174,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         }
 
         _plan?.Dispose();
+        _plan?.Tables.Routes.Table.Dispose();
         _worker?.Dispose();
     }
 

@@ -26,6 +26,7 @@ public sealed class PacketBatch
     internal readonly short[] InInterfaces = new short[Capacity];
     internal readonly int[] Flows = new int[Capacity];
     internal readonly int[] FilterRules = new int[Capacity];
+    internal readonly int[] Routes = new int[Capacity];
     internal readonly int[] NextHops = new int[Capacity];
     internal readonly int[] Neighbours = new int[Capacity];
 

@@ -3,12 +3,13 @@ using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Routing.Lpm;
 
 namespace Dataplane.Pipeline;
 
 /// <summary>Everything the stages look things up in: compiled by the control side, swapped in whole, never changed afterwards.</summary>
 /// <remarks>What a worker remembers inside (the neighbour of a gateway, the cursor of a service) is that worker's alone.</remarks>
-internal sealed class ForwardingTables
+internal sealed record ForwardingTables
 {
     /// <summary>Counts up from 1 with every compilation; flows remember it.</summary>
     public required int Version { get; init; }
@@ -35,28 +36,23 @@ internal sealed class ForwardingTables
     /// <summary>Counters by backend slot.</summary>
     public required BackendCounter[] BackendCounters { get; init; }
 
-    public required LpmTable Routes { get; init; }
+    /// <summary>Destinations to entries and next hops.</summary>
+    public required CompiledRoutes Routes { get; init; }
 
-    /// <summary>What the values of <see cref="Routes"/> stand for.</summary>
-    public required RouteEntry[] RouteEntries { get; init; }
+    /// <inheritdoc cref="CompiledRoutes.Hops"/>
+    public NextHop[] NextHops => Routes.Hops;
 
-    public required NextHop[] NextHops { get; init; }
-
-    /// <summary>By interface: the next hop that reaches neighbours on its link directly.</summary>
-    public required int[] OnLinkHops { get; init; }
+    /// <inheritdoc cref="CompiledRoutes.OnLinkHops"/>
+    public int[] OnLinkHops => Routes.OnLinkHops;
 
     /// <summary>Neighbours of the configuration, with port identifiers resolved.</summary>
     public required (byte Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }
 
     /// <summary>Tables of an engine that has not been started: everything is dropped.</summary>
-    public static ForwardingTables Empty { get; } = TableCompiler.Compile(new DataplaneSpec(), PortSet.Empty, new BackendSlots(), null).Tables;
+    public static ForwardingTables Empty { get; } = TableCompiler.Compile(new DataplaneSpec(), PortSet.Empty, new BackendSlots(), null, [], new GracePeriods()).Tables;
 
-    /// <summary>The route to a destination, or null.</summary>
-    public RouteEntry? Lookup(IpAddress destination)
-    {
-        int value = destination.IsIpv4 ? Routes.LookupV4((uint)destination.Low) : Routes.LookupV6(destination.High, destination.Low);
-        return value < 0 ? null : RouteEntries[value];
-    }
+    /// <summary>What a destination's route leads to, or null.</summary>
+    public RouteEntry? Lookup(IpAddress destination) => Routes.Entries[Routes.Table.Lookup(destination)];
 
     /// <summary>Generation of a backend slot, 0 when there is no such slot.</summary>
     public uint GenerationOf(int slot) => (uint)slot < (uint)BackendGenerations.Length ? BackendGenerations[slot] : 0;

@@ -3,6 +3,7 @@ using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Routing.Lpm;
 
 namespace Dataplane.Pipeline;
 
@@ -14,7 +15,10 @@ internal static class TableCompiler
     /// <param name="ports">The open ports.</param>
     /// <param name="slots">Backend numbers, which outlive the tables.</param>
     /// <param name="previous">The tables in force, from which counters, cursors and Maglev slots are carried over; null at the start.</param>
-    public static CompiledTables Compile(DataplaneSpec spec, PortSet ports, BackendSlots slots, ForwardingTables? previous)
+    /// <param name="learnt">Routes learnt while running.</param>
+    /// <param name="periods">Where the worker says that it has passed between two batches.</param>
+    public static CompiledTables Compile(DataplaneSpec spec, PortSet ports, BackendSlots slots, ForwardingTables? previous,
+        IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods)
     {
         L3Interface[] interfaces = CompileInterfaces(spec, ports);
         (ServiceRuntime[] services, ServiceChange[] changes) = ServiceCompiler.Compile(spec.Services, slots, previous);
@@ -34,10 +38,7 @@ internal static class TableCompiler
             Services = new ServiceTable(services),
             BackendGenerations = slots.Generations,
             BackendCounters = slots.Counters,
-            Routes = routes.BuildTable(),
-            RouteEntries = routes.Entries,
-            NextHops = routes.NextHops,
-            OnLinkHops = routes.OnLinkHops,
+            Routes = routes.Compile(learnt, previous?.Routes, periods),
             Neighbours = [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour))],
         };
         return new CompiledTables(tables, changes);

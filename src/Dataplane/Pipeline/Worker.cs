@@ -3,6 +3,7 @@ using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Routing.Lpm;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Pipeline;
@@ -25,6 +26,7 @@ internal sealed class Worker : IPortWaker, IDisposable
     private readonly EventDescriptor _wake = new();
     private readonly TimeProvider _time;
     private readonly long _spinNs;
+    private readonly GracePeriods.Reader _reader;
     private WorkerPlan? _published;
     private WorkerPlan? _plan;
     private Action<WorkerContext>? _request;
@@ -32,8 +34,9 @@ internal sealed class Worker : IPortWaker, IDisposable
     private int _sleeping;
     private int _stopping;
 
-    public Worker(WorkerContext context, TimeProvider time, int spinMicroseconds)
+    public Worker(WorkerContext context, TimeProvider time, int spinMicroseconds, GracePeriods periods)
     {
+        _reader = periods.Register();
         Context = context;
         _time = time;
         _spinNs = spinMicroseconds * 1000L;
@@ -160,7 +163,11 @@ internal sealed class Worker : IPortWaker, IDisposable
         }
     }
 
-    public void Dispose() => _wake.Dispose();
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _wake.Dispose();
+    }
 
     private int Receive(IPort?[] ports, byte id, long nowNs)
     {
@@ -222,6 +229,7 @@ internal sealed class Worker : IPortWaker, IDisposable
 
     private void PassQuiescentPoint()
     {
+        _reader.Pass();
         AdoptPublished();
         Action<WorkerContext>? request = Volatile.Read(ref _request);
         if (request is not null)
@@ -240,7 +248,9 @@ internal sealed class Worker : IPortWaker, IDisposable
         long now = NowNs;
         if (RunOnce(now) == 0 && Volatile.Read(ref _stopping) == 0 && _plan is not null)
         {
+            _reader.Suspend();
             _plan.Poller.Wait(Math.Max(0, _nextTickNs - now));
+            _reader.Resume();
         }
 
         Volatile.Write(ref _sleeping, 0);

@@ -34,6 +34,8 @@ internal sealed class WorkerContext
 
     public OutgoingWays Ways { get; } = new();
 
+    public RouteLookups RouteLookups { get; } = new();
+
     public HeldPackets Held { get; }
 
     public OriginatedPackets Originated { get; }

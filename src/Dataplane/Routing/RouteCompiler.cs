@@ -1,55 +1,43 @@
 using Dataplane.Balancing;
 using Dataplane.Packets;
 using Dataplane.Ports;
+using Dataplane.Routing.Lpm;
 
 namespace Dataplane.Routing;
 
 /// <summary>Turns addresses, routes and services into one longest-prefix table with entries and next hops. Control side.</summary>
-/// <remarks>Of several routes for one prefix the engine's own address wins, then broadcast, then the configured route, then the connected one.</remarks>
-internal sealed class RouteCompiler
+/// <remarks>
+/// Of several routes for one prefix the engine's own address wins, then broadcast, then the configured route, then the connected one, then the one
+/// that was learnt. Routes that lead to the same share an entry, and an entry whose routes are all the same as before keeps its number: then only what it
+/// says changes, in one step for all of them, and the table itself stays.
+/// </remarks>
+internal sealed class RouteCompiler(L3Interface[] interfaces, PortSet ports)
 {
-    /// <summary>Slots of an ECMP group: shares are exact to one in 256.</summary>
-    private const int GroupSlots = 256;
-
-    private readonly L3Interface[] _interfaces;
-    private readonly PortSet _ports;
-    private readonly List<RouteEntry> _entries = [];
-    private readonly List<NextHop> _hops = [];
-    private readonly Dictionary<(short Interface, IpAddress Gateway), int> _hopIndex = [];
+    private readonly NextHopBook _hops = new(interfaces, ports);
+    private readonly List<RouteDraft> _drafts = [];
+    private readonly Dictionary<RouteDraft, int> _draftIndex = [];
+    private readonly Dictionary<IReadOnlyList<NextHopSpec>, int> _draftOfVia = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<IpPrefix, int> _byPrefix = [];
-
-    public RouteCompiler(L3Interface[] interfaces, PortSet ports)
-    {
-        _interfaces = interfaces;
-        _ports = ports;
-        OnLinkHops = [.. interfaces.Select(entry => HopIndex(entry, default))];
-    }
-
-    public RouteEntry[] Entries => [.. _entries];
-
-    public NextHop[] NextHops => [.. _hops];
-
-    public int[] OnLinkHops { get; }
 
     /// <summary>Own addresses, broadcast addresses and connected prefixes.</summary>
     public void AddInterfaces()
     {
-        foreach (L3Interface entry in _interfaces)
+        foreach (L3Interface entry in interfaces)
         {
             foreach (IpPrefix prefix in entry.Addresses)
             {
-                Set(IpPrefix.Host(prefix.Address), RouteKind.Local, []);
+                _byPrefix[IpPrefix.Host(prefix.Address)] = Draft(RouteKind.Local);
                 if (prefix.Address.IsIpv4 && prefix.Length < 31)
                 {
                     // Directed broadcast, and the network address that old hosts took for it (RFC 1812 4.2.3.1, RFC 2644).
-                    Set(IpPrefix.Host(prefix.Last), RouteKind.Broadcast, [], overwrite: false);
-                    Set(IpPrefix.Host(prefix.First), RouteKind.Broadcast, [], overwrite: false);
+                    _byPrefix.TryAdd(IpPrefix.Host(prefix.Last), Draft(RouteKind.Broadcast));
+                    _byPrefix.TryAdd(IpPrefix.Host(prefix.First), Draft(RouteKind.Broadcast));
                 }
 
                 // Link-local prefixes are on every interface; nothing is routed to them.
                 if (!(prefix.Address.IsIpv6 && prefix.Address.IsLinkLocal) && prefix.Length < prefix.Address.BitLength)
                 {
-                    Set(prefix.Network, RouteKind.Forward, [HopIndex(entry, default)], overwrite: false);
+                    _byPrefix.TryAdd(prefix.Network, Draft(RouteKind.Forward, [new GroupMember(_hops.OnLink[entry.Index], 1)]));
                 }
             }
         }
@@ -60,17 +48,11 @@ internal sealed class RouteCompiler
     {
         foreach (RouteSpec route in routes)
         {
-            RouteKind kind = route.Reject switch
-            {
-                RouteReject.Blackhole => RouteKind.Blackhole,
-                RouteReject.Unreachable => RouteKind.Unreachable,
-                RouteReject.Prohibited => RouteKind.Prohibited,
-                _ => RouteKind.Forward,
-            };
-            bool isHostOfOurs = _byPrefix.TryGetValue(route.To.Network, out int index) && _entries[index].Kind is RouteKind.Local or RouteKind.Broadcast;
+            IpPrefix prefix = route.To.Network;
+            bool isHostOfOurs = _byPrefix.TryGetValue(prefix, out int draft) && _drafts[draft].Kind is RouteKind.Local or RouteKind.Broadcast;
             if (!isHostOfOurs)
             {
-                Set(route.To.Network, kind, kind == RouteKind.Forward ? Slots(route.Via) : []);
+                _byPrefix[prefix] = Draft(route);
             }
         }
     }
@@ -80,60 +62,74 @@ internal sealed class RouteCompiler
     {
         foreach (ServiceSpec service in services)
         {
-            Set(IpPrefix.Host(service.Address), RouteKind.Local, []);
+            _byPrefix[IpPrefix.Host(service.Address)] = Draft(RouteKind.Local);
         }
     }
 
-    public LpmTable BuildTable() => LpmTable.Build([.. _byPrefix.Select(entry => (entry.Key, entry.Value))]);
-
-    private void Set(IpPrefix prefix, RouteKind kind, int[] slots, bool overwrite = true)
+    /// <summary>Makes the tables. Call once, when everything has been added.</summary>
+    /// <param name="learnt">Routes learnt while running.</param>
+    /// <param name="previous">The routes in force; null at the start.</param>
+    /// <param name="periods">Where readers of the table say that they have passed.</param>
+    public CompiledRoutes Compile(IReadOnlyCollection<RouteSpec> learnt, CompiledRoutes? previous, GracePeriods periods)
     {
-        if (_byPrefix.TryGetValue(prefix, out int index))
+        HashSet<IpPrefix> configured = [.. _byPrefix.Keys];
+        foreach (RouteSpec route in learnt)
         {
-            if (overwrite)
-            {
-                _entries[index] = new RouteEntry { Kind = kind, Prefix = prefix, Slots = slots };
-            }
-
-            return;
+            _byPrefix.TryAdd(route.To.Network, Draft(route));
         }
 
-        _byPrefix[prefix] = _entries.Count;
-        _entries.Add(new RouteEntry { Kind = kind, Prefix = prefix, Slots = slots });
-    }
-
-    private int[] Slots(IReadOnlyList<NextHopSpec> via)
-    {
-        int[] hops = [.. via.Select(hop => HopIndex(InterfaceFor(hop), hop.Address ?? default))];
-        if (hops.Length == 1)
+        (int[] values, int[] replaced) = RouteNumbers.Assign(_drafts, _byPrefix, previous, _hops);
+        NextHop[] hops = _hops.All;
+        int HopNow(int hop) => _hops.Find(previous!.Hops[hop]);
+        var entries = new RouteEntry?[values.DefaultIfEmpty(0).Max() + 1];
+        for (int draft = 0; draft < values.Length; draft++)
         {
-            return hops;
+            entries[values[draft]] = _drafts[draft].ToEntry(previous?.Entries[replaced[draft]], HopNow);
         }
 
-        int[] weights = [.. via.Select(hop => hop.Weight)];
-        return [.. WeightedSlots.Build(weights, Math.Max(GroupSlots, hops.Length)).Select(member => hops[member])];
-    }
-
-    private L3Interface InterfaceFor(NextHopSpec hop)
-    {
-        if (hop.Port.Length > 0)
+        var uses = new int[entries.Length];
+        bool isSame = previous is not null && previous.Table.Count == _byPrefix.Count;
+        foreach ((IpPrefix prefix, int draft) in _byPrefix)
         {
-            int port = _ports.IdOf(hop.Port);
-            return _interfaces.First(entry => entry.Port == port && entry.Vlan == hop.Vlan);
+            uses[values[draft]]++;
+            isSame = isSame && previous!.Table.Find(prefix) == values[draft];
         }
 
-        // The longest connected prefix that holds the gateway.
-        IpAddress gateway = hop.Address!.Value;
-        return _interfaces.MaxBy(entry => entry.Addresses.Where(prefix => prefix.Contains(gateway)).Select(prefix => prefix.Length).DefaultIfEmpty(-1).Max())!;
+        RouteTable table = isSame ? previous!.Table : new RouteTable(periods);
+        if (!isSame)
+        {
+            table.Apply([.. _byPrefix.Select(route => new RouteChange(route.Key, values[route.Value]))]);
+        }
+
+        return new CompiledRoutes { Table = table, Entries = entries, Hops = hops, OnLinkHops = _hops.OnLink, Configured = configured, Uses = uses };
     }
 
-    private int HopIndex(L3Interface entry, IpAddress gateway)
+    private int Draft(RouteSpec route)
     {
-        if (!_hopIndex.TryGetValue((entry.Index, gateway), out int index))
+        RouteKind kind = RouteDraft.KindOf(route);
+        if (kind != RouteKind.Forward)
         {
-            index = _hops.Count;
-            _hopIndex[(entry.Index, gateway)] = index;
-            _hops.Add(new NextHop { Interface = entry, Gateway = gateway });
+            return Draft(kind);
+        }
+
+        // A million routes may name one list of next hops.
+        if (!_draftOfVia.TryGetValue(route.Via, out int draft))
+        {
+            draft = Draft(kind, _hops.Members(route.Via));
+            _draftOfVia.Add(route.Via, draft);
+        }
+
+        return draft;
+    }
+
+    private int Draft(RouteKind kind, GroupMember[]? members = null)
+    {
+        var draft = new RouteDraft(kind, members ?? []);
+        if (!_draftIndex.TryGetValue(draft, out int index))
+        {
+            index = _drafts.Count;
+            _draftIndex.Add(draft, index);
+            _drafts.Add(draft);
         }
 
         return index;

@@ -10,7 +10,8 @@ namespace Dataplane.Routing;
 /// <remarks>
 /// Input: packets still undecided, some with a flow. Output: next hop and verdict forward. Drops: no route, refused by a route, TTL
 /// used up, too big, broadcast, and what came to the engine itself. State: a flow remembers its next hop and the version of the tables
-/// it is from. Cost: nothing for a flow that remembers; else one longest-prefix match.
+/// it is from. Cost: nothing for a flow that remembers; else one longest-prefix match, looked up for the whole batch at once so that its cache
+/// misses overlap.
 /// </remarks>
 internal static class RouteStage
 {
@@ -18,6 +19,8 @@ internal static class RouteStage
         where TTracing : struct, ITracing
     {
         ForwardingTables tables = context.Tables;
+        RouteEntry?[] entries = tables.Routes.Entries;
+        context.RouteLookups.LookUp(context, batch);
         for (int i = 0; i < batch.Count; i++)
         {
             if (batch.Verdicts[i] != Verdict.Continue)
@@ -25,32 +28,26 @@ internal static class RouteStage
                 continue;
             }
 
-            int flow = batch.Flows[i];
-            if (flow >= 0)
+            int route = batch.Routes[i];
+            if (route == RouteLookups.Remembered)
             {
-                ref FlowEntry entry = ref context.Flows[flow];
-                if (entry.TablesVersion == tables.Version)
-                {
-                    Forward<TTracing>(context, batch, i, entry.NextHop);
-                    continue;
-                }
+                Forward<TTracing>(context, batch, i, context.Flows[batch.Flows[i]].NextHop);
             }
-
-            // A packet to the engine may become its answer, which is then routed in turn; answers are never to ourselves.
-            if (Route<TTracing>(context, batch, i))
+            else if (Route<TTracing>(context, batch, i, entries[route]))
             {
-                Route<TTracing>(context, batch, i);
+                // A packet to the engine has become its answer, which is routed in turn; answers are never to ourselves.
+                Route<TTracing>(context, batch, i, tables.Lookup(batch.Parsed[i].Key.Destination));
             }
         }
     }
 
     /// <returns>True when the packet has become another one that must be routed.</returns>
-    private static bool Route<TTracing>(WorkerContext context, PacketBatch batch, int i)
+    private static bool Route<TTracing>(WorkerContext context, PacketBatch batch, int i, RouteEntry? route)
         where TTracing : struct, ITracing
     {
         ForwardingTables tables = context.Tables;
         int flow = batch.Flows[i];
-        IpAddress destination = flow >= 0 ? context.Flows[flow].NewDestination : batch.Parsed[i].Key.Destination;
+        IpAddress destination = RouteLookups.Destination(context, batch, i);
         bool local = (batch.Marks[i] & PacketMarks.LocalOrigin) != 0;
         if (local && destination.IsIpv6 && destination.IsLinkLocal)
         {
@@ -65,12 +62,12 @@ internal static class RouteStage
             return false;
         }
 
-        RouteEntry? route = tables.Lookup(destination);
         if (TTracing.IsOn)
         {
+            string? prefix = tables.Routes.Table.LongestPrefix(destination)?.ToString();
             context.Trace!.Add(batch, "route", route is null ? "no_route" : route.Kind.ToString().ToLowerInvariant(),
-                route is null ? $"no route to {destination}" : $"{destination} matches {route.Prefix}",
-                ("destination", destination.ToString()), ("prefix", route?.Prefix.ToString()), ("tables_version", tables.Version));
+                route is null ? $"no route to {destination}" : $"{destination} matches {prefix ?? "a route that is being changed"}",
+                ("destination", destination.ToString()), ("prefix", prefix), ("tables_version", tables.Version));
         }
 
         switch (route?.Kind)

@@ -3,6 +3,7 @@ using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Routing.Lpm;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -14,6 +15,7 @@ internal sealed class PipelineRig : IDisposable
     private readonly byte[] _slab = new byte[PacketBatch.Capacity * SlotBytes];
     private readonly byte[] _drain = new byte[SlotBytes];
     private readonly BackendSlots _slots = new();
+    private readonly GracePeriods _periods = new();
     private readonly Dictionary<string, MemoryPort> _memory = [];
     private WorkerPlan _plan;
 
@@ -32,13 +34,13 @@ internal sealed class PipelineRig : IDisposable
         Spec = builder.ToSpec();
         Ports = new PortSet([.. Spec.Ports.Select((port, id) => (id, port, PortOpener.Open(port)))]);
         Context = new WorkerContext(Spec.Workers, new FlowHash(1), 1500, UserStages.None);
-        Worker = new Worker(Context, TimeProvider.System, 0);
+        Worker = new Worker(Context, TimeProvider.System, 0, _periods);
         foreach ((int _, PortSpec _, IPort port) in Ports.Entries)
         {
             port.SetWaker(Worker);
         }
 
-        _plan = new WorkerPlan(TableCompiler.Compile(Spec, Ports, _slots, null).Tables, Worker.WakeEvent);
+        _plan = new WorkerPlan(TableCompiler.Compile(Spec, Ports, _slots, null, [], _periods).Tables, Worker.WakeEvent);
         Worker.Publish(_plan);
         Worker.RunOnce(NowNs);
     }
@@ -100,7 +102,7 @@ internal sealed class PipelineRig : IDisposable
     public void Republish(DataplaneSpec spec)
     {
         WorkerPlan old = _plan;
-        _plan = new WorkerPlan(TableCompiler.Compile(spec, Ports, _slots, old.Tables).Tables, Worker.WakeEvent);
+        _plan = new WorkerPlan(TableCompiler.Compile(spec, Ports, _slots, old.Tables, [], _periods).Tables, Worker.WakeEvent);
         Worker.Publish(_plan);
         old.Dispose();
     }

@@ -41,6 +41,32 @@ public sealed class ReloadTests
     }
 
     [Fact]
+    public async Task UpdateRoutes_ThousandTimesUnderTraffic_LosesNoPacket()
+    {
+        var ports = new TestPorts();
+        await using DataplaneEngine engine = await StartAsync(ports);
+        using var stop = new CancellationTokenSource();
+        Task<long> traffic = Task.Factory.StartNew(() => SendUntil(ports, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+
+        // More specific routes to where the traffic goes, by the way it goes anyway: come, change and go, with ever other groups.
+        for (int i = 1; i <= 500; i++)
+        {
+            NextHopSpec[] via = [new NextHopSpec { Port = "lan", Weight = 1 + (i % 200) }, new NextHopSpec { Port = "lan", Address = IpAddress.Parse("10.1.0.11") }];
+            RouteSpec[] set = [.. Enumerable.Range(0, 8).Select(part => new RouteSpec { To = IpPrefix.Parse($"10.1.0.{8 * part}/29"), Via = i % 2 == 0 ? via : via[..1] })];
+            Assert.Equal(8, (await engine.UpdateRoutesAsync(set)).Added);
+            Assert.Equal(8, (await engine.UpdateRoutesAsync([], [.. set.Select(route => route.To)])).Withdrawn);
+        }
+
+        await stop.CancelAsync();
+        long sent = await traffic;
+        Accounting accounting = engine.ReadAccounting();
+        Assert.True(accounting.IsBalanced && accounting.Received == sent && accounting.Transmitted == sent && accounting.Dropped == 0,
+            $"sent {sent}, {accounting}");
+        Assert.True(sent > 1000, $"only {sent} packets were sent meanwhile");
+    }
+
+    [Fact]
     public async Task Update_ThatFails_KeepsTheLastGoodConfiguration()
     {
         var ports = new TestPorts();

@@ -25,8 +25,11 @@ internal sealed class Ipv4AreaPainter(Ipv4Rib rib, MappedRegion table, BlockAren
     private readonly Stack<uint> _oldNodes = [];
     private readonly Stack<int> _newNodes = [];
 
-    /// <summary>Blocks with cells that are escaped no longer, to be made smaller once no reader looks for those.</summary>
-    private readonly Queue<(int Area, uint Block, long Ticket)> _leftovers = [];
+    /// <summary>Areas whose block has cells that are escaped no longer, to be made smaller once no reader looks for those.</summary>
+    private readonly Queue<(int Area, long Ticket)> _leftovers = [];
+
+    /// <summary>The ticket of each such area's present block. Not told by the block's number, which an area may be given again meanwhile.</summary>
+    private readonly Dictionary<int, long> _leftoverTickets = [];
 
     /// <summary>Paints an area.</summary>
     /// <param name="area">Its first 18 bits.</param>
@@ -92,12 +95,13 @@ internal sealed class Ipv4AreaPainter(Ipv4Rib rib, MappedRegion table, BlockAren
     /// <summary>Makes blocks smaller whose old escapes no reader looks for any more.</summary>
     public void Reclaim()
     {
-        while (_leftovers.TryPeek(out (int Area, uint Block, long Ticket) oldest) && periods.HasPassed(oldest.Ticket))
+        while (_leftovers.TryPeek(out (int Area, long Ticket) oldest) && periods.HasPassed(oldest.Ticket))
         {
             _leftovers.Dequeue();
-            if (BlockNumber(oldest.Area) == oldest.Block)
+            if (_leftoverTickets.GetValueOrDefault(oldest.Area) == oldest.Ticket)
             {
-                Shrink(oldest.Area, oldest.Block);
+                _leftoverTickets.Remove(oldest.Area);
+                Shrink(oldest.Area, BlockNumber(oldest.Area));
             }
         }
     }
@@ -206,9 +210,12 @@ internal sealed class Ipv4AreaPainter(Ipv4Rib rib, MappedRegion table, BlockAren
             }
 
             next.CopyTo(CellsOf(area));
+            _leftoverTickets.Remove(area);
             if (mask != escaped)
             {
-                _leftovers.Enqueue((area, block, periods.Start()));
+                long ticket = periods.Start();
+                _leftovers.Enqueue((area, ticket));
+                _leftoverTickets.Add(area, ticket);
             }
         }
         else
