@@ -10,6 +10,7 @@ internal static class PeerProgram
     private static readonly Dictionary<string, Func<IPeerWork>> s_works = new()
     {
         ["lpm"] = () => new LpmPeer(),
+        ["acl"] = () => new AclPeer(),
         ["hash"] = () => new HashPeer(),
         ["maglev"] = () => new MaglevPeer(),
     };

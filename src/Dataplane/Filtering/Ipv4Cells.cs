@@ -5,8 +5,8 @@ namespace Dataplane.Filtering;
 /// <summary>Builds an <see cref="Ipv4ClassTable"/>. Used by the control side.</summary>
 internal sealed class Ipv4Cells
 {
-    // Beyond 1 MB a trie, which takes more steps and far less room, stays nearer.
-    private const int MaxCells = 1 << 18;
+    // Beyond 4 MB a trie, which takes more steps and far less room, stays nearer.
+    private const int MaxCells = 1 << 20;
     private const uint Counts = 255;
 
     private readonly uint[] _root = new uint[1 << 16];

@@ -46,7 +46,7 @@ internal sealed class LiveRules
         var bits = new CacheLineArray<ulong>(classifier.Words);
         for (int slot = 0; slot < classifier.Numbers.Length; slot++)
         {
-            bits.Elements[bits.Start + (slot / 64)] |= 1UL << slot;
+            bits.Elements[bits.Start + (slot / 64)] |= classifier.Numbers[slot] < 0 ? 0 : 1UL << slot;
         }
 
         // There is a number for every bit of a row.
@@ -63,8 +63,7 @@ internal sealed class LiveRules
         CacheLineArray<ulong> bits = _bits;
         foreach (RuleEdit edit in edits)
         {
-            int gone = edit.IsInsert ? -1 : numbers.AsSpan().IndexOf(edit.Number);
-            if (gone >= 0)
+            for (int gone = edit.IsInsert ? -1 : numbers.AsSpan().IndexOf(edit.Number); gone >= 0; gone = numbers.AsSpan().IndexOf(edit.Number))
             {
                 if (bits.Elements == _bits.Elements)
                 {

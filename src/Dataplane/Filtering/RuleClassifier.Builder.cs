@@ -12,10 +12,10 @@ internal sealed partial class RuleClassifier
         headerOffset: 4, fragmentOffset: 14,
         laterFragment: (byte)FragmentKind.Later);
 
-    private RuleClassifier(IReadOnlyList<CompiledRule> rules, int[] numbers, IpFamily family)
+    private RuleClassifier(IReadOnlyList<CompiledRule> rules, RuleLayout layout, IpFamily family)
     {
-        Numbers = numbers;
-        int count = numbers.Length;
+        Numbers = layout.Numbers;
+        int count = Numbers.Length;
         Prefixes source = PrefixesOf(rules, family, isSource: true), destination = PrefixesOf(rules, family, isSource: false);
         (_source, _destination) = (source.Map, destination.Map);
         var indexOf = new Dictionary<RuleService, int>();
@@ -24,6 +24,12 @@ internal sealed partial class RuleClassifier
         int[] serviceOf = new int[count];
         for (int slot = 0; slot < count; slot++)
         {
+            serviceOf[slot] = -1;
+            if (Numbers[slot] < 0)
+            {
+                continue;
+            }
+
             RuleService service = rules[Numbers[slot]].Condition.Service;
             _services[slot] = service;
             ref int index = ref CollectionsMarshal.GetValueRefOrAddDefault(indexOf, service, out bool known);
@@ -42,7 +48,7 @@ internal sealed partial class RuleClassifier
         source.FillRows(_rows.First);
         destination.FillRows(_rows.Second);
         FillServiceRows(serviceOf, different.Count);
-        _rows.Seal();
+        _rows.Seal(source.Homes(layout.SourceLines), destination.Homes(layout.DestinationLines), layout.FirstCommon);
         _tables = new RuleTables(classes, _rows);
     }
 
@@ -66,7 +72,7 @@ internal sealed partial class RuleClassifier
         for (int part = 0; part < parts.Length; part++)
         {
             int[] some = numbers[(int)((long)count * part / parts.Length)..(int)((long)count * (part + 1) / parts.Length)];
-            parts[part] = new RuleClassifier(rules, RuleOrder.Of(rules, some), family);
+            parts[part] = new RuleClassifier(rules, RuleLayout.Of(rules, some), family);
         }
 
         return parts;
@@ -80,6 +86,11 @@ internal sealed partial class RuleClassifier
         var anySlots = new List<int>();
         for (int slot = 0; slot < Numbers.Length; slot++)
         {
+            if (Numbers[slot] < 0)
+            {
+                continue;
+            }
+
             IpPrefix? prefix = isSource ? rules[Numbers[slot]].Condition.From : rules[Numbers[slot]].Condition.To;
             if (prefix is null || prefix.Value.Length == 0)
             {
@@ -104,7 +115,7 @@ internal sealed partial class RuleClassifier
             classOf[i] = different.Count;
         }
 
-        return new Prefixes(new PrefixMap(CollectionsMarshal.AsSpan(different), family == IpFamily.V4), anySlots, slots, classOf);
+        return new Prefixes(new PrefixMap(CollectionsMarshal.AsSpan(different), family == IpFamily.V4), different, anySlots, slots, classOf);
     }
 
     private void FillServiceRows(int[] serviceOf, int count)
@@ -113,7 +124,10 @@ internal sealed partial class RuleClassifier
         ulong[] byService = new ulong[count * words];
         for (int slot = 0; slot < serviceOf.Length; slot++)
         {
-            byService[(serviceOf[slot] * words) + (slot / 64)] |= 1UL << slot;
+            if (serviceOf[slot] >= 0)
+            {
+                byService[(serviceOf[slot] * words) + (slot / 64)] |= 1UL << slot;
+            }
         }
 
         for (int @class = 0; @class < _service.Met.Count; @class++)
@@ -141,12 +155,25 @@ internal sealed partial class RuleClassifier
 
     /// <summary>The prefixes of one address of all rules.</summary>
     /// <param name="Map">From address to class.</param>
+    /// <param name="Keys">The prefixes; class n + 1 is that of prefix n.</param>
     /// <param name="AnySlots">Rules without a prefix.</param>
     /// <param name="Slots">Rules with one, in order of it.</param>
     /// <param name="ClassOf">Of each of those, the class.</param>
-    private readonly record struct Prefixes(PrefixMap Map, List<int> AnySlots, int[] Slots, int[] ClassOf)
+    private readonly record struct Prefixes(PrefixMap Map, List<PrefixKey> Keys, List<int> AnySlots, int[] Slots, int[] ClassOf)
     {
         public delegate Span<ulong> Rows(int @class);
+
+        /// <summary>By class, the line of the rules at home in its prefix or the nearest around it.</summary>
+        public int[] Homes(Dictionary<PrefixKey, int> lines)
+        {
+            int[] homes = new int[Map.Count];
+            for (int @class = 1; @class < homes.Length; @class++)
+            {
+                homes[@class] = lines.TryGetValue(Keys[@class - 1], out int line) ? line : homes[Map.Parents[@class]];
+            }
+
+            return homes;
+        }
 
         /// <summary>Writes the rows of the classes: each has the bits of its own prefix and those of all around it.</summary>
         public void FillRows(Rows rowOf)

@@ -22,7 +22,7 @@ internal sealed partial class RuleClassifier
     private readonly BitRowTable _rows;
     private readonly RuleTables _tables;
 
-    /// <summary>By slot, which is the position of a rule's bit: the rule's number when this was built.</summary>
+    /// <summary>By slot, which is the position of a bit: the number of a rule when this was built, or -1. A rule may have several.</summary>
     public int[] Numbers { get; }
 
     /// <summary>64-bit words in a row.</summary>
@@ -71,12 +71,12 @@ internal sealed partial class RuleClassifier
 
     private int FirstBehind(LiveRules live, (int Source, int Destination, int Service) classes, in FlowKey key, uint transport, int after)
     {
-        ReadOnlySpan<ulong> source = _rows.First(classes.Source), destination = _rows.Second(classes.Destination);
-        ReadOnlySpan<ulong> service = _rows.Third(classes.Service), inForce = live.Bits;
+        ReadOnlySpan<ulong> inForce = live.Bits;
         int first = int.MaxValue;
         for (int word = 0; word < inForce.Length; word++)
         {
-            for (ulong bits = source[word] & destination[word] & service[word] & inForce[word]; bits != 0; bits &= bits - 1)
+            ulong common = _rows.Common(classes.Source, classes.Destination, classes.Service, word) & inForce[word];
+            for (ulong bits = common; bits != 0; bits &= bits - 1)
             {
                 int slot = (word * 64) + BitOperations.TrailingZeroCount(bits), number = live.Numbers[slot];
                 if (number > after && number < first && (_service.IsExact || _services[slot].Matches(transport, key.SourcePort, key.DestinationPort)))

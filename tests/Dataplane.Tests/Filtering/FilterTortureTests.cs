@@ -1,3 +1,4 @@
+using Dataplane.Benchmarks.Filtering;
 using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Tests.Support;

@@ -1,3 +1,4 @@
+using Dataplane.Benchmarks.Filtering;
 using System.Runtime.InteropServices;
 using Dataplane.Filtering;
 using Dataplane.Native;

@@ -1,4 +1,4 @@
-namespace Dataplane.Tests.Support;
+namespace Dataplane.Benchmarks.Filtering;
 
 /// <summary>The port classes of ClassBench; LO, 0 to 1023, is in none of the three shapes.</summary>
 internal enum PortClass

@@ -1,7 +1,7 @@
 using Dataplane.Filtering;
 using Dataplane.Packets;
 
-namespace Dataplane.Tests.Support;
+namespace Dataplane.Benchmarks.Filtering;
 
 /// <summary>Rule sets in the shapes of ClassBench and packets for them, the same for the same seed.</summary>
 internal sealed class RuleSets

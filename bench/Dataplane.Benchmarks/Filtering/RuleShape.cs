@@ -1,4 +1,4 @@
-namespace Dataplane.Tests.Support;
+namespace Dataplane.Benchmarks.Filtering;
 
 /// <summary>What a kind of rule set is made of, as distributions; weights need not add up to anything.</summary>
 /// <remarks>
