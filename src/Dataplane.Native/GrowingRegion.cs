@@ -6,8 +6,8 @@ namespace Dataplane.Native;
 
 /// <summary>Mapped memory that grows in place: the address space is reserved at once, the memory comes 2 MB at a time.</summary>
 /// <remarks>
-/// For tables whose size is not known before: nothing ever moves, so readers need not be told. Behind the last byte of the reservation lies
-/// a page that cannot be touched. Growing is for one thread at a time; reading what is there is not disturbed by it.
+/// For tables whose size is not known before: nothing ever moves, so readers need not be told. Before the first byte and behind the last of the
+/// reservation lie guards of at least <see cref="StepBytes"/> that cannot be touched. Growing is for one thread at a time; reading what is there is not disturbed by it.
 /// Dispose a region only after every thread that works on it has ended.
 /// </remarks>
 public sealed unsafe class GrowingRegion : IDisposable
@@ -57,12 +57,12 @@ public sealed unsafe class GrowingRegion : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacityBytes, int.MaxValue - StepBytes);
         nuint capacity = ((nuint)capacityBytes + StepBytes - 1) & ~((nuint)StepBytes - 1);
 
-        // One step more lets the region start at a huge page's boundary; what is left of it behind the end is the guard, a page at least.
-        nuint length = capacity + StepBytes + (nuint)Environment.SystemPageSize;
+        // One step is the guard before the region, one lets it start at a huge page's boundary, and one is the guard behind it.
+        nuint length = capacity + (3 * (nuint)StepBytes);
         nint address = Libc.Mmap(0, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (address == MAP_FAILED)
             throw LinuxException.FromLastError("mmap(PROT_NONE)", $"{capacityBytes} bytes of address space");
-        nint start = (nint)(((nuint)address + StepBytes - 1) & ~((nuint)StepBytes - 1));
+        nint start = (nint)(((nuint)address + (2 * (nuint)StepBytes) - 1) & ~((nuint)StepBytes - 1));
         return new GrowingRegion(new UnmapHandle(address, length), start, (int)capacity, preferHugePages);
     }
 

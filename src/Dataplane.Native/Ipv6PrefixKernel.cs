@@ -19,7 +19,8 @@ namespace Dataplane.Native;
 /// the last to the first.</item>
 /// </list>
 /// An internet table is looked up in three steps: root, map (of a registry's block), line (of a holder's /32).
-/// Where an entry leads is taken modulo the region's capacity, so a damaged table gives wrong answers or stops the process, but never reads elsewhere.
+/// Where an entry leads is taken modulo the region's capacity, and the region has guards before and behind it that are longer than any block:
+/// a damaged table gives wrong answers or stops the process, but never reads elsewhere.
 /// </remarks>
 public static unsafe class Ipv6PrefixKernel
 {
@@ -198,7 +199,9 @@ public static unsafe class Ipv6PrefixKernel
     private static uint InMap(byte* block, ulong address)
     {
         byte* word = block + ((nuint)(address >> 2) & 0x3FF0);
-        nuint run = *(uint*)(word + 8) + (nuint)(uint)BitOperations.PopCount(*(ulong*)word >> (int)address);
+
+        // The count is read as 16 bits, which a sound one has: so a damaged one leads no further than the guard behind the region.
+        nuint run = *(ushort*)(word + 8) + (nuint)(uint)BitOperations.PopCount(*(ulong*)word >> (int)address);
         return *(uint*)(block + MapHeadBytes - 4 + (run * 4));
     }
 
@@ -272,16 +275,25 @@ public static unsafe class Ipv6PrefixKernel
         public int Elsewhere;
     }
 
-    /// <summary>One comparison of a whole cache line. Two halves where the machine has 256 bits.</summary>
+    /// <summary>One comparison of a whole cache line, or of as much of it as the machine compares at once.</summary>
     private readonly struct Vectors : ICounter
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static uint Below(ushort* ends, ushort cell) =>
-            (uint)Vector512.LessThan(Vector512.Load(ends), Vector512.Create(cell)).ExtractMostSignificantBits();
+        public static uint Below(ushort* ends, ushort cell) => VectorWidth.Use512
+            ? (uint)Vector512.LessThan(Vector512.Load(ends), Vector512.Create(cell)).ExtractMostSignificantBits()
+            : Below16(ends, cell) | (Below16(ends + 16, cell) << 16);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static uint Below16(ushort* ends, ushort cell) =>
-            Vector256.LessThan(Vector256.Load(ends), Vector256.Create(cell)).ExtractMostSignificantBits();
+        public static uint Below16(ushort* ends, ushort cell)
+        {
+            if (VectorWidth.Use512 || VectorWidth.Use256)
+                return Vector256.LessThan(Vector256.Load(ends), Vector256.Create(cell)).ExtractMostSignificantBits();
+            return VectorWidth.Use128 ? Below8(ends, cell) | (Below8(ends + 8, cell) << 8) : Scalars.Below16(ends, cell);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static uint Below8(ushort* ends, ushort cell) =>
+            Vector128.LessThan(Vector128.Load(ends), Vector128.Create(cell)).ExtractMostSignificantBits();
     }
 
     private readonly struct Scalars : ICounter

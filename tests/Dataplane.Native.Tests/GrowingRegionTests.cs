@@ -30,6 +30,22 @@ public class GrowingRegionTests
         Assert.Throws<ArgumentOutOfRangeException>(() => region.TryGrow(-1));
     }
 
+    // A fault ends the process, so the kernel is asked to touch the bytes instead: it answers EFAULT.
+    [Fact]
+    public unsafe void TryGrow_UpToCapacity_LeavesGuardsBeforeAndBehind()
+    {
+        using GrowingRegion region = GrowingRegion.Reserve(GrowingRegion.StepBytes, preferHugePages: false);
+        Assert.True(region.TryGrow(region.CapacityBytes));
+        using var wake = new EventDescriptor();
+        byte* end = region.Start + region.CapacityBytes;
+        region.Span[^8..].Clear();
+        Assert.Equal(8, Dataplane.Native.Abi.Libc.Write(wake.Descriptor.Number, region.Start, 8));
+        Assert.Equal(8, Dataplane.Native.Abi.Libc.Write(wake.Descriptor.Number, end - 8, 8));
+        byte*[] outside = [region.Start - GrowingRegion.StepBytes, region.Start - 8, end, end + GrowingRegion.StepBytes - 8];
+        foreach (byte* address in outside)
+            Assert.Equal(-1, Dataplane.Native.Abi.Libc.Write(wake.Descriptor.Number, address, 8));
+    }
+
     [Fact]
     public void Reserve_NoBytesOrTooMany_Throws()
     {
