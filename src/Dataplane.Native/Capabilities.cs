@@ -46,6 +46,7 @@ public sealed class Capabilities : IReadOnlyList<Capability>
             entries.Add(Entry(name, (effective >> bit & 1) != 0, "for " + use, remedy));
         entries.Add(ProbeSocket("AF_PACKET", Socket.AF_PACKET));
         entries.Add(ProbeSocket("AF_XDP", Socket.AF_XDP));
+        entries.Add(ProbeXdp());
         entries.Add(ProbeTun());
         entries.Add(ProbeLockedMemory(effective));
         entries.Add(ProbeHugePages());
@@ -106,6 +107,26 @@ public sealed class Capabilities : IReadOnlyList<Capability>
         string option = family == Socket.AF_XDP ? "CONFIG_XDP_SOCKETS" : "CONFIG_PACKET";
         string remedy = errno is Errno.EPERM or Errno.EACCES ? Remedies.NetRaw : $"use a kernel built with {option}";
         return Entry(name, false, $"{Errno.NameOf(errno)} ({Errno.TextOf(errno)})", remedy);
+    }
+
+    /// <summary>Loads the program of an AF_XDP port, which the kernel forgets again at once.</summary>
+    private static Capability ProbeXdp()
+    {
+        const string Name = "XDP program";
+        try
+        {
+            using FileDescriptor map = BpfObjects.CreateSocketMap(1, Name);
+            using FileDescriptor program = BpfObjects.LoadXdp(XdpRedirectProgram.Write(map.Number, [], []), Name);
+            return Entry(Name, true, "can be loaded", "");
+        }
+        catch (LinuxException refusal)
+        {
+            return Entry(Name, false, $"{refusal.Call}: {refusal.ErrnoName}", refusal.Remedy ?? "use a kernel built with CONFIG_BPF_SYSCALL and CONFIG_XDP_SOCKETS, 5.9 or later");
+        }
+        catch (PlatformNotSupportedException)
+        {
+            return Entry(Name, false, "not on this processor", "use af_packet ports");
+        }
     }
 
     private static Capability ProbeTun()

@@ -34,6 +34,9 @@ public sealed class LinuxException : IOException
     internal static LinuxException FromLastError(string call, string? subject = null, string? remedy = null) =>
         new(Marshal.GetLastPInvokeError(), call, subject, remedy);
 
+    /// <summary>Makes the exception for an interface that is not there.</summary>
+    internal static LinuxException NoInterface(string name) => new(Abi.Errno.ENODEV, "ioctl(SIOCGIFINDEX)", name);
+
     private static string Format(int errno, string call, string? subject, string? remedy)
     {
         string what = subject is null ? call : $"{call} for {subject}";

@@ -45,6 +45,9 @@ public sealed unsafe class MappedRegion : IDisposable
     /// <summary>The region as memory; reading its span after the region was disposed throws.</summary>
     public Memory<byte> Memory => _memory.Memory;
 
+    /// <summary>Whether the region is mapped.</summary>
+    internal bool IsOpen => _start is not null;
+
     /// <summary>The first address, or null once disposed; never leaves this assembly.</summary>
     internal byte* Start => _start;
 

@@ -22,6 +22,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     private readonly DataplaneOptions _options;
     private readonly SemaphoreSlim _updating = new(1, 1);
     private readonly BackendSlots _slots = new();
+    private readonly PortOpener _opener = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private PortSet _ports = PortSet.Empty;
     private Worker? _worker;
@@ -200,24 +201,26 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     }
 
     /// <summary>Opens the ports of a specification that are not open yet, under the identifiers they keep.</summary>
-    private static PortSet OpenPorts(DataplaneSpec spec, PortSet before, out List<IPort> opened)
+    private PortSet OpenPorts(DataplaneSpec spec, PortSet before, out List<IPort> opened)
     {
         opened = [];
         var used = before.Entries.Select(entry => entry.Id).ToHashSet();
         var entries = new List<(int, PortSpec, IPort)>();
+        bool IsOpen(PortSpec wanted) => before.Find(wanted.Name) is >= 0 and int known && before.Entries.First(entry => entry.Id == known).Spec == wanted;
+        _opener.Expect(spec.Ports.Where(wanted => !IsOpen(wanted)));
         try
         {
             foreach (PortSpec wanted in spec.Ports)
             {
-                int known = before.Find(wanted.Name);
-                if (known >= 0 && before.Entries.First(entry => entry.Id == known).Spec == wanted)
+                if (IsOpen(wanted))
                 {
+                    int known = before.Find(wanted.Name);
                     entries.Add((known, wanted, before.ById[known]!));
                     continue;
                 }
 
                 int id = Enumerable.Range(0, PortId.MaxPorts).First(free => !used.Contains(free));
-                IPort port = PortOpener.Open(wanted);
+                IPort port = _opener.Open(wanted);
                 opened.Add(port);
                 used.Add(id);
                 entries.Add((id, wanted, port));

@@ -11,7 +11,7 @@ public class CapabilitiesTests
         string[] names =
         [
             "kernel", "CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF",
-            "AF_PACKET", "AF_XDP", "/dev/net/tun", "RLIMIT_MEMLOCK", "huge pages",
+            "AF_PACKET", "AF_XDP", "XDP program", "/dev/net/tun", "RLIMIT_MEMLOCK", "huge pages",
         ];
         Assert.Equal(names, found.Select(c => c.Name));
         Assert.All(found, c => Assert.Equal(c.Available, c.Remedy is null));
@@ -31,5 +31,7 @@ public class CapabilitiesTests
         Assert.True(found["CAP_NET_ADMIN"].Available);
         Assert.True(found["CAP_SYS_ADMIN"].Available);
         Assert.True(found["AF_PACKET"].Available);
+        Assert.True(found["AF_XDP"].Available);
+        Assert.True(found["XDP program"].Available);
     }
 }

@@ -12,6 +12,7 @@ public partial class SyscallTests
         ["eventfd"] = "eventfd2",
         ["open"] = "openat",
         ["getrlimit"] = "prlimit64",
+        ["syscall"] = "bpf",
     };
 
     private static readonly string s_folder = RepositoryRoot.Combine("src", "Dataplane.Native");

@@ -23,6 +23,7 @@ internal static class Errno
     internal const int ENFILE = 23;
     internal const int EMFILE = 24;
     internal const int ENOSPC = 28;
+    internal const int ERANGE = 34;
     internal const int ENOSYS = 38;
     internal const int EBADFD = 77;
     internal const int EMSGSIZE = 90;
@@ -54,6 +55,7 @@ internal static class Errno
         ENFILE => "ENFILE",
         EMFILE => "EMFILE",
         ENOSPC => "ENOSPC",
+        ERANGE => "ERANGE",
         ENOSYS => "ENOSYS",
         EBADFD => "EBADFD",
         EMSGSIZE => "EMSGSIZE",

@@ -9,6 +9,9 @@ internal sealed class KernelTypeAttribute(string header, string? name = null) : 
     internal string Header { get; } = header;
 
     internal string? Name { get; } = name;
+
+    /// <summary>Whether the structure is only the beginning of the C type: one member of a union that grows from kernel to kernel.</summary>
+    public bool IsBeginning { get; init; }
 }
 
 /// <summary>Says where a field lies in the C type, when its name alone does not (a member of a nested structure or union).</summary>

@@ -65,6 +65,13 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "sendto", SetLastError = true)]
     internal static partial nint Sendto(int socket, void* buffer, nuint length, int flags, void* address, uint addressBytes);
 
+    [LibraryImport(Library, EntryPoint = "recvfrom", SetLastError = true)]
+    internal static partial nint Recvfrom(int socket, void* buffer, nuint length, int flags, void* address, uint* addressBytes);
+
+    // The C library has no function of the name; the number is the architecture's. Variadic in C, like ioctl.
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint Bpf(nint number, nint command, void* attributes, nuint attributesBytes);
+
     // Variadic in C. Its third argument travels where a fixed one would on the Linux ABIs of x86-64 and arm64.
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(int fd, nuint request, void* argument);

@@ -13,6 +13,7 @@ internal static class Memory
     internal const int MAP_FIXED = 0x10;
     internal const int MAP_ANONYMOUS = 0x20;
     internal const int MAP_NORESERVE = 0x4000;
+    internal const int MAP_POPULATE = 0x8000;
     internal const int MAP_HUGETLB = 0x40000;
     internal const int MAP_HUGE_2MB = 21 << 26;    // log2 of the page size in the top six bits, since 3.8
 

@@ -63,6 +63,9 @@ public sealed class PacketBatch
     /// <summary>Sets the memory that offsets count from. Called by the port before <see cref="Add"/>.</summary>
     public void SetMemory(Memory<byte> memory) => _memory = memory;
 
+    /// <summary>Whether the frames lie in this memory; a port that shares it may pass them on without a copy.</summary>
+    internal bool IsIn(Memory<byte> memory) => _memory.Equals(memory);
+
     /// <summary>Appends a frame. Called by ports.</summary>
     /// <param name="offset">Of the first MAC byte from the start of <see cref="Memory"/>.</param>
     /// <param name="length">In bytes, without FCS.</param>

@@ -14,4 +14,7 @@ internal enum PacketMarks : byte
 
     /// <summary>Was held and comes back: it has been counted as received or originated before.</summary>
     Released = 4,
+
+    /// <summary>Its frame was passed to another port without a copy: the port that received it no longer owns it.</summary>
+    FramePassedOn = 8,
 }

@@ -6,7 +6,7 @@ public enum PortKind
     /// <summary>AF_PACKET with memory-mapped rings (TPACKET) on a network interface.</summary>
     AfPacket,
 
-    /// <summary>AF_XDP socket on a network interface. Known to the configuration; cannot be opened by this version.</summary>
+    /// <summary>AF_XDP socket on a network interface: an XDP program hands over its frames before the kernel's network stack.</summary>
     AfXdp,
 
     /// <summary>TAP device.</summary>

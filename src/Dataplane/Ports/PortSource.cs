@@ -11,6 +11,10 @@ public sealed class PortSource
     public static PortSource AfPacket(string interfaceName) =>
         new(name => new PortSpec { Name = name, Kind = PortKind.AfPacket, Interface = interfaceName });
 
+    /// <summary>An AF_XDP socket on a network interface; the ports of an engine share their memory. Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW.</summary>
+    public static PortSource AfXdp(string interfaceName) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.AfXdp, Interface = interfaceName });
+
     /// <summary>A TAP device, created if it does not exist. Needs CAP_NET_ADMIN.</summary>
     public static PortSource Tap(string deviceName) =>
         new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Interface = deviceName });

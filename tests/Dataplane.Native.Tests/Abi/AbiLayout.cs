@@ -31,7 +31,7 @@ internal static class AbiLayout
         {
             var attribute = type.GetCustomAttribute<KernelTypeAttribute>()!;
             headers.Add(attribute.Header);
-            WriteStructure(body, type, attribute.Name ?? $"struct {type.Name}");
+            WriteStructure(body, type, attribute.Name ?? $"struct {type.Name}", attribute.IsBeginning ? ">=" : "==");
         }
 
         foreach (Type type in ConstantClasses)
@@ -56,9 +56,9 @@ internal static class AbiLayout
 
     public static int SizeOf(Type type) => BytesOf(RuntimeHelpers.GetUninitializedObject(type)).Length;
 
-    private static void WriteStructure(StringBuilder body, Type type, string name)
+    private static void WriteStructure(StringBuilder body, Type type, string name, string relation)
     {
-        body.AppendLine($"_Static_assert(sizeof({name}) == {SizeOf(type)}, \"size of {type.Name}\");");
+        body.AppendLine($"_Static_assert(sizeof({name}) {relation} {SizeOf(type)}, \"size of {type.Name}\");");
         // Private fields only fill up to the size of a union; the size is proven above.
         foreach (FieldInfo field in type.GetFields(InstanceFields).Where(f => f.IsPublic))
         {

@@ -5,19 +5,20 @@ using Dataplane.Ports;
 
 namespace Dataplane.SystemTests.Ports;
 
-/// <summary>Two namespaces joined by a veth pair, an AF_PACKET port at either end, and a place to make frames in.</summary>
+/// <summary>Two namespaces joined by a veth pair, a port at either end (AF_PACKET unless said), and a place to make frames in.</summary>
 internal sealed class PortBed : IDisposable
 {
     private const int SlotBytes = 2048;
     private readonly byte[] _frames = new byte[PacketBatch.Capacity * SlotBytes];
 
-    public PortBed(int slots = 1024)
+    public PortBed(int slots = 1024, Func<string, NetworkNamespace, IPort>? open = null)
     {
+        open ??= (name, home) => Open(name, home, slots);
         LeftHome = NetworkNamespace.Create("left");
         RightHome = NetworkNamespace.Create("right");
         NetworkNamespace.Connect(LeftHome, "a0", RightHome, "b0");
-        Left = Open("a0", LeftHome, slots);
-        Right = Open("b0", RightHome, slots);
+        Left = open("a0", LeftHome);
+        Right = open("b0", RightHome);
     }
 
     public NetworkNamespace LeftHome { get; }

@@ -13,6 +13,9 @@ internal sealed record GatewayConfiguration
     /// <summary>Weight of each backend; zero takes it out of the list.</summary>
     public int[] Weights { get; init; } = [2, 1, 1];
 
+    /// <summary>Kind of both ports.</summary>
+    public string Kind { get; init; } = "af_packet";
+
     public int WanMtu { get; init; } = 1500;
 
     public int LanMtu { get; init; } = 1500;
@@ -25,8 +28,8 @@ internal sealed record GatewayConfiguration
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $$"""
             ports:
-              wan: { kind: af_packet, interface: wan, mac: "{{TestNetwork.WanMac}}", mtu: {{WanMtu}} }
-              lan: { kind: af_packet, interface: lan, mac: "{{TestNetwork.LanMac}}", mtu: {{LanMtu}} }
+              wan: { kind: {{Kind}}, interface: wan, mac: "{{TestNetwork.WanMac}}", mtu: {{WanMtu}} }
+              lan: { kind: {{Kind}}, interface: lan, mac: "{{TestNetwork.LanMac}}", mtu: {{LanMtu}} }
             interfaces:
               - { port: wan, address: {{TestNetwork.GatewayOnWan}}/24 }
               - { port: wan, address: "{{TestNetwork.GatewayOnWan6}}/64" }

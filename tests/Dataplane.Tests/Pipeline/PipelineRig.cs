@@ -32,7 +32,7 @@ internal sealed class PipelineRig : IDisposable
         TestPlane.AddAddresses(builder, withNeighbours);
         configure?.Invoke(builder);
         Spec = builder.ToSpec();
-        Ports = new PortSet([.. Spec.Ports.Select((port, id) => (id, port, PortOpener.Open(port)))]);
+        Ports = new PortSet([.. Spec.Ports.Select((port, id) => (id, port, new PortOpener().Open(port)))]);
         Context = new WorkerContext(Spec.Workers, new FlowHash(1), 1500, UserStages.None);
         Worker = new Worker(Context, TimeProvider.System, 0, _periods);
         foreach ((int _, PortSpec _, IPort port) in Ports.Entries)

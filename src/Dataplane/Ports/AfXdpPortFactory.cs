@@ -1,0 +1,46 @@
+using Dataplane.Native;
+using Dataplane.Packets;
+
+namespace Dataplane.Ports;
+
+/// <summary>Opens AF_XDP ports: an XDP program hands the frames of one queue of an Ethernet interface to the engine before the kernel's network stack.</summary>
+/// <remarks>
+/// Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW. Ports that the engine opens by configuration share one memory; those of a factory share it if made with
+/// the same one. Limits: <b>one</b> queue; <b>no</b> frames beyond an MTU of 3,822 bytes; on veth, VLAN tags that the sender leaves beside the
+/// frame are lost (<c>ethtool -K IF tx-vlan-offload off</c> at the sender); in generic mode super-frames are dropped and counted (<c>ethtool -K IF tso off gso off</c> at the
+/// sender; native mode sees to that itself).
+/// </remarks>
+/// <param name="interfaceName">Name of the interface.</param>
+public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory
+{
+    /// <inheritdoc/>
+    public string Kind => "af_xdp";
+
+    /// <summary>Shape of the rings, mode, queue.</summary>
+    public AfXdpOptions Options { get; init; } = new();
+
+    /// <summary>Hardware address that the port sends from; null: the interface's own.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>Largest layer 3 packet in bytes; null, or more than the interface's own: the interface's own.</summary>
+    public int? Mtu { get; init; }
+
+    internal AfXdpTraffic Traffic { get; init; } = AfXdpTraffic.Everything;
+
+    internal AfXdpMemories Memories { get; init; } = new();
+
+    /// <inheritdoc/>
+    public IPort Open(string name)
+    {
+        AfXdpBinding binding = AfXdpBinding.Open(interfaceName, Options, Traffic, Memories);
+        try
+        {
+            return new AfXdpPort(binding, Mac, Mtu);
+        }
+        catch
+        {
+            binding.Dispose();
+            throw;
+        }
+    }
+}
