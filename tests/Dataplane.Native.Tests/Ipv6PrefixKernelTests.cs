@@ -36,6 +36,75 @@ public class Ipv6PrefixKernelTests
         Assert.Equal(-1, values.IndexOfAnyExcept(1234));
     }
 
+    /// <summary>Blocks of each shape whose last entry is the last there is: memory ends behind it. The address is of the last run.</summary>
+    [Theory]
+    [InlineData(Ipv6PrefixKernel.MapShape)]
+    [InlineData(Ipv6PrefixKernel.LinesShape)]
+    [InlineData(Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag)]
+    [InlineData(16 | Ipv6PrefixKernel.NarrowFlag)]
+    [InlineData(24 | Ipv6PrefixKernel.NarrowFlag)]
+    [InlineData(0)]
+    [InlineData(16)]
+    public void Lookup_LastEntryOfABlockBeforeUnusableMemory_StaysInside(uint shape)
+    {
+        using MappedRegion root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
+        using GrowingRegion blocks = Blocks();
+        int end = blocks.LengthBytes, block = end - (shape switch
+        {
+            Ipv6PrefixKernel.MapShape => Ipv6PrefixKernel.MapHeadBytes + 32,
+            Ipv6PrefixKernel.LinesShape => 64 + Ipv6PrefixKernel.GroupBytes,
+            Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag => 64 + 64,
+            24 | Ipv6PrefixKernel.NarrowFlag => 32,
+            16 | Ipv6PrefixKernel.NarrowFlag => 64,
+            0 => 64 + 128,
+            _ => 32 + 64,
+        });
+
+        // All entries are 0 but the last.
+        Span<byte> memory = blocks.Span[block..];
+        Span<ushort> ends = MemoryMarshal.Cast<byte, ushort>(memory);
+        bool isNarrow = (shape & Ipv6PrefixKernel.NarrowFlag) != 0;
+        switch (shape & 31)
+        {
+            case Ipv6PrefixKernel.MapShape:
+                memory[Ipv6PrefixKernel.MapHeadBytes - 9] = 0x80;
+                memory[Ipv6PrefixKernel.MapHeadBytes - 8] = 7;
+                break;
+            case Ipv6PrefixKernel.LinesShape:
+                ends[..32].Fill(ushort.MaxValue);
+                ends[32..63].Fill(ushort.MaxValue - 1);
+                ends[63] = ushort.MaxValue;
+                break;
+            default:
+                int places = 32 - (int)(shape & 31) - (isNarrow && (shape & 31) == 0 ? 16 : 0);
+                ends[..(places - 1)].Fill(ushort.MaxValue - 1);
+                ends[places - 1] = ushort.MaxValue;
+                break;
+        }
+
+        uint expected = 1234;
+        if (isNarrow && (shape & 31) == Ipv6PrefixKernel.LinesShape)
+            blocks.Span[block - 1] = (byte)(expected = 123);
+        else if (isNarrow)
+            memory[EntriesAt(shape) + LastRun(shape)] = (byte)(expected = 123);
+        else if ((shape & 31) is Ipv6PrefixKernel.MapShape or Ipv6PrefixKernel.LinesShape)
+            MemoryMarshal.Cast<byte, uint>(memory)[^1] = expected;
+        else
+            MemoryMarshal.Cast<byte, uint>(memory[EntriesAt(shape)..])[LastRun(shape)] = expected;
+        MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | (uint)block | shape;
+
+        ulong[] keys = [.. Enumerable.Repeat(ulong.MaxValue, 300)];
+        int[] values = new int[300], scalar = new int[300];
+        Ipv6PrefixKernel.Lookup(root, blocks, keys, keys, values);
+        Ipv6PrefixKernel.LookupScalar(root, blocks, keys, keys, scalar);
+        Assert.All(values, value => Assert.Equal((int)expected, value));
+        Assert.Equal(scalar, values);
+        Assert.Equal((int)expected, Ipv6PrefixKernel.Lookup(root, blocks, ulong.MaxValue, ulong.MaxValue));
+
+        static int EntriesAt(uint shape) => 64 - ((int)(shape & 31) * 2);
+        static int LastRun(uint shape) => 31 - (int)(shape & 31);
+    }
+
     [Fact]
     public void Lookup_BlockThatLeadsToItself_Ends()
     {
