@@ -21,7 +21,7 @@ public sealed partial class DataplaneEngine
     public IReadOnlyList<PortStatus> ReadPorts() => [.. _ports.Entries.Select(entry =>
     {
         entry.Port.ReadStatistics(out PortStatistics statistics);
-        return new PortStatus(entry.Spec.Name, entry.Spec.Kind, entry.Port.Link, statistics);
+        return new PortStatus(entry.Spec.Name, entry.Spec.Kind, entry.Port.Link, statistics) { LinkReason = entry.Port.LinkReason };
     })];
 
     /// <summary>The filter rules in order, and the default policy last.</summary>

@@ -32,8 +32,10 @@ internal static class Errno
     internal const int ESOCKTNOSUPPORT = 94;
     internal const int EOPNOTSUPP = 95;
     internal const int EAFNOSUPPORT = 97;
+    internal const int EADDRINUSE = 98;
     internal const int ENETDOWN = 100;
     internal const int ENOBUFS = 105;
+    internal const int ECONNREFUSED = 111;
 
     /// <summary>The kernel's name of an error number, or <c>errno N</c> for one that this assembly does not tell apart.</summary>
     internal static string NameOf(int errno) => errno switch
@@ -65,7 +67,9 @@ internal static class Errno
         EOPNOTSUPP => "EOPNOTSUPP",
         EAFNOSUPPORT => "EAFNOSUPPORT",
         ENETDOWN => "ENETDOWN",
+        EADDRINUSE => "EADDRINUSE",
         ENOBUFS => "ENOBUFS",
+        ECONNREFUSED => "ECONNREFUSED",
         _ => $"errno {errno}",
     };
 

@@ -17,6 +17,9 @@ internal static class Memory
     internal const int MAP_HUGETLB = 0x40000;
     internal const int MAP_HUGE_2MB = 21 << 26;    // log2 of the page size in the top six bits, since 3.8
 
+    internal const int MFD_CLOEXEC = 0x1;
+    internal const int MFD_ALLOW_SEALING = 0x2;
+
     internal const int MADV_HUGEPAGE = 14;
     internal const int MADV_POPULATE_WRITE = 23;   // since 5.14
 

@@ -4,12 +4,14 @@ namespace Dataplane.Native.Abi;
 [KernelConstants("sys/socket.h", "fcntl.h")]
 internal static class Socket
 {
+    internal const int AF_UNIX = 1;
     internal const int AF_INET = 2;
     internal const int AF_PACKET = 17;
     internal const int AF_XDP = 44;
 
     internal const int SOCK_DGRAM = 2;
     internal const int SOCK_RAW = 3;
+    internal const int SOCK_SEQPACKET = 5;
     internal const int SOCK_CLOEXEC = 0x80000;
     internal const int SOCK_NONBLOCK = 0x800;
 
@@ -18,10 +20,26 @@ internal static class Socket
     internal const int SO_SNDBUF = 7;
     internal const int SO_SNDBUFFORCE = 32;
 
+    internal const int SCM_RIGHTS = 1;
+
+    internal const int MSG_CTRUNC = 0x08;
+    internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;
+    internal const int MSG_NOSIGNAL = 0x4000;
+    internal const int MSG_CMSG_CLOEXEC = 0x40000000;
 
     internal const int O_RDONLY = 0;
     internal const int O_RDWR = 2;
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
+
+    internal const int F_GETFL = 3;
+    internal const int F_SETFL = 4;
+    internal const int F_ADD_SEALS = 1033;
+    internal const int F_GET_SEALS = 1034;
+    internal const int F_SEAL_SEAL = 0x1;
+    internal const int F_SEAL_SHRINK = 0x2;
+    internal const int F_SEAL_GROW = 0x4;
+
+    internal const int SEEK_END = 2;
 }

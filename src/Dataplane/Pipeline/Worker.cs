@@ -245,6 +245,7 @@ internal sealed class Worker : IPortWaker, IDisposable
 
         // Announced, then looked again: a frame that came in between is found here, one that comes later signals.
         Interlocked.MemoryBarrier();
+        _plan?.PrepareSleep();
         long now = NowNs;
         if (RunOnce(now) == 0 && Volatile.Read(ref _stopping) == 0 && _plan is not null)
         {

@@ -21,5 +21,14 @@ internal sealed class WorkerPlan : IDisposable
 
     public Poller Poller { get; }
 
+    /// <summary>The worker is about to look at its ports once more, then sleep.</summary>
+    public void PrepareSleep()
+    {
+        foreach (byte id in Ids)
+        {
+            Tables.Ports[id]!.PrepareSleep();
+        }
+    }
+
     public void Dispose() => Poller.Dispose();
 }

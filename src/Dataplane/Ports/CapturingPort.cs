@@ -39,6 +39,9 @@ public sealed class CapturingPort : IPort
     public LinkState Link => _inner.Link;
 
     /// <inheritdoc/>
+    public string LinkReason => _inner.LinkReason;
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>Added to the time of the batch for the times in the files, in nanoseconds; 0 suits a clock that counts from 1970. See <see cref="PcapPortFactory.SystemTimeOffsetNs"/>.</summary>
@@ -91,6 +94,9 @@ public sealed class CapturingPort : IPort
 
     /// <inheritdoc/>
     public void SetWaker(IPortWaker waker) => _inner.SetWaker(waker);
+
+    /// <inheritdoc/>
+    public void PrepareSleep() => _inner.PrepareSleep();
 
     /// <inheritdoc/>
     public void ReadStatistics(out PortStatistics statistics) => _inner.ReadStatistics(out statistics);

@@ -57,6 +57,9 @@ public sealed class FaultyPort : IPort
     public LinkState Link => _inner.Link;
 
     /// <inheritdoc/>
+    public string LinkReason => _inner.LinkReason;
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>What happened to frames on the way in. Any thread; a snapshot.</summary>
@@ -139,6 +142,9 @@ public sealed class FaultyPort : IPort
 
     /// <inheritdoc/>
     public void SetWaker(IPortWaker waker) => _inner.SetWaker(waker);
+
+    /// <inheritdoc/>
+    public void PrepareSleep() => _inner.PrepareSleep();
 
     /// <summary>Reads the counters of the engine's side; frames lost on the way in are <see cref="PortStatistics.KernelDrops"/>, on top of the inner port's own.</summary>
     public void ReadStatistics(out PortStatistics statistics)

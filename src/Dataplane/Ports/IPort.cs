@@ -5,7 +5,7 @@ namespace Dataplane.Ports;
 
 /// <summary>A pair of rings: receiving fills a batch, transmitting drains one.</summary>
 /// <remarks>
-/// Contract. All members but <see cref="ReadStatistics"/> and <see cref="Link"/> are called by one thread at a time, the worker
+/// Contract. All members but <see cref="ReadStatistics"/>, <see cref="Link"/> and <see cref="LinkReason"/> are called by one thread at a time, the worker
 /// that owns the port, and neither allocate nor throw. A received frame stays valid and writable until <see cref="Release"/>;
 /// at least 64 writable bytes lie before it, which the engine may use to lengthen the headers.
 /// </remarks>
@@ -19,6 +19,9 @@ public interface IPort : IDisposable
 
     /// <summary>Whether frames can pass now. May be read by any thread.</summary>
     LinkState Link { get; }
+
+    /// <summary>Why frames cannot pass now, in words; empty when they can, or the state says it all. May be read by any thread.</summary>
+    string LinkReason => "";
 
     /// <summary>A descriptor that poll(2) reports as readable when frames wait; null when the port wakes the worker by <see cref="SetWaker"/>.</summary>
     FileDescriptor? PollDescriptor { get; }
@@ -43,6 +46,11 @@ public interface IPort : IDisposable
 
     /// <summary>Hands over what the port calls to wake the worker when frames arrive while it sleeps (ports without a descriptor).</summary>
     void SetWaker(IPortWaker waker);
+
+    /// <summary>Asks the other side to make <see cref="PollDescriptor"/> readable when frames come. The worker is about to look once more, then sleep.</summary>
+    void PrepareSleep()
+    {
+    }
 
     /// <summary>Reads the counters. May be called by any thread; a snapshot, not atomic across fields.</summary>
     void ReadStatistics(out PortStatistics statistics);

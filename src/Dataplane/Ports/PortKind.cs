@@ -12,7 +12,7 @@ public enum PortKind
     /// <summary>TAP device.</summary>
     Tap,
 
-    /// <summary>Shared-memory interface of VPP and DPDK. Known to the configuration; cannot be opened by this version.</summary>
+    /// <summary>Memory shared with VPP, DPDK or another data plane (memif 2.0).</summary>
     Memif,
 
     /// <summary>Length-prefixed frames over a stream socket. Known to the configuration; cannot be opened by this version.</summary>

@@ -20,8 +20,9 @@ internal sealed class PortOpener
         PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.AfXdp => new AfXdpPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu, Memories = _memories },
         PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0 } },
+        PortKind.Memif => new MemifPortFactory(spec.Socket, spec.Id, spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },
         _ => throw new NotSupportedException(
-            $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, af_xdp, tap, pcap or memory."),
+            $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, af_xdp, tap, memif, pcap or memory."),
     };
 }

@@ -19,6 +19,21 @@ public sealed class PortSource
     public static PortSource Tap(string deviceName) =>
         new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Interface = deviceName });
 
+    /// <summary>Memory shared with VPP, DPDK or another data plane (memif). Needs no privilege.</summary>
+    /// <param name="socketPath">Path of the control socket; <c>@name</c> in the abstract space.</param>
+    /// <param name="id">Number of the connection on the socket.</param>
+    /// <param name="role">The server listens, the client connects.</param>
+    /// <param name="options">Shape of the connection; null: one queue of 1,024 buffers of 2 KB, no secret.</param>
+    public static PortSource Memif(string socketPath, uint id = 0, PortRole role = PortRole.Client, MemifOptions? options = null) => new(name => new PortSpec
+    {
+        Name = name,
+        Kind = PortKind.Memif,
+        Socket = socketPath,
+        Id = id,
+        Role = role,
+        Factory = options is null ? null : new MemifPortFactory(socketPath, id, role) { Options = options },
+    });
+
     /// <summary>Capture files: pcap or pcapng in, pcap out; either may be empty.</summary>
     public static PortSource Pcap(string inputPath = "", string outputPath = "") =>
         new(name => new PortSpec { Name = name, Kind = PortKind.Pcap, Input = inputPath, Output = outputPath });

@@ -7,4 +7,8 @@ namespace Dataplane.Telemetry;
 /// <param name="Kind">What it is made of.</param>
 /// <param name="Link">Whether frames can pass.</param>
 /// <param name="Statistics">Its counters.</param>
-public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, PortStatistics Statistics);
+public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, PortStatistics Statistics)
+{
+    /// <summary>Why frames cannot pass, in words; empty when they can, or the state says it all.</summary>
+    public string LinkReason { get; init; } = "";
+}

@@ -6,6 +6,9 @@ namespace Dataplane.Native.Tests.Abi;
 
 public class AbiLayoutTests
 {
+    // What no package installs: the layout of memif.
+    private static readonly string s_headers = RepositoryRoot.Combine("tests", "Dataplane.Native.Tests", "Abi");
+
     [Fact]
     public void Structures_AllOfThem_NameTheirHeader()
     {
@@ -35,7 +38,7 @@ public class AbiLayoutTests
 
     private static string Compile(string program)
     {
-        var start = new ProcessStartInfo(CompilerFactAttribute.Compiler!, ["-std=gnu11", "-fsyntax-only", "-x", "c", "-"])
+        var start = new ProcessStartInfo(CompilerFactAttribute.Compiler!, ["-std=gnu11", "-fsyntax-only", $"-I{s_headers}", "-x", "c", "-"])
         {
             RedirectStandardInput = true,
             RedirectStandardError = true,
