@@ -19,6 +19,9 @@ public class FilterGuardPageTests
         new(RecordBytes, sourceOffset: 27, destinationOffset: 11, transportOffset: 3, headerOffset: 0, fragmentOffset: 2, laterFragment: 9),
     ];
 
+    private static readonly AddressTable s_direct = Direct(), s_trie = Trie();
+    private static readonly ServiceTable s_withFlags = Service(usesFlags: true), s_withoutFlags = Service(usesFlags: false);
+
     public static TheoryData<int, int> BitsAndCounts
     {
         get
@@ -40,7 +43,7 @@ public class FilterGuardPageTests
     {
         foreach (RecordLayout layout in s_layouts)
         {
-            foreach ((AddressTable addresses, bool isV4) in new[] { (Direct(), true), (Trie(), true), (Trie(), false) })
+            foreach ((AddressTable addresses, bool isV4) in new[] { (s_direct, true), (s_trie, true), (s_trie, false) })
             {
                 using var inputs = new Inputs(bits, count, layout, addresses, usesFlags: true);
                 inputs.Tables.Find(isV4, inputs.Records, inputs.Words, inputs.Picks, inputs.Live, inputs.Numbers, inputs.Results);
@@ -55,7 +58,7 @@ public class FilterGuardPageTests
     {
         foreach (RecordLayout layout in s_layouts)
         {
-            foreach (AddressTable addresses in new[] { Direct(), Trie() })
+            foreach (AddressTable addresses in new[] { s_direct, s_trie })
             {
                 using var inputs = new Inputs(bits, count, layout, addresses, usesFlags: false);
                 Assert.True(inputs.Tables.TryFindAll4(inputs.Records, byte.MaxValue, inputs.Live, inputs.Numbers, inputs.Results));
@@ -67,7 +70,7 @@ public class FilterGuardPageTests
     [Fact]
     public void Find_LengthsThatDoNotGoTogether_Throws()
     {
-        using var inputs = new Inputs(600, 8, s_layouts[0], Direct(), usesFlags: false);
+        using var inputs = new Inputs(600, 8, s_layouts[0], s_direct, usesFlags: false);
         RuleTables tables = inputs.Tables;
         int[] results = new int[8];
         Assert.Throws<ArgumentException>(() => Find(inputs, records: 7 * RecordBytes));
@@ -114,7 +117,7 @@ public class FilterGuardPageTests
         Assert.Throws<ArgumentException>(() => Service(usesFlags: true, shortBy: (1, 0, 0)));
         Assert.Throws<ArgumentException>(() => Service(usesFlags: true, shortBy: (0, 1, 0)));
         Assert.Throws<ArgumentException>(() => Service(usesFlags: true, shortBy: (0, 0, 1)));
-        var classes = new ClassTables(Direct(), Direct(), Service(usesFlags: true), s_layouts[0]);
+        var classes = new ClassTables(s_direct, s_direct, s_withFlags, s_layouts[0]);
         Assert.Throws<ArgumentException>(() => new RuleTables(classes, new BitRowTable(1, 2, 2, 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RecordLayout(RecordBytes, 28, 0, 16, 24, 26, 0));
     }
@@ -171,7 +174,7 @@ public class FilterGuardPageTests
             rows.First(1)[^1] = rows.Second(1)[^1] = rows.Third(1)[^1] = 1UL << 63;
             int last = (rows.Words / 8) - 1;
             rows.Seal([0, last], [0, last], last);
-            Tables = new RuleTables(new ClassTables(addresses, addresses, Service(usesFlags), layout), rows);
+            Tables = new RuleTables(new ClassTables(addresses, addresses, usesFlags ? s_withFlags : s_withoutFlags, layout), rows);
             _count = count;
             _records = MappedRegion.WithGuardPage(count * RecordBytes);
             _words = MappedRegion.WithGuardPage(count * sizeof(uint));
