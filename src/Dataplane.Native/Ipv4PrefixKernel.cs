@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Dataplane.Native;
 
@@ -67,8 +68,10 @@ public static unsafe class Ipv4PrefixKernel
             for (int done = 0; done < addresses.Length; done += Chunk)
             {
                 int count = Math.Min(Chunk, addresses.Length - done);
-                Load(cells, key + done, value + done, count);
-                Resolve(cells, blocks.Start, key + done, value + done, count);
+                int gathered = Avx2.IsSupported && VectorWidth.Use256 ? count & ~15 : 0;
+                Gather(cells, blocks.Start, key + done, value + done, gathered);
+                Load(cells, key + done + gathered, value + done + gathered, count - gathered);
+                Resolve(cells, blocks.Start, key + done + gathered, value + done + gathered, count - gathered);
             }
         }
 
@@ -83,6 +86,31 @@ public static unsafe class Ipv4PrefixKernel
         CheckLengths(addresses.Length, values.Length);
         for (int i = 0; i < addresses.Length; i++)
             values[i] = Lookup(table, blocks, addresses[i]);
+    }
+
+    /// <summary>
+    /// Sixteen loads at a time. An instruction loads four bytes for each lane, of which three are its neighbours': behind the last cell stand the block numbers.
+    /// </summary>
+    private static void Gather(byte* cells, byte* blocks, uint* key, int* value, int count)
+    {
+        Vector256<int> mask = Vector256.Create(0xFF);
+        for (int i = 0; i < count; i += 16)
+        {
+            Vector256<int> low = Avx2.GatherVector256((int*)cells, Vector256.ShiftRightLogical(Vector256.Load(key + i), 8).AsInt32(), 1) & mask;
+            Vector256<int> high = Avx2.GatherVector256((int*)cells, Vector256.ShiftRightLogical(Vector256.Load(key + i + 8), 8).AsInt32(), 1) & mask;
+            low.Store(value + i);
+            high.Store(value + i + 8);
+            Vector256<int> escapedLow = Vector256.Equals(low, mask), escapedHigh = Vector256.Equals(high, mask);
+            if ((escapedLow | escapedHigh) != Vector256<int>.Zero)
+            {
+                uint lanes = escapedLow.ExtractMostSignificantBits() | (escapedHigh.ExtractMostSignificantBits() << 8);
+                for (; lanes != 0; lanes &= lanes - 1)
+                {
+                    int lane = i + BitOperations.TrailingZeroCount(lanes);
+                    value[lane] = (int)Escaped(cells, blocks, key[lane]);
+                }
+            }
+        }
     }
 
     /// <summary>Independent loads without a branch among them: the core keeps as many cache misses under way as it has buffers for.</summary>
