@@ -33,7 +33,7 @@ internal static class FilterChecks
         }
     }
 
-    private static void CheckPrefix(Checks checks, IpPrefix? prefix, string path)
+    internal static void CheckPrefix(Checks checks, IpPrefix? prefix, string path)
     {
         if (prefix is not { } given)
         {
@@ -91,7 +91,7 @@ internal static class FilterChecks
         }
     }
 
-    private static void CheckPorts(Checks checks, PortRange? range, byte? protocol, string path)
+    internal static void CheckPorts(Checks checks, PortRange? range, byte? protocol, string path)
     {
         if (range is not { } given)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -35,6 +36,7 @@ internal static class PortChecks
                 CheckPath(checks, $"{path}.output", port.Output);
                 CheckSocket(checks, port, path);
                 CheckShared(checks, port, path, resources);
+                CheckTraffic(checks, port, path);
             }
 
             CheckLinkLayer(checks, port, path, ipv6Ports);
@@ -44,7 +46,7 @@ internal static class PortChecks
     /// <summary>A value that the kind has no use for is a mistake in one of the two; passing it over would hide which.</summary>
     private static void CheckKeysOfKind(Checks checks, PortSpec port, string path)
     {
-        (string Key, string Value, bool IsSet)[] values =
+        (string Key, string? Value, bool IsSet)[] values =
         [
             ("interface", port.Interface, !string.IsNullOrEmpty(port.Interface)),
             ("input", port.Input, !string.IsNullOrEmpty(port.Input)),
@@ -52,8 +54,10 @@ internal static class PortChecks
             ("socket", port.Socket, !string.IsNullOrEmpty(port.Socket)),
             ("id", port.Id.ToString(CultureInfo.InvariantCulture), port.Id != 0),
             ("role", SpecNames.Roles.NameOf(port.Role) ?? "", port.Role == PortRole.Server),
+            ("take", null, port.Take is { Count: > 0 }),
+            ("leave", null, port.Leave is { Count: > 0 }),
         ];
-        foreach ((string key, string value, bool isSet) in values)
+        foreach ((string key, string? value, bool isSet) in values)
         {
             if (isSet && SpecNames.Kinds.NameOf(port.Kind) is not null && ConfigKeys.MisplacedPortKey(key, port.Kind) is { } problem)
             {
@@ -135,6 +139,28 @@ internal static class PortChecks
         if (port.Kind == PortKind.Pcap && port.Input == port.Output)
         {
             checks.Error($"{path}.output", "is the input as well, which would be overwritten while it is read", value);
+        }
+    }
+
+    private static void CheckTraffic(Checks checks, PortSpec port, string path)
+    {
+        int count = (port.Take?.Count ?? 0) + (port.Leave?.Count ?? 0);
+        if (count > XdpRedirectProgram.MaxRules)
+        {
+            checks.Error($"{path}.take", $"has {count} rules with leave; {XdpRedirectProgram.MaxRules} are allowed");
+        }
+
+        foreach ((string key, TrafficRules? rules) in new[] { ("take", port.Take), ("leave", port.Leave) })
+        {
+            foreach ((TrafficRule rule, string at, int _) in checks.Each(rules, $"{path}.{key}"))
+            {
+                FilterChecks.CheckPrefix(checks, rule.To, $"{at}.to");
+                FilterChecks.CheckPorts(checks, rule.ToPort, rule.Protocol, $"{at}.to_port");
+                if (rule is { To: null, Protocol: null, ToPort: null })
+                {
+                    checks.Error(at, "says nothing: to, protocol or both are needed");
+                }
+            }
         }
     }
 

@@ -150,10 +150,23 @@ public sealed partial class SpecReader
             Role = map.Choice("role", SpecNames.Roles) ?? PortRole.Client,
             Mac = map.OptionalMac("mac"),
             Mtu = (int?)map.OptionalInteger("mtu", SpecLimits.Mtu),
+            Take = [.. map.Items("take", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
+            Leave = [.. map.Items("leave", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
         };
 
         // Without a kind nothing can be said about the keys that belong to kinds.
         return kind is not null ? port : new PortSpec { Name = name, Mac = port.Mac, Mtu = port.Mtu };
+    }
+
+    private TrafficRule ReadTraffic(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Traffic, _errors);
+        return new TrafficRule
+        {
+            To = map.OptionalPrefix("to"),
+            Protocol = ReadProtocol(map),
+            ToPort = ReadPortRange(map, "to_port"),
+        };
     }
 
     private InterfaceSpec ReadInterface(ConfigNode node, string path)

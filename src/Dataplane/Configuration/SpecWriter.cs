@@ -52,6 +52,17 @@ public static class SpecWriter
         map.Word("role", port.Role, SpecNames.Roles, PortRole.Client);
         map.Optional("mac", port.Mac);
         map.Optional("mtu", port.Mtu);
+        map.List("take", port.Take, Traffic);
+        map.List("leave", port.Leave, Traffic);
+        return map.ToNode();
+    }
+
+    private static ConfigNode Traffic(TrafficRule rule)
+    {
+        var map = new MappingWriter();
+        map.Optional("to", rule.To);
+        map.Text("protocol", rule.Protocol is { } protocol ? SpecNames.ProtocolName(protocol) : "");
+        map.Optional("to_port", rule.ToPort);
         return map.ToNode();
     }
 

@@ -47,19 +47,19 @@ internal sealed class AfXdpBinding : IDisposable
 
     /// <summary>Opens everything, with the memory of other ports if the kernel lets it be shared.</summary>
     /// <exception cref="IOException">The kernel refused, or the interface does not carry Ethernet frames.</exception>
-    public static AfXdpBinding Open(string interfaceName, AfXdpOptions options, AfXdpTraffic traffic, AfXdpMemories memories)
+    public static AfXdpBinding Open(string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, AfXdpMemories memories)
     {
         options.Validate();
         return NamespaceThread.Run(options.NetworkNamespace, () =>
         {
             try
             {
-                return Open(interfaceName, options, traffic, memories, alone: false);
+                return Open(interfaceName, options, take, leave, memories, alone: false);
             }
             catch (LinuxException refusal) when (refusal.Call.StartsWith("bind", StringComparison.Ordinal) && !IsFinal(refusal.ErrnoName))
             {
                 // A driver that cannot do what the memory's first one does (zero copy) needs a memory of its own.
-                return Open(interfaceName, options, traffic, memories, alone: true);
+                return Open(interfaceName, options, take, leave, memories, alone: true);
             }
         });
     }
@@ -81,7 +81,8 @@ internal sealed class AfXdpBinding : IDisposable
 
     private static bool IsFinal(string errno) => errno is "EBUSY" or "EPERM" or "ENODEV" or "ENETDOWN";
 
-    private static AfXdpBinding Open(string interfaceName, AfXdpOptions options, AfXdpTraffic traffic, AfXdpMemories memories, bool alone)
+    private static AfXdpBinding Open(
+        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, AfXdpMemories memories, bool alone)
     {
         InterfaceControl? control = null;
         XdpAttachment? attachment = null;
@@ -97,7 +98,7 @@ internal sealed class AfXdpBinding : IDisposable
                 throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
             }
 
-            attachment = XdpAttachment.Attach(info, options.Mode, traffic.Take, traffic.Leave);
+            attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())]);
             memory = memories.Take(info.MtuBytes <= LargestMtu(SmallChunkBytes) ? SmallChunkBytes : LargeChunkBytes, options.RingEntries, alone);
             number = memory.Join(out int[] chunks);
             socket = AfXdpSocket.Open(info, memory, options);

@@ -25,14 +25,18 @@ public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory
     /// <summary>Largest layer 3 packet in bytes; null, or more than the interface's own: the interface's own.</summary>
     public int? Mtu { get; init; }
 
-    internal AfXdpTraffic Traffic { get; init; } = AfXdpTraffic.Everything;
+    /// <summary>What the port takes from the kernel, 64 rules with <see cref="Leave"/> at most; empty: everything.</summary>
+    public TrafficRules Take { get; init; } = [];
+
+    /// <summary>What it leaves to the kernel of that, such as SSH to the kernel's own address.</summary>
+    public TrafficRules Leave { get; init; } = [];
 
     internal AfXdpMemories Memories { get; init; } = new();
 
     /// <inheritdoc/>
     public IPort Open(string name)
     {
-        AfXdpBinding binding = AfXdpBinding.Open(interfaceName, Options, Traffic, Memories);
+        AfXdpBinding binding = AfXdpBinding.Open(interfaceName, Options, Take, Leave, Memories);
         try
         {
             return new AfXdpPort(binding, Mac, Mtu);

@@ -18,7 +18,14 @@ internal sealed class PortOpener
     {
         PortKind.Memory => new MemoryPort(),
         PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
-        PortKind.AfXdp => new AfXdpPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu, Memories = _memories },
+        PortKind.AfXdp => new AfXdpPortFactory(spec.Interface) 
+        {
+            Mac = spec.Mac,
+            Mtu = spec.Mtu,
+            Take = spec.Take,
+            Leave = spec.Leave,
+            Memories = _memories,
+        },
         PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0 } },
         PortKind.Memif => new MemifPortFactory(spec.Socket, spec.Id, spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },

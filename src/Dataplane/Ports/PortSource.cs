@@ -12,8 +12,11 @@ public sealed class PortSource
         new(name => new PortSpec { Name = name, Kind = PortKind.AfPacket, Interface = interfaceName });
 
     /// <summary>An AF_XDP socket on a network interface; the ports of an engine share their memory. Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW.</summary>
-    public static PortSource AfXdp(string interfaceName) =>
-        new(name => new PortSpec { Name = name, Kind = PortKind.AfXdp, Interface = interfaceName });
+    /// <param name="interfaceName">Name of the interface.</param>
+    /// <param name="take">What the port takes from the kernel; null: everything.</param>
+    /// <param name="leave">What it leaves to the kernel of that; null: nothing.</param>
+    public static PortSource AfXdp(string interfaceName, TrafficRules? take = null, TrafficRules? leave = null) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.AfXdp, Interface = interfaceName, Take = take ?? [], Leave = leave ?? [] });
 
     /// <summary>A TAP device, created if it does not exist. Needs CAP_NET_ADMIN.</summary>
     public static PortSource Tap(string deviceName) =>

@@ -35,6 +35,12 @@ public sealed record PortSpec
     /// <summary>Largest layer 3 packet in bytes, 576 to 9000; null: the interface's own, or 1500.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>What the port takes from the kernel (af_xdp), 64 rules with <see cref="Leave"/> at most; empty: everything.</summary>
+    public TrafficRules Take { get; init; } = [];
+
+    /// <summary>What the port leaves to the kernel of that (af_xdp).</summary>
+    public TrafficRules Leave { get; init; } = [];
+
     /// <summary>Opens the port in place of the built-in kinds; not part of files.</summary>
     public IPortFactory? Factory { get; init; }
 }

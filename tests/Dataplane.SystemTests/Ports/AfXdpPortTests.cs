@@ -210,12 +210,13 @@ public class AfXdpPortTests
         return new PortBed(open: (name, home) => Open(name, home, options, memories));
     }
 
-    internal static IPort Open(string name, NetworkNamespace home, AfXdpOptions? options = null, AfXdpMemories? memories = null, AfXdpTraffic? traffic = null) =>
+    internal static IPort Open(string name, NetworkNamespace home, AfXdpOptions? options = null, AfXdpMemories? memories = null, TrafficRules? take = null, TrafficRules? leave = null) =>
         new AfXdpPortFactory(name)
         {
             Options = (options ?? new AfXdpOptions()) with { NetworkNamespace = home.Name },
             Memories = memories ?? new AfXdpMemories(),
-            Traffic = traffic ?? AfXdpTraffic.Everything,
+            Take = take ?? [],
+            Leave = leave ?? [],
         }.Open(name);
 
     private static PacketBatch ReceiveAtRight(PortBed bed, int count)

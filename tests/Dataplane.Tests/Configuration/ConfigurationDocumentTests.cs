@@ -13,6 +13,7 @@ public class ConfigurationDocumentTests
     {
         ["Top level"] = ConfigKeys.Top,
         ["Ports"] = ConfigKeys.Port,
+        ["Traffic"] = ConfigKeys.Traffic,
         ["Interfaces"] = ConfigKeys.Interface,
         ["Neighbours"] = ConfigKeys.Neighbour,
         ["Routes"] = ConfigKeys.Route,

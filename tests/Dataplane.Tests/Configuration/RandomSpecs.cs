@@ -68,8 +68,17 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Role = hasSocket || isWild ? Pick<PortRole>() : PortRole.Client,
             Mac = Null(Mac()),
             Mtu = Null(In(576, 9000)),
+            Take = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
+            Leave = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
         };
     }
+
+    private TrafficRule Traffic() => new()
+    {
+        To = Null(Prefix()),
+        Protocol = Null((byte)In(0, 255)),
+        ToPort = Null(Range()),
+    };
 
     private RouteSpec Route() => new()
     {

@@ -73,6 +73,16 @@ public class SpecValidatorTests
             "ports.x.interface: \"a\\u0000b\": is not the name of an interface: 1 to 15 visible ASCII characters without '/' and ':' are needed"),
         ["file with a zero"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Pcap, Input = "a\0b" }] },
             "ports.x.input: \"a\\u0000b\": is not the path of a file: a zero character ends it"),
+        ["traffic rule that says nothing"] = (s_good with { Ports = [.. s_good.Ports, Xdp([new TrafficRule()])] },
+            "ports.x.take[0]: says nothing: to, protocol or both are needed"),
+        ["traffic rule with a port and no protocol"] = (s_good with { Ports = [.. s_good.Ports, Xdp([new TrafficRule { ToPort = new PortRange(22, 22) }])] },
+            "ports.x.take[0].to_port: \"22\": needs protocol: tcp or udp, which have ports"),
+        ["traffic rule with host bits"] = (s_good with { Ports = [.. s_good.Ports, Xdp([new TrafficRule { To = IpPrefix.Parse("10.0.0.1/8") }])] },
+            "ports.x.take[0].to: \"10.0.0.1/8\": has bits set behind its length; the prefix is 10.0.0.0/8"),
+        ["65 traffic rules"] = (s_good with { Ports = [.. s_good.Ports, Xdp([.. Enumerable.Repeat(new TrafficRule { Protocol = 6 }, 65)])] },
+            "ports.x.take: has 65 rules with leave; 64 are allowed"),
+        ["traffic rules of another kind"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Take = [new TrafficRule { Protocol = 6 }] }] },
+            "ports.x.take: is of no use to kind memory: it belongs to af_xdp; remove it"),
         ["256 ports"] = (new DataplaneSpec { Ports = [.. Enumerable.Range(0, 256).Select(i => Memory($"p{i}"))] }, "ports: has 256 ports; 255 are allowed"),
         ["interface without address"] = (s_good with { Interfaces = [.. s_good.Interfaces, new InterfaceSpec { Port = "lan", Address = default }] },
             "interfaces[13].address: is missing: an address with prefix length, such as 198.51.100.2/24, is needed"),
@@ -194,6 +204,8 @@ public class SpecValidatorTests
         };
         Assert.Empty(SpecValidator.Validate(spec));
     }
+
+    private static PortSpec Xdp(TrafficRules take) => new() { Name = "x", Kind = PortKind.AfXdp, Interface = "eth0", Take = take };
 
     private static PortSpec Memory(string name) => new() { Name = name, Kind = PortKind.Memory };
 
