@@ -104,10 +104,12 @@ internal static partial class NeighbourStage
             return;
         }
 
+        // Entries are taken from the front: behind the last of those there are, nothing has to be looked at.
         long now = context.NowNs;
-        for (int index = 0; index < neighbours.Capacity; index++)
+        for (int index = 0, left = neighbours.Count; left > 0; index++)
         {
             ref NeighbourEntry entry = ref neighbours[index];
+            left -= entry.State == NeighbourState.Free ? 0 : 1;
             switch (entry.State)
             {
                 case NeighbourState.Reachable when now >= entry.DeadlineNs:
