@@ -4,7 +4,12 @@ using Dataplane.Packets;
 namespace Dataplane.Flows;
 
 /// <summary>One direction of a translated flow: what it looks like when it comes, and how it is to leave.</summary>
-/// <remarks>128 bytes, two cache lines: the first holds key and new source, the second everything else a packet needs.</remarks>
+/// <remarks>
+/// 128 bytes, two cache lines: the first holds key and new source, the second everything else a packet needs. They stand side by side:
+/// measured with a million flows on Zen 5, looking up and reading both lines costs what reading the key alone does (32 ns against 31; it looks as if
+/// lines were fetched in pairs), and 37 when they are in two arrays. Keys in an array of their own, 16 bytes each, make a lookup of nothing but the key faster (21 ns), and a
+/// packet's whole way only if the rest of the entry fits one line.
+/// </remarks>
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal struct FlowEntry
 {
