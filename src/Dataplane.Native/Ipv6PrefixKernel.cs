@@ -131,7 +131,9 @@ public static unsafe class Ipv6PrefixKernel
         for (nint i = 0; i < count; i++)
         {
             ulong address = high[i];
-            uint entry = root[address >> 48];
+
+            // Read once: a writer may change it meanwhile, and what is written down must be what the lists were made by.
+            uint first = root[address >> 48], entry = first;
             if ((entry & ShapeMask) == (BlockFlag | MapShape))
             {
                 entry = InMap(blocks + (entry & OffsetMask), address >> 32);
@@ -149,7 +151,7 @@ public static unsafe class Ipv6PrefixKernel
                     continue;
             }
 
-            values[i] = root[address >> 48];
+            values[i] = first;
             *other = (byte)i;
             other += entry >> 31;
         }
