@@ -21,7 +21,11 @@ public sealed partial class DataplaneEngine
     public IReadOnlyList<PortStatus> ReadPorts() => [.. _ports.Entries.Select(entry =>
     {
         entry.Port.ReadStatistics(out PortStatistics statistics);
-        return new PortStatus(entry.Spec.Name, entry.Spec.Kind, entry.Port.Link, statistics) { LinkReason = entry.Port.LinkReason };
+        return new PortStatus(entry.Spec.Name, entry.Spec.Kind, entry.Port.Link, statistics)
+        {
+            LinkReason = entry.Port.LinkReason,
+            Description = entry.Port.Description,
+        };
     })];
 
     /// <summary>The filter rules in order, and the default policy last.</summary>

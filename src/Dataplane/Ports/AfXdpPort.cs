@@ -82,8 +82,8 @@ internal sealed class AfXdpPort : IPort
     /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _socket.Descriptor;
 
-    /// <summary>How the port works, for people and tests.</summary>
-    internal string Description => _binding.Description;
+    /// <inheritdoc/>
+    public string Description => _binding.Description;
 
     /// <summary>Where its frames lie; for tests.</summary>
     internal XdpMemory Frames => _frames;

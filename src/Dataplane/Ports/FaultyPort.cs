@@ -60,6 +60,9 @@ public sealed class FaultyPort : IPort
     public string LinkReason => _inner.LinkReason;
 
     /// <inheritdoc/>
+    public string Description => _inner.Description;
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>What happened to frames on the way in. Any thread; a snapshot.</summary>

@@ -5,8 +5,9 @@ namespace Dataplane.Ports;
 
 /// <summary>A pair of rings: receiving fills a batch, transmitting drains one.</summary>
 /// <remarks>
-/// Contract. All members but <see cref="ReadStatistics"/>, <see cref="Link"/> and <see cref="LinkReason"/> are called by one thread at a time, the worker
-/// that owns the port, and neither allocate nor throw. A received frame stays valid and writable until <see cref="Release"/>;
+/// Contract. All members but <see cref="ReadStatistics"/>, <see cref="Link"/>, <see cref="LinkReason"/> and
+/// <see cref="Description"/> are called by one thread at a time, the worker that owns the port, and neither allocate
+/// nor throw. A received frame stays valid and writable until <see cref="Release"/>;
 /// at least 64 writable bytes lie before it, which the engine may use to lengthen the headers.
 /// </remarks>
 public interface IPort : IDisposable
@@ -22,6 +23,9 @@ public interface IPort : IDisposable
 
     /// <summary>Why frames cannot pass now, in words; empty when they can, or the state says it all. May be read by any thread.</summary>
     string LinkReason => "";
+
+    /// <summary>How the port works where that is decided at opening, such as <c>native XDP, copy</c>; else empty. May be read by any thread.</summary>
+    string Description => "";
 
     /// <summary>A descriptor that poll(2) reports as readable when frames wait; null when the port wakes the worker by <see cref="SetWaker"/>.</summary>
     FileDescriptor? PollDescriptor { get; }

@@ -11,4 +11,7 @@ public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, Port
 {
     /// <summary>Why frames cannot pass, in words; empty when they can, or the state says it all.</summary>
     public string LinkReason { get; init; } = "";
+
+    /// <summary>How it works where that is decided at opening, such as <c>native XDP, copy</c>; else empty.</summary>
+    public string Description { get; init; } = "";
 }
