@@ -14,7 +14,7 @@ namespace Dataplane.Benchmarks.Pipeline;
 /// Forward: packets of established flows to a service. Route: packets that belong to no flow, from and to ever other addresses, so that each is classified
 /// and looked up; it does not depend on the flows. With the environment variable CI set, only up to 65,536 flows: eight million take 3 GB.
 /// </remarks>
-[MemoryDiagnoser]
+[MemoryDiagnoser, MinColumn, MedianColumn]
 public class LoadedPipelineBenchmarks
 {
     private const int Batch = PacketBatch.Capacity, FrameBytes = 64, RouteCount = 1_000_000, RuleCount = 10_000, Targets = 1 << 20;

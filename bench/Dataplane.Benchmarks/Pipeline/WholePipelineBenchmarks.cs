@@ -7,7 +7,7 @@ namespace Dataplane.Benchmarks.Pipeline;
 
 /// <summary>The packet's whole way over in-memory ports: copied in, parsed, filtered, translated by an established flow, routed, rewritten,
 /// copied out and taken from the ring. Nanoseconds per packet of 64 bytes.</summary>
-[MemoryDiagnoser]
+[MemoryDiagnoser, MinColumn, MedianColumn]
 public class WholePipelineBenchmarks
 {
     private const int Batch = PacketBatch.Capacity;
