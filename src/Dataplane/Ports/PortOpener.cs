@@ -18,7 +18,7 @@ internal sealed class PortOpener
     {
         PortKind.Memory => new MemoryPort(),
         PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
-        PortKind.AfXdp => new AfXdpPortFactory(spec.Interface) 
+        PortKind.AfXdp => new AfXdpPortFactory(spec.Interface)
         {
             Mac = spec.Mac,
             Mtu = spec.Mtu,

@@ -1,5 +1,5 @@
-using Dataplane.Benchmarks.Filtering;
 using System.Runtime.InteropServices;
+using Dataplane.Benchmarks.Filtering;
 using Dataplane.Filtering;
 using Dataplane.Native;
 using Dataplane.Packets;
