@@ -102,7 +102,7 @@ public sealed partial class DataplaneEngine
     /// <param name="frame">The frame from the first MAC byte, without FCS; at most 65,535 bytes.</param>
     /// <param name="onPort">Name of the port it is to have come by.</param>
     /// <exception cref="ArgumentException">There is no such port.</exception>
-    /// <exception cref="InvalidOperationException">The engine has not been started.</exception>
+    /// <exception cref="InvalidOperationException">The engine has not been started, or has stopped: its tables are gone.</exception>
     public Explanation Explain(ReadOnlySpan<byte> frame, string onPort)
     {
         int port = _ports.Find(onPort);
@@ -110,6 +110,11 @@ public sealed partial class DataplaneEngine
         if (port < 0)
         {
             throw new ArgumentException($"There is no port \"{onPort}\"; the ports are {string.Join(", ", names)}.", nameof(onPort));
+        }
+
+        if (_closed)
+        {
+            throw new InvalidOperationException($"The engine is {State}; only a running one can explain a packet.");
         }
 
         var runner = new ExplainRunner(frame, names, (byte)port);

@@ -56,9 +56,20 @@ public sealed partial class DataplaneEngine
         PortSet before = _ports;
         PortSet after = OpenPorts(spec, before, out List<IPort> opened);
         opened.ForEach(port => port.SetWaker(_worker!));
-        int lost = _learnt.DropUnreachable(spec.Interfaces);
-        CompiledTables compiled = TableCompiler.Compile(spec, after, _slots, _plan!.Tables, _learnt.All, _periods);
+        CompiledTables compiled;
+        try
+        {
+            compiled = TableCompiler.Compile(spec, after, _slots, _plan!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods);
+        }
+        catch
+        {
+            // No memory for the tables: what was opened for them is closed again, and everything stays as it was.
+            opened.ForEach(port => port.Dispose());
+            throw;
+        }
+
         (_ports, Spec) = (after, spec);
+        int lost = _learnt.DropUnreachable(spec.Interfaces);
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
         foreach ((int _, PortSpec _, IPort port) in closed)

@@ -9,8 +9,9 @@ internal sealed class LearntRoutes
 {
     private readonly Dictionary<IpPrefix, RouteSpec> _routes = [];
 
-    /// <summary>All of them, in no order.</summary>
-    public IReadOnlyCollection<RouteSpec> All => _routes.Values;
+    /// <summary>Those that a configuration has an interface for, in no order.</summary>
+    public IReadOnlyCollection<RouteSpec> ReachableBy(IReadOnlyList<InterfaceSpec> interfaces) =>
+        [.. _routes.Values.Where(route => route.Via.All(hop => IsReachable(hop, interfaces)))];
 
     /// <summary>Forgets the routes that a configuration leaves no way for.</summary>
     /// <returns>Their number.</returns>

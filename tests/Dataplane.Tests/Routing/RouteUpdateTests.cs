@@ -57,6 +57,7 @@ public sealed class RouteUpdateTests
         plane.SendForDrop("wan", Packet("198.51.1.1", 1), DropReason.NoRoute);
         await plane.Engine.StopAsync();
         await Assert.ThrowsAsync<InvalidOperationException>(() => plane.Engine.UpdateRoutesAsync([]));
+        Assert.Throws<InvalidOperationException>(() => plane.Engine.Explain(Packet("198.51.1.1", 1), "wan"));
     }
 
     [Fact]
