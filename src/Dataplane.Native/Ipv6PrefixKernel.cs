@@ -9,16 +9,18 @@ namespace Dataplane.Native;
 /// <remarks>
 /// The root has one entry for each of the first 16 bits. An entry is a value (0 for no route), or has the top bit set and leads to
 /// a block that divides the next 16 bits into runs of one entry each: bits 5 to 29 are where the block is, in bytes, since blocks begin at multiples of 32;
-/// bits 0 to 4 are its shape; bit 30 says that it is narrow: its entries are bytes and all of them values. Shapes:
+/// bits 0 to 4 are its shape; bit 30 says that it is narrow: its entries are bytes. A byte of 240 or more is an escape: 256 less it is the place of the
+/// entry in a list of up to 16 that stands before the block and counts backwards. Shapes:
 /// <list type="bullet">
-/// <item>A line (0, 16 and 24): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
-/// of ends below the address is the number of its run: one vector comparison. A narrow line has 8 or 16 places and is one cache line, or half of one.</item>
-/// <item>Lines (1): one line of the last ends of up to 33 groups, then the groups, each a line of 32 ends and, unless narrow, 32 entries.
-/// The entries of a narrow block stand before it, those of the first group last.</item>
+/// <item>A line (even, but not 2): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
+/// of ends below the address is the number of its run: one vector comparison. A narrow line has 8 or 20 places and is half a cache line, or one.</item>
+/// <item>Lines (1): one line of the last ends of up to 33 groups, then the groups. A narrow group is a narrow line of 20 places; a wide one
+/// has 64 ends and 64 entries.</item>
 /// <item>A map (2, never narrow): for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from
 /// the last to the first.</item>
 /// </list>
-/// An internet table is looked up in three steps: root, map (of a registry's block), line (of a holder's /32).
+/// An internet table is looked up in three steps: root, lines or map (of a registry's block), narrow line or lines (of a holder's /32), which is one
+/// cache line or two of memory that no processor's cache holds, and a few of one that it does.
 /// Where an entry leads is taken modulo the region's capacity, and the region has guards before and behind it that are longer than any block:
 /// a damaged table gives wrong answers or stops the process, but never reads elsewhere.
 /// </remarks>
@@ -51,12 +53,29 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>Bytes of the masks and counts of a map.</summary>
     public const int MapHeadBytes = 16 << 10;
 
-    /// <summary>Bytes of a group of a block of lines: 32 ends and 32 entries.</summary>
-    public const int GroupBytes = 64 + 128;
+    /// <summary>Ends, and entries, of a group of a wide block of lines.</summary>
+    public const int GroupRuns = 64;
+
+    /// <summary>Bytes of a group of a wide block of lines: its ends and its entries.</summary>
+    public const int GroupBytes = GroupRuns * (sizeof(ushort) + sizeof(uint));
+
+    /// <summary>Bytes of a group of a narrow block of lines: 20 ends and 21 entries.</summary>
+    public const int NarrowGroupBytes = 64;
+
+    /// <summary>Shape of a narrow line that is a whole cache line: 20 places.</summary>
+    public const uint NarrowLineShape = 12;
+
+    /// <summary>Shape of a narrow line that is half a cache line: 8 places.</summary>
+    public const uint NarrowHalfLineShape = 24;
+
+    /// <summary>In a narrow block: bytes from here on are places, counted from 256 down, in the list of entries before the block.</summary>
+    public const int FirstEscape = 240;
 
     private const uint ShapeMask = BlockFlag | NarrowFlag | (BlockBytes - 1);
-    private const int NarrowGroupBytes = 32;
     private const int Chunk = 256;
+
+    /// <summary>Lists of the addresses of a chunk that go on; the last three are walked from the first, second and third 16 bits behind the root's.</summary>
+    private const int RegistryLines = 0, NarrowLine = 1, NarrowLines = 2, Elsewhere = 3, Wide = 4, Deeper = 5, Lists = 6;
 
     /// <summary>Looks up one address.</summary>
     /// <param name="root">At least <see cref="RootBytes"/> long.</param>
@@ -106,66 +125,116 @@ public static unsafe class Ipv6PrefixKernel
     [SkipLocalsInit]
     private static void LookupChunk(uint* root, byte* blocks, ulong* high, ulong* low, uint* values, int count)
     {
-        byte* inLine = stackalloc byte[3 * Chunk];
-        byte* inLines = inLine + Chunk, elsewhere = inLines + Chunk;
-        Counts found = FirstSteps(root, blocks, high, values, count, inLine, inLines, elsewhere);
-        for (nint j = 0; j < found.InLine; j++)
-        {
-            nint i = inLine[j];
-            values[i] = InNarrowLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
-        }
-
-        for (nint j = 0; j < found.InLines; j++)
-        {
-            nint i = inLines[j];
-            values[i] = InNarrowLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 16));
-        }
-
-        Finish(blocks, high, low, values, elsewhere, found.Elsewhere);
+        byte* members = stackalloc byte[Lists * Chunk];
+        int* lengths = stackalloc int[Lists];
+        FirstStep(root, high, values, count, members, lengths);
+        SecondStep(blocks, high, values, members, lengths);
+        ThirdStep(blocks, high, values, members, lengths);
+        Finish(blocks, high, low, values, members, lengths);
     }
 
-    /// <summary>Root and map, the way of nearly all addresses; makes lists of those that go on, by the shape of what they go on to.</summary>
-    private static Counts FirstSteps(uint* root, byte* blocks, ulong* high, uint* values, nint count, byte* inLine, byte* inLines, byte* elsewhere)
+    /// <summary>Root. Which way each address goes on cannot be foreseen, so that lists are made, without a branch: written to both, kept in one.</summary>
+    private static void FirstStep(uint* root, ulong* high, uint* values, nint count, byte* members, int* lengths)
     {
-        byte* line = inLine, lines = inLines, other = elsewhere;
+        byte* inLines = members + (RegistryLines * Chunk), elsewhere = members + (Elsewhere * Chunk);
+        nuint lines = 0, others = 0;
         for (nint i = 0; i < count; i++)
         {
-            ulong address = high[i];
-
             // Read once: a writer may change it meanwhile, and what is written down must be what the lists were made by.
-            uint first = root[address >> 48], entry = first;
-            if ((entry & ShapeMask) == (BlockFlag | MapShape))
-            {
-                entry = InMap(blocks + (entry & OffsetMask), address >> 32);
-                if (Sse.IsSupported)
-                    Sse.Prefetch0(blocks + (entry & OffsetMask));
-
-                // Written to both lists and kept in the right one, if any: cheaper than a branch that cannot be foreseen.
-                uint isBlock = entry >> 31, isNarrow = (entry >> 30) & isBlock, isLine = (entry >> 4) & isNarrow;
-                *line = (byte)i;
-                line += isLine;
-                *lines = (byte)i;
-                lines += isLine ^ isNarrow;
-                values[i] = entry;
-                if (isBlock == isNarrow)
-                    continue;
-            }
-
-            values[i] = first;
-            *other = (byte)i;
-            other += entry >> 31;
+            uint entry = root[high[i] >> 48];
+            values[i] = entry;
+            uint isBlock = entry >> 31, isLines = isBlock & entry & ~(entry >> 30);
+            inLines[lines] = (byte)i;
+            lines += isLines;
+            elsewhere[others] = (byte)i;
+            others += isBlock ^ isLines;
         }
 
-        return new Counts { InLine = (int)(line - inLine), InLines = (int)(lines - inLines), Elsewhere = (int)(other - elsewhere) };
+        lengths[RegistryLines] = (int)lines;
+        lengths[Elsewhere] = (int)others;
     }
 
-    /// <summary>The others, from the root: wide blocks, and what is deeper than a /48.</summary>
-    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* list, int count)
+    /// <summary>A registry's block: wide lines or a map. What is neither is left for the end.</summary>
+    private static void SecondStep(byte* blocks, ulong* high, uint* values, byte* members, int* lengths)
     {
-        for (int j = 0; j < count; j++)
+        Sorted sorted = new() { InLine = members + (NarrowLine * Chunk), InLines = members + (NarrowLines * Chunk), Wide = members + (Wide * Chunk) };
+        byte* list = members + (RegistryLines * Chunk);
+        int length = lengths[RegistryLines];
+        for (int j = 0; j < length; j++)
         {
-            int i = list[j];
-            values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], 1);
+            nint i = list[j];
+            uint entry = InLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 32));
+            if (Sse.IsSupported)
+                Sse.Prefetch0(blocks + (entry & OffsetMask));
+            values[i] = entry;
+            sorted.Add(i, entry);
+        }
+
+        list = members + (Elsewhere * Chunk);
+        length = lengths[Elsewhere];
+        int others = 0;
+        for (int j = 0; j < length; j++)
+        {
+            nint i = list[j];
+            uint entry = values[i];
+            if ((entry & ShapeMask) == (BlockFlag | MapShape))
+            {
+                entry = InMap(blocks + (entry & OffsetMask), (ushort)(high[i] >> 32));
+                if (Sse.IsSupported)
+                    Sse.Prefetch0(blocks + (entry & OffsetMask));
+                values[i] = entry;
+                sorted.Add(i, entry);
+            }
+            else
+            {
+                list[others++] = (byte)i;
+            }
+        }
+
+        lengths[Elsewhere] = others;
+        lengths[NarrowLine] = (int)(sorted.InLine - (members + (NarrowLine * Chunk)));
+        lengths[NarrowLines] = (int)(sorted.InLines - (members + (NarrowLines * Chunk)));
+        lengths[Wide] = (int)(sorted.Wide - (members + (Wide * Chunk)));
+    }
+
+    /// <summary>A holder's block, nearly always narrow; what leads further is put on a list of its own.</summary>
+    private static void ThirdStep(byte* blocks, ulong* high, uint* values, byte* members, int* lengths)
+    {
+        byte* list = members + (NarrowLine * Chunk), deeper = members + (Deeper * Chunk);
+        int length = lengths[NarrowLine], depth = 0;
+        for (int j = 0; j < length; j++)
+        {
+            nint i = list[j];
+            values[i] = InNarrowLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
+            deeper[depth] = (byte)i;
+            depth += (int)(values[i] >> 31);
+        }
+
+        list = members + (NarrowLines * Chunk);
+        length = lengths[NarrowLines];
+        for (int j = 0; j < length; j++)
+        {
+            nint i = list[j];
+            values[i] = InNarrowLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 16));
+            deeper[depth] = (byte)i;
+            depth += (int)(values[i] >> 31);
+        }
+
+        lengths[Deeper] = depth;
+    }
+
+    /// <summary>The few others, each from where it has come to.</summary>
+    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* members, int* lengths)
+    {
+        for (int kind = Elsewhere; kind <= Deeper; kind++)
+        {
+            byte* list = members + (kind * Chunk);
+            int level = kind - Elsewhere + 1, length = lengths[kind];
+            for (int j = 0; j < length; j++)
+            {
+                int i = list[j];
+                values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], level);
+            }
         }
     }
 
@@ -211,11 +280,18 @@ public static unsafe class Ipv6PrefixKernel
     private static uint InLine<T>(byte* blocks, uint entry, ushort cell)
         where T : struct, ICounter
     {
-        byte* block = blocks + (entry & OffsetMask);
+        nuint run = RunInLine<T>(blocks, entry, cell);
+        return *(uint*)(blocks + (entry & OffsetMask) + 64 - (nuint)((entry & 31) * 2) + (run * 4));
+    }
 
+    /// <summary>Always a whole cache line is compared; half a one may be its second half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nuint RunInLine<T>(byte* blocks, uint entry, ushort cell)
+        where T : struct, ICounter
+    {
         // Shifting by the shape (its lower five bits, as shifts go) leaves out what stands behind the ends.
-        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell) << (int)entry);
-        return *(uint*)(block + 64 - (nuint)((entry & 31) * 2) + (run * 4));
+        uint below = T.Below((ushort*)(blocks + (entry & OffsetMask & ~63u)), cell) >> (int)((entry >> 1) & 16);
+        return (nuint)(uint)BitOperations.PopCount(below << (int)entry);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -223,7 +299,8 @@ public static unsafe class Ipv6PrefixKernel
         where T : struct, ICounter
     {
         byte* group = block + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell)) * GroupBytes);
-        return *(uint*)(group + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)group, cell)) * 4));
+        uint low = T.Below((ushort*)group, cell), high = T.Below((ushort*)group + 32, cell);
+        return *(uint*)(group + (GroupRuns * 2) + ((nuint)(uint)BitOperations.PopCount(low | ((ulong)high << 32)) * 4));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -231,18 +308,21 @@ public static unsafe class Ipv6PrefixKernel
         where T : struct, ICounter
     {
         byte* block = blocks + (entry & OffsetMask);
-        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below16((ushort*)block, cell) << (int)entry);
-        return (block + 64 - (nuint)((entry & 31) * 2))[run];
+        uint code = (block + 64 - (nuint)((entry & 31) * 2))[RunInLine<T>(blocks, entry, cell)];
+        return code < FirstEscape ? code : Escaped(block, code);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint InNarrowLines<T>(byte* block, ushort cell)
         where T : struct, ICounter
     {
-        nuint group = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell));
-        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)(block + 64 + (group * 64)), cell));
-        return (block - NarrowGroupBytes - (group * NarrowGroupBytes))[run];
+        byte* group = block + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell)) * NarrowGroupBytes);
+        uint code = (group + 64 - (NarrowLineShape * 2))[(uint)BitOperations.PopCount(T.Below((ushort*)group, cell) << (int)NarrowLineShape)];
+        return code < FirstEscape ? code : Escaped(block, code);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Escaped(byte* block, uint code) => ((uint*)block)[(int)code - 256];
 
     private static uint* Check(MappedRegion root, GrowingRegion blocks)
     {
@@ -261,20 +341,30 @@ public static unsafe class Ipv6PrefixKernel
     private static void ThrowSizes() => throw new ArgumentException(
         $"A root has {RootBytes} bytes, its blocks a capacity of {BlockCapacityBytes} and at least one step of memory.", "root");
 
+    /// <summary>Sorts addresses by the kind of block they go on to. Which it is cannot be foreseen, so each is written to both lists and kept in the right one.</summary>
+    private struct Sorted
+    {
+        public byte* InLine;
+        public byte* InLines;
+        public byte* Wide;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(nint i, uint entry)
+        {
+            uint top = entry >> 30, isNarrow = top & (top >> 1), isLines = isNarrow & entry;
+            *InLine = (byte)i;
+            *InLines = (byte)i;
+            InLines += isLines;
+            InLine += isNarrow - isLines;
+            if (top == BlockFlag >> 30)
+                *Wide++ = (byte)i;
+        }
+    }
+
     /// <summary>Compares 32 places with a cell: a bit for each that is below it.</summary>
     private interface ICounter
     {
         static abstract uint Below(ushort* ends, ushort cell);
-
-        /// <summary>The same for 16 places.</summary>
-        static abstract uint Below16(ushort* ends, ushort cell);
-    }
-
-    private struct Counts
-    {
-        public int InLine;
-        public int InLines;
-        public int Elsewhere;
     }
 
     /// <summary>One comparison of a whole cache line, or of as much of it as the machine compares at once.</summary>
@@ -286,9 +376,9 @@ public static unsafe class Ipv6PrefixKernel
             : Below16(ends, cell) | (Below16(ends + 16, cell) << 16);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static uint Below16(ushort* ends, ushort cell)
+        private static uint Below16(ushort* ends, ushort cell)
         {
-            if (VectorWidth.Use512 || VectorWidth.Use256)
+            if (VectorWidth.Use256)
                 return Vector256.LessThan(Vector256.Load(ends), Vector256.Create(cell)).ExtractMostSignificantBits();
             return VectorWidth.Use128 ? Below8(ends, cell) | (Below8(ends + 8, cell) << 8) : Scalars.Below16(ends, cell);
         }

@@ -41,8 +41,8 @@ public class Ipv6PrefixKernelTests
     [InlineData(Ipv6PrefixKernel.MapShape)]
     [InlineData(Ipv6PrefixKernel.LinesShape)]
     [InlineData(Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag)]
-    [InlineData(16 | Ipv6PrefixKernel.NarrowFlag)]
-    [InlineData(24 | Ipv6PrefixKernel.NarrowFlag)]
+    [InlineData(Ipv6PrefixKernel.NarrowLineShape | Ipv6PrefixKernel.NarrowFlag)]
+    [InlineData(Ipv6PrefixKernel.NarrowHalfLineShape | Ipv6PrefixKernel.NarrowFlag)]
     [InlineData(0)]
     [InlineData(16)]
     public void Lookup_LastEntryOfABlockBeforeUnusableMemory_StaysInside(uint shape)
@@ -53,9 +53,9 @@ public class Ipv6PrefixKernelTests
         {
             Ipv6PrefixKernel.MapShape => Ipv6PrefixKernel.MapHeadBytes + 32,
             Ipv6PrefixKernel.LinesShape => 64 + Ipv6PrefixKernel.GroupBytes,
-            Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag => 64 + 64,
-            24 | Ipv6PrefixKernel.NarrowFlag => 32,
-            16 | Ipv6PrefixKernel.NarrowFlag => 64,
+            Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag => 64 + Ipv6PrefixKernel.NarrowGroupBytes,
+            Ipv6PrefixKernel.NarrowHalfLineShape | Ipv6PrefixKernel.NarrowFlag => 32,
+            Ipv6PrefixKernel.NarrowLineShape | Ipv6PrefixKernel.NarrowFlag => 64,
             0 => 64 + 128,
             _ => 32 + 64,
         });
@@ -72,11 +72,12 @@ public class Ipv6PrefixKernelTests
                 break;
             case Ipv6PrefixKernel.LinesShape:
                 ends[..32].Fill(ushort.MaxValue);
-                ends[32..63].Fill(ushort.MaxValue - 1);
-                ends[63] = ushort.MaxValue;
+                int groupEnds = isNarrow ? 20 : Ipv6PrefixKernel.GroupRuns;
+                ends.Slice(32, groupEnds).Fill(ushort.MaxValue - 1);
+                ends[31 + groupEnds] = isNarrow ? ends[32] : ushort.MaxValue;
                 break;
             default:
-                int places = 32 - (int)(shape & 31) - (isNarrow && (shape & 31) == 0 ? 16 : 0);
+                int places = 32 - (int)(shape & 31);
                 ends[..(places - 1)].Fill(ushort.MaxValue - 1);
                 ends[places - 1] = ushort.MaxValue;
                 break;
@@ -84,7 +85,7 @@ public class Ipv6PrefixKernelTests
 
         uint expected = 1234;
         if (isNarrow && (shape & 31) == Ipv6PrefixKernel.LinesShape)
-            blocks.Span[block - 1] = (byte)(expected = 123);
+            memory[64 + 40 + 20] = (byte)(expected = 123);
         else if (isNarrow)
             memory[EntriesAt(shape) + LastRun(shape)] = (byte)(expected = 123);
         else if ((shape & 31) is Ipv6PrefixKernel.MapShape or Ipv6PrefixKernel.LinesShape)
@@ -103,6 +104,29 @@ public class Ipv6PrefixKernelTests
 
         static int EntriesAt(uint shape) => 64 - ((int)(shape & 31) * 2);
         static int LastRun(uint shape) => 31 - (int)(shape & 31);
+    }
+
+    /// <summary>The sixteenth escape of a block is the farthest before it: nothing that can be read stands before that.</summary>
+    [Theory]
+    [InlineData(Ipv6PrefixKernel.LinesShape, 64 + 40)]
+    [InlineData(Ipv6PrefixKernel.NarrowLineShape, 40)]
+    [InlineData(Ipv6PrefixKernel.NarrowHalfLineShape, 16)]
+    public void Lookup_FarthestEscape_StandsSixteenPlacesBeforeTheBlock(uint shape, int entriesAt)
+    {
+        using MappedRegion root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
+        using GrowingRegion blocks = Blocks();
+        MemoryMarshal.Cast<byte, uint>(blocks.Span)[0] = 12345;
+        Span<byte> block = blocks.Span[64..];
+        block[..entriesAt].Fill(0xFF);
+        block[entriesAt] = Ipv6PrefixKernel.FirstEscape;
+        MemoryMarshal.Cast<byte, uint>(root.Span).Fill(Ipv6PrefixKernel.BlockFlag | Ipv6PrefixKernel.NarrowFlag | 64 | shape);
+
+        ulong[] keys = [.. Enumerable.Repeat(0x2001_0DB8_0000_0001UL, 300)];
+        int[] values = new int[300], scalar = new int[300];
+        Ipv6PrefixKernel.Lookup(root, blocks, keys, keys, values);
+        Ipv6PrefixKernel.LookupScalar(root, blocks, keys, keys, scalar);
+        Assert.All(values, value => Assert.Equal(12345, value));
+        Assert.Equal(scalar, values);
     }
 
     [Fact]

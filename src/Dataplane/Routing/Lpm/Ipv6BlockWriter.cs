@@ -7,8 +7,12 @@ namespace Dataplane.Routing.Lpm;
 /// <summary>Lays runs out as the blocks that <see cref="Ipv6PrefixKernel"/> reads, each in the smallest shape that holds them. One writer.</summary>
 internal sealed class Ipv6BlockWriter(BlockArena blocks)
 {
-    private const int LineEnds = 32, MaxLinesRuns = 33 * LineEnds, MapWords = 1024;
-    private const int CacheLine = 64, NarrowGroup = 32;
+    private const int LineEnds = 32, MaxGroups = LineEnds + 1, MapWords = 1024, CacheLine = 64;
+    private const int HalfPlaces = LineEnds - (int)Ipv6PrefixKernel.NarrowHalfLineShape, NarrowPlaces = LineEnds - (int)Ipv6PrefixKernel.NarrowLineShape;
+
+    /// <summary>What the entries of a narrow block say by escapes, and each entry as a byte.</summary>
+    private readonly uint[] _escapes = new uint[256 - Ipv6PrefixKernel.FirstEscape];
+    private readonly byte[] _codes = new byte[MaxGroups * (NarrowPlaces + 1)];
 
     /// <summary>Makes a block that no reader knows yet.</summary>
     /// <param name="ends">Last cell of each run, rising, the last of them 0xFFFF.</param>
@@ -16,28 +20,28 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
     /// <exception cref="InvalidOperationException">No memory; nothing has changed.</exception>
     public Ipv6Block Make(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
     {
-        bool narrow = entries.IndexOfAnyExceptInRange(0u, byte.MaxValue) < 0;
-        if (narrow && ends.Length <= 17)
+        if (TryNarrow(entries, out int escapes))
         {
-            int places = ends.Length <= 9 ? 8 : 16, lengthBytes = places * 4;
-            uint line = blocks.Allocate(lengthBytes);
-            Span<byte> to = blocks[line, lengthBytes];
-            WriteEnds(to, places, ends);
-            Narrow(entries, to[(places * sizeof(ushort))..]);
-            return Block(Ipv6PrefixKernel.NarrowFlag | (uint)(LineEnds - places), line, 0, lengthBytes);
+            return MakeNarrow(ends, _codes.AsSpan(0, entries.Length), _escapes.AsSpan(0, escapes));
         }
 
-        return ends.Length > MaxLinesRuns ? MakeMap(ends, entries) : narrow ? MakeNarrowLines(ends, entries)
+        return ends.Length > MaxGroups * Ipv6PrefixKernel.GroupRuns ? MakeMap(ends, entries)
             : ends.Length > LineEnds + 1 ? MakeLines(ends, entries) : MakeLine(ends, entries);
     }
 
     /// <summary>Where a block says what a cell leads to: the writer changes it there when only a child's block has changed.</summary>
-    /// <param name="of">A block that is not narrow.</param>
-    /// <param name="cell">A cell that is a run of its own.</param>
+    /// <param name="of">The block.</param>
+    /// <param name="cell">A cell that is a run of its own and leads to a block.</param>
     public ref uint EntryOf(Ipv6Block of, ushort cell)
     {
         Span<byte> block = blocks[of.Number, of.LengthBytes];
         uint shape = of.Entry & (Ipv6PrefixKernel.BlockBytes - 1);
+        if ((of.Entry & Ipv6PrefixKernel.NarrowFlag) != 0)
+        {
+            int start = (int)((of.Entry & Ipv6PrefixKernel.OffsetMask) - (of.Number * Ipv6PrefixKernel.BlockBytes));
+            return ref MemoryMarshal.Cast<byte, uint>(block[(start - ((256 - CodeOf(block[start..], shape, cell)) * sizeof(uint)))..])[0];
+        }
+
         int at;
         if (shape == Ipv6PrefixKernel.MapShape)
         {
@@ -48,7 +52,7 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         else if (shape == Ipv6PrefixKernel.LinesShape)
         {
             int group = 64 + (CountBelow(block, LineEnds, cell) * Ipv6PrefixKernel.GroupBytes);
-            at = group + 64 + (4 * CountBelow(block[group..], LineEnds, cell));
+            at = group + (2 * Ipv6PrefixKernel.GroupRuns) + (4 * CountBelow(block[group..], Ipv6PrefixKernel.GroupRuns, cell));
         }
         else
         {
@@ -67,12 +71,17 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
 
     private static int Whole(int lengthBytes) => (lengthBytes + CacheLine - 1) & -CacheLine;
 
-    private static void Narrow(ReadOnlySpan<uint> entries, Span<byte> to)
+    /// <summary>The byte that a narrow block has for a cell.</summary>
+    private static int CodeOf(ReadOnlySpan<byte> block, uint shape, ushort cell)
     {
-        for (int i = 0; i < entries.Length; i++)
+        int places = LineEnds - (int)shape;
+        if (shape == Ipv6PrefixKernel.LinesShape)
         {
-            to[i] = (byte)entries[i];
+            block = block[(CacheLine + (CountBelow(block, LineEnds, cell) * Ipv6PrefixKernel.NarrowGroupBytes))..];
+            places = NarrowPlaces;
         }
+
+        return block[(places * sizeof(ushort)) + CountBelow(block, places, cell)];
     }
 
     private static int CountBelow(ReadOnlySpan<byte> line, int count, ushort cell)
@@ -95,14 +104,90 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
     }
 
     /// <summary>The last end of each group.</summary>
-    private static void WriteGroupEnds(Span<byte> line, ReadOnlySpan<ushort> ends)
+    private static void WriteGroupEnds(Span<byte> line, ReadOnlySpan<ushort> ends, int groupRuns)
     {
         Span<ushort> to = MemoryMarshal.Cast<byte, ushort>(line)[..LineEnds];
         to.Fill(ushort.MaxValue);
-        for (int group = 0; group < LineEnds && (group + 1) * LineEnds <= ends.Length; group++)
+        for (int group = 0; group < LineEnds && (group + 1) * groupRuns <= ends.Length; group++)
         {
-            to[group] = ends[((group + 1) * LineEnds) - 1];
+            to[group] = ends[((group + 1) * groupRuns) - 1];
         }
+    }
+
+    /// <summary>Makes bytes of entries: small values as they are, up to 16 others by escapes.</summary>
+    private bool TryNarrow(ReadOnlySpan<uint> entries, out int escapes)
+    {
+        escapes = 0;
+        if (entries.Length > _codes.Length)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < entries.Length; i++)
+        {
+            uint entry = entries[i];
+            if (entry < Ipv6PrefixKernel.FirstEscape)
+            {
+                _codes[i] = (byte)entry;
+                continue;
+            }
+
+            int known = _escapes.AsSpan(0, escapes).IndexOf(entry);
+            if (known < 0)
+            {
+                if (escapes == _escapes.Length)
+                {
+                    return false;
+                }
+
+                known = escapes++;
+                _escapes[known] = entry;
+            }
+
+            _codes[i] = (byte)(byte.MaxValue - known);
+        }
+
+        return true;
+    }
+
+    private Ipv6Block MakeNarrow(ReadOnlySpan<ushort> ends, ReadOnlySpan<byte> codes, ReadOnlySpan<uint> escapes)
+    {
+        bool isHalf = ends.Length <= HalfPlaces + 1, isLine = ends.Length <= NarrowPlaces + 1;
+        int groups = isLine ? 0 : (ends.Length + NarrowPlaces) / (NarrowPlaces + 1);
+        int unit = isHalf ? CacheLine / 2 : CacheLine, before = (((escapes.Length * sizeof(uint)) + unit - 1) / unit) * unit;
+        int lengthBytes = before + unit + (groups * Ipv6PrefixKernel.NarrowGroupBytes);
+        uint number = blocks.Allocate(lengthBytes);
+        Span<byte> to = blocks[number, lengthBytes];
+        Span<uint> list = MemoryMarshal.Cast<byte, uint>(to[..before]);
+        for (int i = 0; i < escapes.Length; i++)
+        {
+            list[^(i + 1)] = escapes[i];
+        }
+
+        to = to[before..];
+        if (isLine)
+        {
+            WriteNarrowLine(to, isHalf ? HalfPlaces : NarrowPlaces, ends, codes);
+        }
+        else
+        {
+            WriteGroupEnds(to, ends, NarrowPlaces + 1);
+            for (int group = 0; group < groups; group++)
+            {
+                int first = group * (NarrowPlaces + 1), count = Math.Min(NarrowPlaces + 1, ends.Length - first);
+                to = to[CacheLine..];
+                WriteNarrowLine(to, NarrowPlaces, ends.Slice(first, count), codes.Slice(first, count));
+            }
+        }
+
+        uint shape = isHalf ? Ipv6PrefixKernel.NarrowHalfLineShape : isLine ? Ipv6PrefixKernel.NarrowLineShape : Ipv6PrefixKernel.LinesShape;
+        return Block(Ipv6PrefixKernel.NarrowFlag | shape, number, before, lengthBytes);
+    }
+
+    private static void WriteNarrowLine(Span<byte> to, int places, ReadOnlySpan<ushort> ends, ReadOnlySpan<byte> codes)
+    {
+        WriteEnds(to, places, ends);
+        codes.CopyTo(to[(places * sizeof(ushort))..]);
     }
 
     private Ipv6Block MakeLine(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
@@ -116,35 +201,19 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         return Block((uint)(LineEnds - places), line, 0, lengthBytes);
     }
 
-    private Ipv6Block MakeNarrowLines(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
-    {
-        int groups = (ends.Length + LineEnds - 1) / LineEnds, before = Whole(groups * NarrowGroup);
-        int lengthBytes = before + CacheLine + (groups * CacheLine);
-        uint block = blocks.Allocate(lengthBytes);
-        Span<byte> to = blocks[block, lengthBytes];
-        WriteGroupEnds(to[before..], ends);
-        for (int group = 0; group < groups; group++)
-        {
-            int first = group * LineEnds, count = Math.Min(LineEnds, ends.Length - first);
-            WriteEnds(to[(before + CacheLine + (group * CacheLine))..], LineEnds, ends.Slice(first, count));
-            Narrow(entries.Slice(first, count), to[(before - ((group + 1) * NarrowGroup))..]);
-        }
-
-        return Block(Ipv6PrefixKernel.NarrowFlag | Ipv6PrefixKernel.LinesShape, block, before, lengthBytes);
-    }
-
     private Ipv6Block MakeLines(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
     {
-        int groups = (ends.Length + LineEnds - 1) / LineEnds, lengthBytes = CacheLine + (groups * Ipv6PrefixKernel.GroupBytes);
+        const int Runs = Ipv6PrefixKernel.GroupRuns;
+        int groups = (ends.Length + Runs - 1) / Runs, lengthBytes = CacheLine + (groups * Ipv6PrefixKernel.GroupBytes);
         uint block = blocks.Allocate(lengthBytes);
         Span<byte> to = blocks[block, lengthBytes];
-        WriteGroupEnds(to, ends);
+        WriteGroupEnds(to, ends, Runs);
         for (int group = 0; group < groups; group++)
         {
-            int first = group * LineEnds, count = Math.Min(LineEnds, ends.Length - first);
+            int first = group * Runs, count = Math.Min(Runs, ends.Length - first);
             Span<byte> at = to.Slice(CacheLine + (group * Ipv6PrefixKernel.GroupBytes), Ipv6PrefixKernel.GroupBytes);
-            WriteEnds(at, LineEnds, ends.Slice(first, count));
-            entries.Slice(first, count).CopyTo(MemoryMarshal.Cast<byte, uint>(at[CacheLine..]));
+            WriteEnds(at, Runs, ends.Slice(first, count));
+            entries.Slice(first, count).CopyTo(MemoryMarshal.Cast<byte, uint>(at[(Runs * sizeof(ushort))..]));
         }
 
         return Block(Ipv6PrefixKernel.LinesShape, block, 0, lengthBytes);
