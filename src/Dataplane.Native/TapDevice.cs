@@ -7,8 +7,8 @@ namespace Dataplane.Native;
 
 /// <summary>A TAP device: an Ethernet interface of the kernel whose wire ends in this process.</summary>
 /// <remarks>
-/// Frames are read and written whole, one system call each, with checksums complete, VLAN tags in place and no super-frames. One thread at a
-/// time may read and one may write; <see cref="RefreshState"/> may be called by any.
+/// Frames are read and written whole, one system call each, VLAN tags in place; without <see cref="TapOptions.Offload"/> with checksums complete and
+/// no super-frames. One thread at a time may read and one may write; <see cref="RefreshState"/> may be called by any.
 /// </remarks>
 public sealed unsafe class TapDevice : IDisposable
 {
@@ -19,11 +19,12 @@ public sealed unsafe class TapDevice : IDisposable
     private bool _disposed;
     private int _state;
 
-    private TapDevice(FileDescriptor descriptor, InterfaceControl control, NetworkInterfaceInfo info)
+    private TapDevice(FileDescriptor descriptor, InterfaceControl control, NetworkInterfaceInfo info, TapOffload offload)
     {
         Descriptor = descriptor;
         _control = control;
         Interface = info;
+        (HeaderBytes, Offloads, OffloadNote) = (offload.HeaderBytes, offload.Granted, offload.Note);
     }
 
     /// <summary>Readable for poll(2) while the kernel has frames for us; in error once the interface is gone.</summary>
@@ -31,6 +32,15 @@ public sealed unsafe class TapDevice : IDisposable
 
     /// <summary>The interface as it was when the device was opened.</summary>
     public NetworkInterfaceInfo Interface { get; }
+
+    /// <summary>Bytes of offload header (struct virtio_net_hdr) in front of every frame that is read or written; 0 when there is none.</summary>
+    public int HeaderBytes { get; }
+
+    /// <summary>What the kernel leaves undone in frames that it gives, and finishes in those that it takes.</summary>
+    public FrameOffloads Offloads { get; }
+
+    /// <summary>What the kernel refused of the offloads asked for, in words; empty when it granted all or none were asked for.</summary>
+    public string OffloadNote { get; }
 
     /// <summary>State of the interface when it was last looked at.</summary>
     public InterfaceState State => (InterfaceState)Volatile.Read(ref _state);
@@ -46,8 +56,8 @@ public sealed unsafe class TapDevice : IDisposable
     }
 
     /// <summary>Takes the next frame, without waiting.</summary>
-    /// <param name="buffer">Room for the frame; a longer one is cut to it, so let it be longer than any that is expected.</param>
-    /// <returns>Length of the frame in bytes; 0 when none waits or the interface is gone.</returns>
+    /// <param name="buffer">Room for the offload header, if there is one, and the frame; a longer one is cut to it, so let it be longer than any expected.</param>
+    /// <returns>Length of both in bytes; 0 when no frame waits or the interface is gone.</returns>
     public int Read(Span<byte> buffer)
     {
         fixed (byte* bytes = buffer)
@@ -60,8 +70,9 @@ public sealed unsafe class TapDevice : IDisposable
         return Fail();
     }
 
-    /// <summary>Gives a frame to the kernel, without waiting.</summary>
-    /// <returns>False when the interface is down or gone (see <see cref="State"/>), the frame is too short, or the kernel has no memory for it.</returns>
+    /// <summary>Gives a frame, behind its offload header if there is one, to the kernel, without waiting.</summary>
+    /// <returns>False when the interface is down or gone (see <see cref="State"/>), the frame is too short or not as its offload header says, or the
+    /// kernel has no memory for it.</returns>
     public bool TryWrite(ReadOnlySpan<byte> frame)
     {
         fixed (byte* bytes = frame)
@@ -109,7 +120,8 @@ public sealed unsafe class TapDevice : IDisposable
         InterfaceControl? control = null;
         try
         {
-            var request = new ifreq_flags { ifr_name = InterfaceControl.NameOf(name), ifr_flags = Tun.IFF_TAP | Tun.IFF_NO_PI };
+            short flags = (short)(Tun.IFF_TAP | Tun.IFF_NO_PI | (options.Offload && TapOffload.IsKnown(fd) ? Tun.IFF_VNET_HDR : 0));
+            var request = new ifreq_flags { ifr_name = InterfaceControl.NameOf(name), ifr_flags = flags };
             if (Libc.Ioctl(fd, Tun.TUNSETIFF, &request) != 0)
                 throw LinuxException.FromLastError("ioctl(TUNSETIFF)", name, BusyRemedy(name));
             // TUNSETPERSIST takes its flag as the argument itself, not as a pointer to it.
@@ -120,7 +132,7 @@ public sealed unsafe class TapDevice : IDisposable
             string made = Encoding.UTF8.GetString(given[..given.IndexOf((byte)0)]);
             control = InterfaceControl.Open();
             NetworkInterfaceInfo info = Configure(control, made, options);
-            var device = new TapDevice(descriptor, control, info);
+            var device = new TapDevice(descriptor, control, info, TapOffload.Negotiate(fd, flags, options.Offload));
             device.RefreshState();
             return device;
         }

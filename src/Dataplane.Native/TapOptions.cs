@@ -16,6 +16,10 @@ public sealed record TapOptions
     /// <summary>Whether to put the interface up.</summary>
     public bool BringUp { get; init; } = true;
 
+    /// <summary>Whether frames carry an offload header, so that TCP and UDP data may pass in super-frames of up to 64 KB with unfinished checksums.</summary>
+    /// <remarks>What the kernel grants of it, <see cref="TapDevice.Offloads"/> says. Off by default: every frame is then what it would be on a wire.</remarks>
+    public bool Offload { get; init; }
+
     /// <summary>Network namespace of the interface: null for the current one, a name as in <c>ip netns list</c>, or a path.</summary>
     public string? NetworkNamespace { get; init; }
 }

@@ -145,8 +145,9 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         try
         {
             int maxMtu = Math.Max(DefaultMtu, _ports.Entries.Select(entry => entry.Port.Mtu).DefaultIfEmpty(0).Max());
+            int maxReceived = _ports.Entries.Any(entry => entry.Port.Offloads != FrameOffloads.None) ? ushort.MaxValue : maxMtu;
             ulong seed = Spec.Workers.Seed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
-            var context = new WorkerContext(Spec.Workers, new FlowHash(seed), maxMtu, new UserStages(_options.Stages));
+            var context = new WorkerContext(Spec.Workers, new FlowHash(seed), maxMtu, new UserStages(_options.Stages), maxReceived);
             _worker = new Worker(context, _options.TimeProvider, Spec.Workers.SpinMicroseconds, _periods);
             foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
             {

@@ -125,6 +125,22 @@ internal static class Tun
     internal const uint TUNSETIFF = 0x400454CA;
     internal const uint TUNSETPERSIST = 0x400454CB;
     internal const uint TUNGETFEATURES = 0x800454CF;
+    internal const uint TUNSETOFFLOAD = 0x400454D0;
+    internal const uint TUNGETIFF = 0x800454D2;
+    internal const uint TUNGETVNETHDRSZ = 0x800454D7;
+    internal const uint TUNSETVNETHDRSZ = 0x400454D8;
     internal const short IFF_TAP = 0x0002;
     internal const short IFF_NO_PI = 0x1000;
+    internal const short IFF_VNET_HDR = 0x4000;
+
+    internal const uint TUN_F_CSUM = 0x01;
+    internal const uint TUN_F_TSO4 = 0x02;
+    internal const uint TUN_F_TSO6 = 0x04;
+    internal const uint TUN_F_TSO_ECN = 0x08;
+
+    [SinceKernel("6.2")]
+    internal const uint TUN_F_USO4 = 0x20;
+
+    [SinceKernel("6.2")]
+    internal const uint TUN_F_USO6 = 0x40;
 }

@@ -28,6 +28,7 @@ internal static class PortChecks
             checks.AddPort(port.Name ?? "", index);
             checks.Known($"{path}.kind", port.Kind, SpecNames.Kinds);
             checks.Known($"{path}.role", port.Role, SpecNames.Roles);
+            checks.Known($"{path}.offload", port.Offload, SpecNames.Offloads);
             if (port.Factory is null)
             {
                 CheckKeysOfKind(checks, port, path);
@@ -56,6 +57,7 @@ internal static class PortChecks
             ("role", SpecNames.Roles.NameOf(port.Role) ?? "", port.Role == PortRole.Server),
             ("take", null, port.Take is { Count: > 0 }),
             ("leave", null, port.Leave is { Count: > 0 }),
+            ("offload", SpecNames.Offloads.NameOf(port.Offload) ?? "", port.Offload == PortOffload.Off),
         ];
         foreach ((string key, string? value, bool isSet) in values)
         {

@@ -152,6 +152,7 @@ public sealed partial class SpecReader
             Mtu = (int?)map.OptionalInteger("mtu", SpecLimits.Mtu),
             Take = [.. map.Items("take", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             Leave = [.. map.Items("leave", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
+            Offload = map.Choice("offload", SpecNames.Offloads) ?? PortOffload.Auto,
         };
 
         // Without a kind nothing can be said about the keys that belong to kinds.

@@ -54,6 +54,7 @@ public static class SpecWriter
         map.Optional("mtu", port.Mtu);
         map.List("take", port.Take, Traffic);
         map.List("leave", port.Leave, Traffic);
+        map.Word("offload", port.Offload, SpecNames.Offloads, PortOffload.Auto);
         return map.ToNode();
     }
 

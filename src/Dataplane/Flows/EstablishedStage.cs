@@ -71,7 +71,7 @@ internal static class EstablishedStage
 
             int offset = batch.Offsets[i], length = headers.EndOffset - headers.NetworkOffset;
             ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
-            if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || length > way.Mtu
+            if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || (length > way.Mtu && batch.IsTooLong(i, way.Mtu))
                 || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, way.LinkStart, way.LinkEnd))
             {
                 continue;

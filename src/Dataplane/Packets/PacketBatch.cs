@@ -29,6 +29,7 @@ public sealed class PacketBatch
     internal readonly int[] Routes = new int[Capacity];
     internal readonly int[] NextHops = new int[Capacity];
     internal readonly int[] Neighbours = new int[Capacity];
+    internal readonly PacketOffload[] Offloads = new PacketOffload[Capacity];
 
     private Memory<byte> _memory;
     private bool _sealed;
@@ -48,12 +49,16 @@ public sealed class PacketBatch
     /// <summary>Whether any packet is still <see cref="Verdict.Continue"/>.</summary>
     internal bool HasUndecided => MemoryMarshal.AsBytes(Verdicts.AsSpan(0, Count)).Contains((byte)Verdict.Continue);
 
+    /// <summary>Whether any packet was added with something left to finish; <see cref="Offloads"/> means nothing for the others.</summary>
+    internal bool HasOffloads { get; private set; }
+
     /// <summary>Empties the batch for frames of a port.</summary>
     public void Clear(PortId port, long nowNs)
     {
         Count = 0;
         Port = port;
         NowNs = nowNs;
+        HasOffloads = false;
         _sealed = false;
     }
 
@@ -85,6 +90,18 @@ public sealed class PacketBatch
         Count = index + 1;
         return true;
     }
+
+    /// <summary>Says what is left to finish in a packet.</summary>
+    internal void SetOffload(int packet, in PacketOffload offload)
+    {
+        Offloads[packet] = offload;
+        Marks[packet] |= offload.Kind == 0 ? PacketMarks.Unfinished : PacketMarks.Unfinished | PacketMarks.SuperFrame;
+        HasOffloads = true;
+    }
+
+    /// <summary>Whether a packet that is longer than the MTU is too long: a super-frame is measured by its segments.</summary>
+    internal bool IsTooLong(int packet, int mtu) =>
+        (Marks[packet] & PacketMarks.SuperFrame) == 0 || Offloads[packet].HeaderBytes + Offloads[packet].SegmentBytes > mtu;
 
     /// <summary>Direct access for ports that fill many frames at once: free slots of the offset array.</summary>
     internal Span<int> FreeOffsets => Offsets.AsSpan(Count);

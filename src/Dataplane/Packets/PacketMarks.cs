@@ -17,4 +17,10 @@ internal enum PacketMarks : byte
 
     /// <summary>Its frame was passed to another port without a copy: the port that received it no longer owns it.</summary>
     FramePassedOn = 8,
+
+    /// <summary>The field of its TCP or UDP checksum means nothing while the packet is in the engine; it is written when the packet leaves.</summary>
+    Unfinished = 16,
+
+    /// <summary>TCP data or UDP datagrams of several segments in one frame; always <see cref="Unfinished"/> as well.</summary>
+    SuperFrame = 32,
 }

@@ -1,7 +1,7 @@
 namespace Dataplane.Pipeline;
 
 /// <summary>Why a packet was not sent on: one closed list for the whole engine, one counter each.</summary>
-/// <remarks>Values that begin with <c>Consumed</c> are packets the engine was itself the receiver of.
+/// <remarks>Values that begin with <c>Consumed</c> are packets the engine was itself the receiver of, or made others of.
 /// The snake-case form of a name (<c>ttl_expired</c>) is its name in metrics, logs and files.</remarks>
 public enum DropReason : byte
 {
@@ -46,6 +46,9 @@ public enum DropReason : byte
 
     /// <summary>TCP, UDP or ICMP header cut off, or its length field impossible.</summary>
     TruncatedTransport,
+
+    /// <summary>What its offload header says does not fit the packet: kind or size of segments, place of the checksum.</summary>
+    BadOffload,
 
     /// <summary>Source address that cannot be a sender: multicast, broadcast, loopback, class E, unspecified (RFC 1812 5.3.7).</summary>
     MartianSource,
@@ -148,4 +151,7 @@ public enum DropReason : byte
 
     /// <summary>ICMP message to the engine taken in.</summary>
     ConsumedIcmp,
+
+    /// <summary>Super-frame cut into segments, since the port it leaves by takes none; each segment counts as originated.</summary>
+    ConsumedSegmented,
 }

@@ -16,6 +16,7 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
+        OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
         if (!context.Stages.HasAfterFilter)
         {

@@ -21,9 +21,9 @@ internal sealed class HeldPackets
     private int _readyFirst = -1;
     private int _readyLast = -1;
 
-    public HeldPackets(int slots, int maxMtu)
+    public HeldPackets(int slots, int maxPacketBytes)
     {
-        _slotBytes = (Headroom + 18 + maxMtu + 63) & ~63;
+        _slotBytes = (Headroom + 18 + maxPacketBytes + 63) & ~63;
         _slab = GC.AllocateArray<byte>(slots * _slotBytes, pinned: true);
         _slots = new Slot[slots];
         for (int i = 0; i < slots; i++)
@@ -42,8 +42,14 @@ internal sealed class HeldPackets
     public bool HasReady => _readyFirst >= 0;
 
     /// <summary>Copies a packet in behind the last of a chain.</summary>
+    /// <param name="first">First of the chain.</param>
+    /// <param name="last">Last of the chain.</param>
+    /// <param name="frame">The frame.</param>
+    /// <param name="port">The port it came by.</param>
+    /// <param name="marks">Its marks.</param>
+    /// <param name="offload">What is left to finish in it, its transport header counted from the start of the frame; means nothing unless it is marked so.</param>
     /// <returns>False when there is no room.</returns>
-    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, byte port, PacketMarks marks)
+    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, byte port, PacketMarks marks, in PacketOffload offload)
     {
         int slot = _freeFirst;
         if (slot < 0 || frame.Length > _slotBytes - Headroom)
@@ -53,7 +59,7 @@ internal sealed class HeldPackets
 
         _freeFirst = _slots[slot].Next;
         frame.CopyTo(_slab.AsSpan((slot * _slotBytes) + Headroom));
-        _slots[slot] = new Slot { Next = -1, Length = frame.Length, Port = port, Marks = marks };
+        _slots[slot] = new Slot { Next = -1, Length = frame.Length, Port = port, Marks = marks, Offload = offload };
         Append(ref first, ref last, slot, slot);
         Count++;
         return true;
@@ -103,8 +109,16 @@ internal sealed class HeldPackets
         {
             int slot = _readyFirst;
             batch.Add((slot * _slotBytes) + Headroom, _slots[slot].Length);
-            batch.Marks[batch.Count - 1] = _slots[slot].Marks | PacketMarks.Released;
-            _takenSlots[batch.Count - 1] = slot;
+            int packet = batch.Count - 1;
+            batch.Marks[packet] = _slots[slot].Marks | PacketMarks.Released;
+            if ((batch.Marks[packet] & PacketMarks.Unfinished) != 0)
+            {
+                PacketOffload offload = _slots[slot].Offload;
+                offload.TransportAt += batch.Offsets[packet];
+                batch.SetOffload(packet, in offload);
+            }
+
+            _takenSlots[packet] = slot;
             _readyFirst = _slots[slot].Next;
         }
 
@@ -153,5 +167,6 @@ internal sealed class HeldPackets
         public int Length;
         public byte Port;
         public PacketMarks Marks;
+        public PacketOffload Offload;
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Dataplane.Packets;
 using Dataplane.Ports;
+using Dataplane.Rewriting;
 
 namespace Dataplane.Pipeline;
 
@@ -8,12 +9,13 @@ namespace Dataplane.Pipeline;
 /// <remarks>Input: verdict transmit. Output: frames in the ports' rings. Drops: by the ports (ring full, link down, too long), and what no
 /// stage decided. State: which ports have frames to be flushed. Cost: one pass over the verdicts, one interface call per port and batch,
 /// one copy per packet.</remarks>
-internal sealed class TransmitStage
+internal sealed class TransmitStage(WorkerCounters counters)
 {
     private const int MaxPorts = 256;
 
     private static readonly short[] s_all = MakeAll();
 
+    private readonly SoftwareOffload _offload = new(counters);
     private readonly short[] _counts = new short[MaxPorts];
     private readonly short[] _packets = new short[PacketBatch.Capacity];
     private readonly byte[] _used = new byte[MaxPorts];
@@ -101,7 +103,15 @@ internal sealed class TransmitStage
     {
         if (port is not null)
         {
-            port.Transmit(batch, packets);
+            if (batch.HasOffloads)
+            {
+                _offload.Transmit(batch, packets, port);
+            }
+            else
+            {
+                port.Transmit(batch, packets);
+            }
+
             _touched[number] = true;
             return;
         }

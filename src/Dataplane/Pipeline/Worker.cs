@@ -22,7 +22,7 @@ internal sealed class Worker : IPortWaker, IDisposable
     private const int SweepTicks = 600;
 
     private readonly PacketBatch _batch = new();
-    private readonly TransmitStage _transmit = new();
+    private readonly TransmitStage _transmit;
     private readonly EventDescriptor _wake = new();
     private readonly TimeProvider _time;
     private readonly long _spinNs;
@@ -38,6 +38,7 @@ internal sealed class Worker : IPortWaker, IDisposable
     {
         _reader = periods.Register();
         Context = context;
+        _transmit = new TransmitStage(context.Counters);
         _time = time;
         _spinNs = spinMicroseconds * 1000L;
     }

@@ -9,12 +9,12 @@ namespace Dataplane.Pipeline;
 /// <remarks>Explain runs the same stages on a context of its own, so that nothing it does shows in the live one.</remarks>
 internal sealed class WorkerContext
 {
-    public WorkerContext(WorkerSpec spec, FlowHash hash, int maxMtu, UserStages stages)
+    public WorkerContext(WorkerSpec spec, FlowHash hash, int maxMtu, UserStages stages, int maxReceivedBytes = 0)
     {
         Hash = hash;
         Flows = new FlowTable(spec.FlowEntries);
         Neighbours = new NeighbourTable(spec.NeighbourEntries);
-        Held = new HeldPackets(256, maxMtu);
+        Held = new HeldPackets(256, Math.Max(maxMtu, maxReceivedBytes));
         Originated = new OriginatedPackets(maxMtu);
         IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
         Stages = stages;

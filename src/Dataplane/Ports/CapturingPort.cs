@@ -45,6 +45,9 @@ public sealed class CapturingPort : IPort
     public string Description => _inner.Description;
 
     /// <inheritdoc/>
+    FrameOffloads IPort.Offloads => _inner.Offloads;
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>Added to the time of the batch for the times in the files, in nanoseconds; 0 suits a clock that counts from 1970. See <see cref="PcapPortFactory.SystemTimeOffsetNs"/>.</summary>

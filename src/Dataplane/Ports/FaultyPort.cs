@@ -33,6 +33,7 @@ public sealed class FaultyPort : IPort
     /// <param name="receive">Faults on the way in; null for none.</param>
     /// <param name="transmit">Faults on the way out; null for none.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <exception cref="ArgumentException">The inner port takes unfinished frames.</exception>
     public FaultyPort(IPort inner, ulong seed, FaultOptions? receive = null, FaultOptions? transmit = null)
     {
         ArgumentNullException.ThrowIfNull(inner);
@@ -40,6 +41,11 @@ public sealed class FaultyPort : IPort
         transmit ??= new FaultOptions();
         receive.Check();
         transmit.Check();
+        if (inner.Offloads != FrameOffloads.None)
+        {
+            throw new ArgumentException("Faults are put into frames as they are on a wire, but the port leaves checksums and segments to be finished: open it without offload.", nameof(inner));
+        }
+
         _inner = inner;
         int maxFrameBytes = Math.Max(inner.Mtu + LinkBytes, LeastFrameBytes);
         _receive = new FaultLine(receive, seed, maxFrameBytes);

@@ -30,6 +30,9 @@ public interface IPort : IDisposable
     /// <summary>A descriptor that poll(2) reports as readable when frames wait; null when the port wakes the worker by <see cref="SetWaker"/>.</summary>
     FileDescriptor? PollDescriptor { get; }
 
+    /// <summary>What the port takes unfinished; everything else is finished before it is handed over.</summary>
+    internal FrameOffloads Offloads => FrameOffloads.None;
+
     /// <summary>Adds received frames to an empty batch: sets its memory and appends offset and length of each.</summary>
     /// <returns>The number of frames added, 0 when none wait.</returns>
     int Receive(PacketBatch batch);

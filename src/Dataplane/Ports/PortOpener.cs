@@ -26,7 +26,7 @@ internal sealed class PortOpener
             Leave = spec.Leave,
             Memories = _memories,
         },
-        PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0 } },
+        PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0, Offload = spec.Offload == PortOffload.Auto } },
         PortKind.Memif => new MemifPortFactory(spec.Socket, spec.Id, spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },
         _ => throw new NotSupportedException(

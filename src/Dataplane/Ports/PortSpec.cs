@@ -41,6 +41,9 @@ public sealed record PortSpec
     /// <summary>What the port leaves to the kernel of that (af_xdp).</summary>
     public TrafficRules Leave { get; init; } = [];
 
+    /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (tap).</summary>
+    public PortOffload Offload { get; init; }
+
     /// <summary>Opens the port in place of the built-in kinds; not part of files.</summary>
     public IPortFactory? Factory { get; init; }
 }

@@ -23,4 +23,10 @@ public struct PortStatistics
 
     /// <summary>Frames that were malformed at the ring itself: descriptors out of range, lengths beyond the slot.</summary>
     public long Errors;
+
+    /// <summary>Of the frames received, those that carry several segments of TCP or UDP data; each counts as one frame.</summary>
+    public long ReceivedSuperFrames;
+
+    /// <summary>Of the frames transmitted, those that carry several segments of TCP or UDP data; each counts as one frame.</summary>
+    public long TransmittedSuperFrames;
 }

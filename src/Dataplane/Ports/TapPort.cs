@@ -1,18 +1,33 @@
+using System.Runtime.InteropServices;
 using Dataplane.Native;
+using Dataplane.Native.Abi;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
 /// <summary>A port whose other end is an interface of the kernel: one system call per frame each way.</summary>
+/// <remarks>
+/// With offloads a frame may be a super-frame of 64 KB, which crosses the engine as one packet and costs one read and one write. Frames are put behind
+/// each other where they are read, so that the memory in use stays as small as the frames are, and in the cache. The offload header of a frame that
+/// leaves is written into the head-room before it, so that header and frame go with one plain write.
+/// </remarks>
 internal sealed class TapPort : IPort
 {
     /// <summary>Frames taken per call, so that a flood on this port does not keep the worker from the others.</summary>
     private const int MaxBurst = 64;
 
     private const int HeadroomBytes = 64;
+    private const int CacheLineBytes = 64;
+
+    /// <summary>Where a frame begins in its room: behind the head-room, and so that the IP header is on a multiple of four.</summary>
+    private const int FrameStart = HeadroomBytes + 2;
+
     private const int EthernetHeaderBytes = 14;
     private const int VlanTagBytes = 4;
+
+    /// <summary>Room for the frames of one burst: 64 of 1,500 bytes and the longest, or four of the longest.</summary>
+    private const int RegionBytes = 288 << 10;
 
     private const long LookIntervalNs = 10_000_000;
 
@@ -20,7 +35,8 @@ internal sealed class TapPort : IPort
     private readonly MappedRegion _region;
     private readonly Memory<byte> _memory;
     private readonly int _maxFrameBytes;
-    private readonly int _slotBytes;
+    private readonly int _headerBytes;
+    private readonly int _readBytes;
     private long _lastLookNs;
     private long _receivedPackets;
     private long _receivedBytes;
@@ -28,6 +44,8 @@ internal sealed class TapPort : IPort
     private long _transmittedBytes;
     private long _refused;
     private long _errors;
+    private long _receivedSuperFrames;
+    private long _transmittedSuperFrames;
 
     public TapPort(TapDevice device, MacAddress? mac)
     {
@@ -35,12 +53,24 @@ internal sealed class TapPort : IPort
         Mac = mac ?? OtherEndOf(device.Interface.HardwareAddress);
         Mtu = device.Interface.MtuBytes;
         _maxFrameBytes = Mtu + EthernetHeaderBytes + VlanTagBytes;
+        _headerBytes = device.HeaderBytes;
 
-        // One byte more than the longest frame tells a frame that was cut; two more put the IP header on a multiple of four.
-        _slotBytes = (HeadroomBytes + 2 + _maxFrameBytes + 1 + 63) & ~63;
-        _region = MappedRegion.Allocate(_slotBytes * MaxBurst);
+        // One byte more than the longest frame tells a frame that was cut.
+        _readBytes = (Offloads == FrameOffloads.None ? _maxFrameBytes : Math.Max(_maxFrameBytes, ushort.MaxValue)) + 1;
+        _region = MappedRegion.Allocate(Math.Max(RegionBytes, FrameStart + _readBytes));
         _memory = _region.Memory;
     }
+
+    /// <inheritdoc/>
+    public FrameOffloads Offloads => _device.Offloads;
+
+    /// <inheritdoc/>
+    public string Description => Offloads switch
+    {
+        FrameOffloads.None => _device.OffloadNote.Length == 0 ? "" : $"no offload: {_device.OffloadNote}",
+        FrameOffloads.Checksum | FrameOffloads.Tcp | FrameOffloads.Udp => "offload: checksums, TCP and UDP super-frames",
+        _ => $"offload: checksums, TCP super-frames; {_device.OffloadNote}",
+    };
 
     /// <inheritdoc/>
     public MacAddress Mac { get; }
@@ -73,16 +103,17 @@ internal sealed class TapPort : IPort
         Span<byte> memory = _memory.Span;
         int count = 0;
         long bytes = 0;
-        while (count < MaxBurst)
+        for (int at = 0; count < MaxBurst && at + FrameStart + _readBytes <= memory.Length;)
         {
-            int offset = (count * _slotBytes) + HeadroomBytes + 2;
-            int length = _device.Read(memory.Slice(offset, _maxFrameBytes + 1));
+            int offset = at + FrameStart;
+            int length = _device.Read(memory.Slice(offset - _headerBytes, _headerBytes + _readBytes)) - _headerBytes;
             if (length <= 0)
             {
                 break;
             }
 
-            if (length > _maxFrameBytes)
+            virtio_net_hdr header = _headerBytes == 0 ? default : MemoryMarshal.Read<virtio_net_hdr>(memory[(offset - _headerBytes)..]);
+            if (length > (header.gso_type == VirtioNet.VIRTIO_NET_HDR_GSO_NONE ? _maxFrameBytes : ushort.MaxValue))
             {
                 // The interface's MTU was raised behind our back.
                 Volatile.Write(ref _errors, _errors + 1);
@@ -90,8 +121,14 @@ internal sealed class TapPort : IPort
             }
 
             batch.Add(offset, length);
+            if (((header.flags & VirtioNet.VIRTIO_NET_HDR_F_NEEDS_CSUM) | header.gso_type) != 0)
+            {
+                NoteOffload(batch, count, in header);
+            }
+
             bytes += length;
             count++;
+            at = (offset + length + CacheLineBytes - 1) & -CacheLineBytes;
         }
 
         Volatile.Write(ref _receivedPackets, _receivedPackets + count);
@@ -108,20 +145,27 @@ internal sealed class TapPort : IPort
     /// <inheritdoc/>
     public int Transmit(PacketBatch batch, ReadOnlySpan<short> packets)
     {
-        ReadOnlySpan<byte> memory = batch.Memory;
+        Span<byte> memory = batch.Memory;
         int accepted = 0;
         long bytes = 0;
         foreach (short packet in packets)
         {
-            ReadOnlySpan<byte> frame = memory.Slice(batch.Offsets[packet], batch.Lengths[packet]);
-            if (frame.Length > _maxFrameBytes)
+            int length = batch.Lengths[packet];
+            if (length > _maxFrameBytes && (batch.Marks[packet] & PacketMarks.SuperFrame) == 0)
             {
                 Refuse(batch, packet, DropReason.FrameTooLong);
+                continue;
             }
-            else if (_device.TryWrite(frame))
+
+            if (_headerBytes != 0)
+            {
+                WriteHeader(batch, packet, memory[(batch.Offsets[packet] - _headerBytes)..]);
+            }
+
+            if (_device.TryWrite(memory.Slice(batch.Offsets[packet] - _headerBytes, _headerBytes + length)))
             {
                 accepted++;
-                bytes += frame.Length;
+                bytes += length;
             }
             else
             {
@@ -155,6 +199,8 @@ internal sealed class TapPort : IPort
         TransmittedBytes = Volatile.Read(ref _transmittedBytes),
         TransmitRefused = Volatile.Read(ref _refused),
         Errors = Volatile.Read(ref _errors),
+        ReceivedSuperFrames = Volatile.Read(ref _receivedSuperFrames),
+        TransmittedSuperFrames = Volatile.Read(ref _transmittedSuperFrames),
     };
 
     /// <summary>Closes the device, which goes away unless it was made to persist.</summary>
@@ -170,6 +216,47 @@ internal sealed class TapPort : IPort
         const ulong LocalBit = 0x0200_0000_0000;
         return new MacAddress((address ^ 1) | LocalBit);
     }
+
+    private void NoteOffload(PacketBatch batch, int packet, in virtio_net_hdr header)
+    {
+        batch.SetOffload(packet, new PacketOffload
+        {
+            TransportAt = batch.Offsets[packet] + header.csum_start,
+            ChecksumOffset = header.csum_offset,
+            SegmentBytes = header.gso_size,
+            Kind = header.gso_type,
+        });
+        if (header.gso_type != VirtioNet.VIRTIO_NET_HDR_GSO_NONE)
+        {
+            Volatile.Write(ref _receivedSuperFrames, _receivedSuperFrames + 1);
+        }
+    }
+
+    /// <summary>Writes the header before a frame; all zeros say that the frame is finished.</summary>
+    private void WriteHeader(PacketBatch batch, short packet, Span<byte> target)
+    {
+        virtio_net_hdr header = default;
+        if ((batch.Marks[packet] & PacketMarks.Unfinished) != 0)
+        {
+            ref readonly PacketOffload offload = ref batch.Offloads[packet];
+            int transport = offload.TransportAt - batch.Offsets[packet];
+            header.flags = VirtioNet.VIRTIO_NET_HDR_F_NEEDS_CSUM;
+            (header.csum_start, header.csum_offset) = ((ushort)transport, offload.ChecksumOffset);
+            if ((batch.Marks[packet] & PacketMarks.SuperFrame) != 0)
+            {
+                (header.gso_type, header.gso_size) = (offload.Kind, offload.SegmentBytes);
+
+                // What the kernel puts into the packet's linear part: the headers; the payload goes into pages.
+                header.hdr_len = (ushort)(transport - NetworkBytes(batch, packet) + offload.HeaderBytes);
+                Volatile.Write(ref _transmittedSuperFrames, _transmittedSuperFrames + 1);
+            }
+        }
+
+        MemoryMarshal.Write(target, in header);
+    }
+
+    private static int NetworkBytes(PacketBatch batch, short packet) =>
+        batch.Parsed[packet].Headers.TransportOffset - batch.Parsed[packet].Headers.NetworkOffset;
 
     private void Refuse(PacketBatch batch, short packet, DropReason reason)
     {

@@ -11,7 +11,7 @@ public sealed class TapPortFactory(string deviceName) : IPortFactory
     public string Kind => "tap";
 
     /// <summary>How the device is made.</summary>
-    public TapOptions Options { get; init; } = new();
+    public TapOptions Options { get; init; } = new() { Offload = true };
 
     /// <summary>Hardware address that the port sends from; null: one derived from the interface's, which belongs to the kernel's end.</summary>
     public MacAddress? Mac { get; init; }

@@ -17,6 +17,18 @@ internal static class Fragmenter
     /// <summary>Splits a rewritten frame of which the packet is too long.</summary>
     public static void Split(WorkerContext context, PacketBatch batch, int i, int link, L3Interface way)
     {
+        if ((batch.Marks[i] & PacketMarks.SuperFrame) != 0)
+        {
+            // TCP may be cut anywhere, so smaller segments stand in for fragments; the route stage lets no UDP super-frame come here.
+            batch.Offloads[i].SegmentBytes = (ushort)(way.Mtu - batch.Offloads[i].HeaderBytes);
+            return;
+        }
+
+        if ((batch.Marks[i] & PacketMarks.Unfinished) != 0)
+        {
+            UnfinishedChecksums.Complete(batch, i);
+        }
+
         Span<byte> frame = batch.Frame(i);
         Span<byte> packet = frame[link..];
         int header = (packet[0] & 0x0F) << 2;

@@ -42,7 +42,7 @@ internal static class RewriteStage
         batch.Offsets[i] = network - link;
         batch.Lengths[i] = length + link;
         batch.Verdicts[i] = Verdict.Transmit;
-        if (length > way.Mtu)
+        if (length > way.Mtu && batch.IsTooLong(i, way.Mtu))
         {
             Fragmenter.Split(context, batch, i, link, way);
         }

@@ -133,7 +133,7 @@ internal static class RouteStage
         }
 
         L3Interface way = context.Tables.NextHops[hop].Interface;
-        if (headers.EndOffset - headers.NetworkOffset > way.Mtu && !MayFragment(batch, i))
+        if (headers.EndOffset - headers.NetworkOffset > way.Mtu && batch.IsTooLong(i, way.Mtu) && !MayFragment(batch, i))
         {
             IcmpErrors.SendTooBig(context, batch, i, way.Mtu);
             batch.Drop(i, DropReason.PacketTooBig);
@@ -153,9 +153,10 @@ internal static class RouteStage
         context.Trace!.Add(batch, "next_hop", "chosen", $"next hop {hop} by hash {batch.Parsed[i].Hash:x8}",
             ("next_hop", hop.ToString()), ("port", hop.Interface.PortName), ("hash", batch.Parsed[i].Hash));
 
-    /// <summary>IPv4 without "do not fragment"; IPv6 is fragmented by its sender only (RFC 8200 5).</summary>
+    /// <summary>IPv4 without "do not fragment"; IPv6 is fragmented by its sender only (RFC 8200 5), and datagrams of a super-frame by nobody.</summary>
     private static bool MayFragment(PacketBatch batch, int i) =>
-        batch.Parsed[i].Headers.IpVersion == 4 && (BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(batch.Parsed[i].Headers.NetworkOffset + 6)..]) & 0x4000) == 0;
+        batch.Parsed[i].Headers.IpVersion == 4 && ((batch.Marks[i] & PacketMarks.SuperFrame) == 0 || batch.Parsed[i].Headers.Protocol == IpProtocols.Tcp)
+        && (BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(batch.Parsed[i].Headers.NetworkOffset + 6)..]) & 0x4000) == 0;
 
     private static bool IsBoundToLink(in FlowKey key, out DropReason reason)
     {

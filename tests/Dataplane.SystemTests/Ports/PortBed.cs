@@ -9,6 +9,7 @@ namespace Dataplane.SystemTests.Ports;
 internal sealed class PortBed : IDisposable
 {
     private const int SlotBytes = 2048;
+    private const int HeadroomBytes = 64;
     private readonly byte[] _frames = new byte[PacketBatch.Capacity * SlotBytes];
 
     public PortBed(int slots = 1024, Func<string, NetworkNamespace, IPort>? open = null)
@@ -47,7 +48,7 @@ internal sealed class PortBed : IDisposable
 
     public void AddFrame(PacketBatch batch, byte[] frame)
     {
-        int offset = batch.Count * SlotBytes;
+        int offset = (batch.Count * SlotBytes) + HeadroomBytes;
         frame.CopyTo(_frames, offset);
         Assert.True(batch.Add(offset, frame.Length));
     }

@@ -70,6 +70,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Mtu = Null(In(576, 9000)),
             Take = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             Leave = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
+            Offload = kind == PortKind.Tap || isWild ? Pick<PortOffload>() : PortOffload.Auto,
         };
     }
 

@@ -1,10 +1,12 @@
 using Dataplane.Balancing;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Rewriting;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -28,6 +30,7 @@ public sealed class DropReasonTests
         [DropReason.BadExtensionHeader] = () => One(V6("2001:db8:2::11").Carrying(IpProtocols.HopByHop).PayloadOf(4).Build()),
         [DropReason.BadFragment] = () => One(V6("2001:db8:2::11").Fragment(0, moreFragments: true, 1).Carrying(IpProtocols.Tcp).PayloadOf(8).Build()),
         [DropReason.TruncatedTransport] = () => One(V4("10.1.0.11").Carrying(IpProtocols.Tcp).PayloadOf(19).Build()),
+        [DropReason.BadOffload] = () => SuperFrame(0),
         [DropReason.MartianSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("127.0.0.1", "10.1.0.11").Udp(1, 2).Build()),
         [DropReason.MartianDestination] = () => One(V4("127.0.0.1").Udp(1, 2).Build()),
         [DropReason.OwnSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("10.1.0.1", "10.1.0.11").Udp(1, 2).Build()),
@@ -75,6 +78,7 @@ public sealed class DropReasonTests
                 SourceLinkLayerAddress = TestPlane.ClientMac,
             }).Build()),
         [DropReason.ConsumedIcmp] = () => One(V4("198.51.100.1").EchoReply(1, 1).Build()),
+        [DropReason.ConsumedSegmented] = () => SuperFrame(1000),
     };
 
     public static TheoryData<DropReason> Reasons => [.. Enum.GetValues<DropReason>()];
@@ -121,6 +125,13 @@ public sealed class DropReasonTests
 
         plane.Run();
         plane.Wait(TimeSpan.FromSeconds(seconds));
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> SuperFrame(int segmentBytes)
+    {
+        await using var plane = new OffloadPlane(FrameOffloads.None);
+        plane.Send(Unfinished.Of(V4("10.1.0.11").Tcp(1, 2, TcpFlags.Ack).PayloadOf(3000).Build(), 1000) with { SegmentBytes = segmentBytes });
         return plane.Engine.ReadAccounting();
     }
 

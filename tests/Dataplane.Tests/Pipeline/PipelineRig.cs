@@ -34,6 +34,7 @@ internal sealed class PipelineRig : IDisposable
         Spec = builder.ToSpec();
         Ports = new PortSet([.. Spec.Ports.Select((port, id) => (id, port, new PortOpener().Open(port)))]);
         Context = new WorkerContext(Spec.Workers, new FlowHash(1), 1500, UserStages.None);
+        Transmit = new TransmitStage(Context.Counters);
         Worker = new Worker(Context, TimeProvider.System, 0, _periods);
         foreach ((int _, PortSpec _, IPort port) in Ports.Entries)
         {
@@ -53,7 +54,7 @@ internal sealed class PipelineRig : IDisposable
 
     public Worker Worker { get; }
 
-    public TransmitStage Transmit { get; } = new();
+    public TransmitStage Transmit { get; }
 
     public PacketBatch Batch { get; } = new();
 

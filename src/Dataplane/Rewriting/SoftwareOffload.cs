@@ -1,0 +1,104 @@
+using Dataplane.Native;
+using Dataplane.Native.Abi;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Ports;
+
+namespace Dataplane.Rewriting;
+
+/// <summary>Hands packets with something left to finish to a port, and finishes before what the port cannot.</summary>
+/// <remarks>Order is kept: a super-frame's segments leave between the packets before and behind it. Segments are written into memory of their own, as many
+/// as it holds at a time. One per worker; allocates nothing once made.</remarks>
+internal sealed class SoftwareOffload
+{
+    private const int HeadroomBytes = 64;
+    private const int MemoryBytes = 256 << 10;
+
+    private readonly WorkerCounters _counters;
+    private readonly PacketBatch _segments = new();
+    private readonly byte[] _memory = GC.AllocateUninitializedArray<byte>(MemoryBytes, pinned: true);
+    private readonly short[] _all = [.. Enumerable.Range(0, PacketBatch.Capacity).Select(number => (short)number)];
+
+    public SoftwareOffload(WorkerCounters counters) => _counters = counters;
+
+    /// <summary>Hands packets over; afterwards each is transmitted or dropped.</summary>
+    public void Transmit(PacketBatch batch, ReadOnlySpan<short> packets, IPort port)
+    {
+        FrameOffloads offloads = port.Offloads;
+        int handed = 0;
+        for (int k = 0; k < packets.Length; k++)
+        {
+            short i = packets[k];
+            PacketMarks marks = batch.Marks[i];
+            if ((marks & PacketMarks.Unfinished) == 0)
+            {
+                continue;
+            }
+
+            if ((offloads & Needed(batch, i)) == Needed(batch, i))
+            {
+                UnfinishedChecksums.WritePseudoHeader(batch, i);
+            }
+            else if ((marks & PacketMarks.SuperFrame) == 0)
+            {
+                UnfinishedChecksums.Complete(batch, i);
+            }
+            else
+            {
+                Hand(batch, packets[handed..k], port);
+                Cut(batch, i, port);
+                handed = k + 1;
+            }
+        }
+
+        Hand(batch, packets[handed..], port);
+    }
+
+    private static void Hand(PacketBatch batch, ReadOnlySpan<short> packets, IPort port)
+    {
+        if (!packets.IsEmpty)
+        {
+            port.Transmit(batch, packets);
+        }
+    }
+
+    private static FrameOffloads Needed(PacketBatch batch, int i) => (batch.Offloads[i].Kind & ~VirtioNet.VIRTIO_NET_HDR_GSO_ECN) switch
+    {
+        VirtioNet.VIRTIO_NET_HDR_GSO_NONE => FrameOffloads.Checksum,
+        VirtioNet.VIRTIO_NET_HDR_GSO_UDP_L4 => FrameOffloads.Checksum | FrameOffloads.Udp,
+        _ => FrameOffloads.Checksum | FrameOffloads.Tcp,
+    };
+
+    /// <summary>Cuts a super-frame; its segments are packets the engine originates.</summary>
+    private void Cut(PacketBatch batch, int i, IPort port)
+    {
+        // A UDP checksum of 0 would be read as "none"; the sum of a pseudo-header never is.
+        UnfinishedChecksums.WritePseudoHeader(batch, i);
+        ReadOnlySpan<byte> frame = batch.Frame(i);
+        SuperFrame superFrame = default;
+        if (!superFrame.TryOpen(frame, batch.Offloads[i].Kind, batch.Offloads[i].SegmentBytes))
+        {
+            batch.Drop(i, DropReason.BadOffload);
+            return;
+        }
+
+        // Two bytes more put the IP header on a multiple of four.
+        int slot = (HeadroomBytes + 2 + superFrame.LongestSegmentBytes + 63) & ~63;
+        while (superFrame.IsPending)
+        {
+            _segments.Clear(batch.Port, batch.NowNs);
+            _segments.SetMemory(_memory);
+            for (int at = 0; superFrame.IsPending && at + slot <= MemoryBytes && _segments.Count < PacketBatch.Capacity; at += slot)
+            {
+                int offset = at + HeadroomBytes + 2;
+                _segments.Add(offset, superFrame.WriteNext(frame, _memory.AsSpan(offset)));
+                _segments.Transmit(_segments.Count - 1, batch.OutPortOf(i));
+            }
+
+            port.Transmit(_segments, _all.AsSpan(0, _segments.Count));
+            _counters.CountBatch(_segments, 0, _segments.Count, 0);
+        }
+
+        batch.Drop(i, DropReason.ConsumedSegmented);
+    }
+}
