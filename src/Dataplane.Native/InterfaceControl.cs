@@ -122,7 +122,7 @@ public sealed unsafe class InterfaceControl : IDisposable
         return Ioctl(SIOCETHTOOL, &request) == 0 ? question.data != 0 : (flags.ifr_flags & IFF_RUNNING) != 0;
     }
 
-    private static ulong ReadAddress(ReadOnlySpan<byte> bytes)
+    internal static ulong ReadAddress(ReadOnlySpan<byte> bytes)
     {
         ulong address = 0;
         for (int i = 0; i < 6; i++)

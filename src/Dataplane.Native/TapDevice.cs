@@ -10,16 +10,16 @@ namespace Dataplane.Native;
 /// Frames are read and written whole, one system call each, VLAN tags in place; without <see cref="TapOptions.Offload"/> with checksums complete and
 /// no super-frames. One thread at a time may read and one may write; <see cref="RefreshState"/> may be called by any.
 /// </remarks>
-public sealed unsafe class TapDevice : IDisposable
+public sealed unsafe partial class TapDevice : IDisposable
 {
     private const string DevicePath = "/dev/net/tun";
 
-    private readonly InterfaceControl _control;
+    private readonly InterfaceControl? _control;    // null: the interface is where this process may not look
     private readonly Lock _gate = new();
     private bool _disposed;
     private int _state;
 
-    private TapDevice(FileDescriptor descriptor, InterfaceControl control, NetworkInterfaceInfo info, TapOffload offload)
+    private TapDevice(FileDescriptor descriptor, InterfaceControl? control, NetworkInterfaceInfo info, TapOffload offload)
     {
         Descriptor = descriptor;
         _control = control;
@@ -64,7 +64,10 @@ public sealed unsafe class TapDevice : IDisposable
         {
             nint length = Libc.Read(Descriptor.Number, bytes, (nuint)buffer.Length);
             if (length >= 0)
+            {
+                NoteThatItWorks();
                 return (int)length;
+            }
         }
 
         return Fail();
@@ -78,7 +81,10 @@ public sealed unsafe class TapDevice : IDisposable
         fixed (byte* bytes = frame)
         {
             if (Libc.Write(Descriptor.Number, bytes, (nuint)frame.Length) == frame.Length)
+            {
+                NoteThatItWorks();
                 return true;
+            }
         }
 
         Fail();
@@ -86,12 +92,13 @@ public sealed unsafe class TapDevice : IDisposable
     }
 
     /// <summary>Looks whether the interface is up. Three short system calls: not for every batch.</summary>
+    /// <remarks>The state of a device that was handed in is what the last read or write showed.</remarks>
     /// <returns>The state; <see cref="InterfaceState.Gone"/> once disposed.</returns>
     public InterfaceState RefreshState()
     {
         lock (_gate)
         {
-            InterfaceState state = _disposed ? InterfaceState.Gone : _control.StateOf(Interface.Index);
+            InterfaceState state = _disposed ? InterfaceState.Gone : _control?.StateOf(Interface.Index) ?? State;
             Volatile.Write(ref _state, (int)state);
             return state;
         }
@@ -107,7 +114,7 @@ public sealed unsafe class TapDevice : IDisposable
             _disposed = true;
             Volatile.Write(ref _state, (int)InterfaceState.Gone);
             Descriptor.Dispose();
-            _control.Dispose();
+            _control?.Dispose();
         }
     }
 

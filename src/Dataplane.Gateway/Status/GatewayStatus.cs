@@ -39,11 +39,11 @@ internal sealed record GatewayStatus(
     }
 
     internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
-        long KernelDrops, long TransmitRefused)
+        long KernelDrops, long TransmitRefused, long ReceivedSuperFrames, long TransmittedSuperFrames, string Description)
     {
         public static Port From(PortStatus port) => new(port.Name, port.Link.ToString().ToLowerInvariant(), port.Statistics.ReceivedPackets,
             port.Statistics.ReceivedBytes, port.Statistics.TransmittedPackets, port.Statistics.TransmittedBytes, port.Statistics.KernelDrops,
-            port.Statistics.TransmitRefused);
+            port.Statistics.TransmitRefused, port.Statistics.ReceivedSuperFrames, port.Statistics.TransmittedSuperFrames, port.Description);
     }
 
     internal sealed record Rule(string Name, long Packets, long Bytes);

@@ -11,7 +11,7 @@ internal static class ConfigKeys
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
     public static readonly string[] NotImplemented = ["nat", "networks", "mesh", "capture"];
 
-    public static readonly KeyTable Port = new("a port", "kind", "interface", "input", "output", "socket", "id", "role", "mac", "mtu", "take", "leave", "offload");
+    public static readonly KeyTable Port = new("a port", "kind", "interface", "input", "output", "socket", "id", "role", "mac", "mtu", "take", "leave", "offload", "netns", "fd");
 
     public static readonly KeyTable Traffic = new("a traffic rule", "to", "protocol", "to_port");
 
@@ -45,7 +45,7 @@ internal static class ConfigKeys
         "input" or "output" => [PortKind.Pcap],
         "socket" or "id" or "role" => [PortKind.Memif, PortKind.Stream],
         "take" or "leave" => [PortKind.AfXdp],
-        "offload" => [PortKind.Tap],
+        "offload" or "netns" or "fd" => [PortKind.Tap],
         _ => null,
     };
 

@@ -33,6 +33,7 @@ internal static class PortChecks
             {
                 CheckKeysOfKind(checks, port, path);
                 CheckInterfaceName(checks, port, path);
+                CheckTap(checks, port, path);
                 CheckPath(checks, $"{path}.input", port.Input);
                 CheckPath(checks, $"{path}.output", port.Output);
                 CheckSocket(checks, port, path);
@@ -57,6 +58,8 @@ internal static class PortChecks
             ("role", SpecNames.Roles.NameOf(port.Role) ?? "", port.Role == PortRole.Server),
             ("take", null, port.Take is { Count: > 0 }),
             ("leave", null, port.Leave is { Count: > 0 }),
+            ("netns", port.NetworkNamespace, !string.IsNullOrEmpty(port.NetworkNamespace)),
+            ("fd", port.Descriptor?.ToString(CultureInfo.InvariantCulture), port.Descriptor is not null),
             ("offload", SpecNames.Offloads.NameOf(port.Offload) ?? "", port.Offload == PortOffload.Off),
         ];
         foreach ((string key, string? value, bool isSet) in values)
@@ -77,6 +80,11 @@ internal static class PortChecks
         }
 
         string name = port.Interface ?? "";
+        if (name.Length == 0 && port is { Kind: PortKind.Tap, Descriptor: not null })
+        {
+            return;
+        }
+
         if (name.Length == 0)
         {
             string what = port.Kind == PortKind.Tap ? "the TAP device" : "a network interface";
@@ -87,6 +95,30 @@ internal static class PortChecks
         {
             checks.Error($"{path}.interface",
                 $"is not the name of an interface: 1 to {SpecLimits.MaxInterfaceNameLength} visible ASCII characters without '/' and ':' are needed", name);
+        }
+    }
+
+    /// <summary>A device that is handed in has its name and its place already.</summary>
+    private static void CheckTap(Checks checks, PortSpec port, string path)
+    {
+        if (port.Kind != PortKind.Tap)
+        {
+            return;
+        }
+
+        CheckPath(checks, $"{path}.netns", port.NetworkNamespace);
+        if (port.Descriptor is not { } descriptor)
+        {
+            return;
+        }
+
+        checks.Range($"{path}.fd", descriptor, SpecLimits.Descriptor);
+        foreach ((string key, string? value) in new[] { ("interface", port.Interface), ("netns", port.NetworkNamespace) })
+        {
+            if (!string.IsNullOrEmpty(value))
+            {
+                checks.Error($"{path}.{key}", "goes not with fd: the device that is handed in has it already; remove one of the two", value);
+            }
         }
     }
 
@@ -122,6 +154,8 @@ internal static class PortChecks
     {
         (string key, string? value, string resource) = port.Kind switch
         {
+            PortKind.Tap when port.Descriptor is { } number => ("fd", number.ToString(CultureInfo.InvariantCulture), $"descriptor {number}"),
+            PortKind.Tap when !string.IsNullOrEmpty(port.NetworkNamespace) => ("interface", port.Interface, $"interface {port.Interface} in {port.NetworkNamespace}"),
             PortKind.AfPacket or PortKind.AfXdp or PortKind.Tap => ("interface", port.Interface, $"interface {port.Interface}"),
             PortKind.Memif => ("socket", port.Socket, $"socket {port.Socket} id {port.Id}"),
             PortKind.Stream => ("socket", port.Socket, $"socket {port.Socket}"),

@@ -27,6 +27,9 @@ internal static class SpecLimits
 
     public static IntRange SocketId => new("number", 0, uint.MaxValue);
 
+    /// <summary>The first three are the standard streams; the kernel's own limit is fs.nr_open.</summary>
+    public static IntRange Descriptor => new("descriptor number", 3, 1_048_576);
+
     public static IntRange WorkerCount => new("number of workers", 1, 1);
 
     /// <summary>The CPUs that the C library's cpu_set_t has room for.</summary>

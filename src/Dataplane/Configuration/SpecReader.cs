@@ -152,6 +152,8 @@ public sealed partial class SpecReader
             Mtu = (int?)map.OptionalInteger("mtu", SpecLimits.Mtu),
             Take = [.. map.Items("take", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             Leave = [.. map.Items("leave", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
+            NetworkNamespace = map.Text("netns"),
+            Descriptor = (int?)map.OptionalInteger("fd", SpecLimits.Descriptor),
             Offload = map.Choice("offload", SpecNames.Offloads) ?? PortOffload.Auto,
         };
 

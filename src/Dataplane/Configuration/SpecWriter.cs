@@ -54,6 +54,8 @@ public static class SpecWriter
         map.Optional("mtu", port.Mtu);
         map.List("take", port.Take, Traffic);
         map.List("leave", port.Leave, Traffic);
+        map.Text("netns", port.NetworkNamespace);
+        map.Optional("fd", port.Descriptor);
         map.Word("offload", port.Offload, SpecNames.Offloads, PortOffload.Auto);
         return map.ToNode();
     }

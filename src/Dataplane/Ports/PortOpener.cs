@@ -26,7 +26,17 @@ internal sealed class PortOpener
             Leave = spec.Leave,
             Memories = _memories,
         },
-        PortKind.Tap => new TapPortFactory(spec.Interface) { Mac = spec.Mac, Options = new TapOptions { MtuBytes = spec.Mtu ?? 0, Offload = spec.Offload == PortOffload.Auto } },
+        PortKind.Tap => new TapPortFactory(spec.Interface)
+        {
+            Mac = spec.Mac,
+            Descriptor = spec.Descriptor,
+            Options = new TapOptions
+            {
+                MtuBytes = spec.Mtu ?? 0,
+                Offload = spec.Offload == PortOffload.Auto,
+                NetworkNamespace = string.IsNullOrEmpty(spec.NetworkNamespace) ? null : spec.NetworkNamespace,
+            },
+        },
         PortKind.Memif => new MemifPortFactory(spec.Socket, spec.Id, spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },
         _ => throw new NotSupportedException(

@@ -18,9 +18,16 @@ public sealed class PortSource
     public static PortSource AfXdp(string interfaceName, TrafficRules? take = null, TrafficRules? leave = null) =>
         new(name => new PortSpec { Name = name, Kind = PortKind.AfXdp, Interface = interfaceName, Take = take ?? [], Leave = leave ?? [] });
 
-    /// <summary>A TAP device, created if it does not exist. Needs CAP_NET_ADMIN.</summary>
-    public static PortSource Tap(string deviceName) =>
-        new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Interface = deviceName });
+    /// <summary>A TAP device, created if it does not exist. Needs CAP_NET_ADMIN, for another namespace CAP_SYS_ADMIN as well.</summary>
+    /// <param name="deviceName">Name of the device.</param>
+    /// <param name="networkNamespace">Where the device is: a name as in <c>ip netns list</c>, or a path; null: the current namespace.</param>
+    public static PortSource Tap(string deviceName, string? networkNamespace = null) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Interface = deviceName, NetworkNamespace = networkNamespace ?? "" });
+
+    /// <summary>A TAP device that the parent process has opened and left open. Needs no privilege.</summary>
+    /// <param name="descriptor">Its descriptor, 3 or more, which the engine closes.</param>
+    public static PortSource TapDescriptor(int descriptor) =>
+        new(name => new PortSpec { Name = name, Kind = PortKind.Tap, Descriptor = descriptor });
 
     /// <summary>Memory shared with VPP, DPDK or another data plane (memif). Needs no privilege.</summary>
     /// <param name="socketPath">Path of the control socket; <c>@name</c> in the abstract space.</param>

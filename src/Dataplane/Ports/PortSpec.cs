@@ -41,6 +41,12 @@ public sealed record PortSpec
     /// <summary>What the port leaves to the kernel of that (af_xdp).</summary>
     public TrafficRules Leave { get; init; } = [];
 
+    /// <summary>Network namespace of the device (tap): a name as in <c>ip netns list</c>, or a path such as <c>/proc/PID/ns/net</c>; empty: the current one.</summary>
+    public string NetworkNamespace { get; init; } = "";
+
+    /// <summary>Descriptor of a device that the parent process left open (tap), in place of <see cref="Interface"/>; 3 to 1,048,576. Closed with the port.</summary>
+    public int? Descriptor { get; init; }
+
     /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (tap).</summary>
     public PortOffload Offload { get; init; }
 

@@ -3,8 +3,8 @@ using Dataplane.Packets;
 
 namespace Dataplane.Ports;
 
-/// <summary>Opens TAP ports: the engine is the other end of the wire of an interface of the kernel. Needs CAP_NET_ADMIN.</summary>
-/// <param name="deviceName">Name of the interface, which is made if it does not exist.</param>
+/// <summary>Opens TAP ports: the engine is the other end of the wire of an interface of the kernel.</summary>
+/// <param name="deviceName">Name of the interface, which is made if it does not exist: needs CAP_NET_ADMIN. Without use when there is a descriptor.</param>
 public sealed class TapPortFactory(string deviceName) : IPortFactory
 {
     /// <inheritdoc/>
@@ -16,6 +16,10 @@ public sealed class TapPortFactory(string deviceName) : IPortFactory
     /// <summary>Hardware address that the port sends from; null: one derived from the interface's, which belongs to the kernel's end.</summary>
     public MacAddress? Mac { get; init; }
 
+    /// <summary>Descriptor of a device that the parent process has opened and left open; null: the device is opened by name. Needs no privilege.</summary>
+    /// <remarks>The port closes it, so a factory opens such a port once.</remarks>
+    public int? Descriptor { get; init; }
+
     /// <inheritdoc/>
-    public IPort Open(string name) => new TapPort(TapDevice.Open(deviceName, Options), Mac);
+    public IPort Open(string name) => new TapPort(Descriptor is { } number ? TapDevice.FromDescriptor(number, Options) : TapDevice.Open(deviceName, Options), Mac);
 }
