@@ -25,6 +25,7 @@ public sealed partial class DataplaneEngine
         {
             LinkReason = entry.Port.LinkReason,
             Description = entry.Port.Description,
+            Events = entry.Port.ReadEvents(),
         };
     })];
 

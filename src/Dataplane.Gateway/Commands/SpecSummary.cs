@@ -28,7 +28,7 @@ internal static class SpecSummary
 
     private static string Describe(PortSpec port)
     {
-        string what = port.Interface.Length > 0 ? port.Interface : port.Input.Length > 0 ? port.Input : port.Output;
+        string what = new[] { port.Interface, port.Input, port.Output, port.Socket, port.Endpoint }.FirstOrDefault(text => text.Length > 0) ?? "";
         return what.Length > 0 ? $"{port.Name} ({SpecNaming.Kind(port.Kind)} {what})" : $"{port.Name} ({SpecNaming.Kind(port.Kind)})";
     }
 

@@ -39,11 +39,14 @@ internal sealed record GatewayStatus(
     }
 
     internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
-        long KernelDrops, long TransmitRefused, long ReceivedSuperFrames, long TransmittedSuperFrames, string Description)
+        long KernelDrops, long TransmitRefused, long TransmitLost, long Errors, long ReceivedSuperFrames, long TransmittedSuperFrames, string Reason,
+        string Description, IReadOnlyDictionary<string, long> Events)
     {
         public static Port From(PortStatus port) => new(port.Name, port.Link.ToString().ToLowerInvariant(), port.Statistics.ReceivedPackets,
             port.Statistics.ReceivedBytes, port.Statistics.TransmittedPackets, port.Statistics.TransmittedBytes, port.Statistics.KernelDrops,
-            port.Statistics.TransmitRefused, port.Statistics.ReceivedSuperFrames, port.Statistics.TransmittedSuperFrames, port.Description);
+            port.Statistics.TransmitRefused, port.Statistics.TransmitLost, port.Statistics.Errors, port.Statistics.ReceivedSuperFrames,
+            port.Statistics.TransmittedSuperFrames, port.LinkReason, port.Description,
+            port.Events.ToDictionary(happened => happened.Name, happened => happened.Count));
     }
 
     internal sealed record Rule(string Name, long Packets, long Bytes);

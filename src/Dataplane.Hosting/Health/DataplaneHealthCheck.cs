@@ -26,7 +26,8 @@ internal sealed class DataplaneHealthCheck(DataplaneEngine engine, ReloadState r
         PortStatus[] down = [.. ports.Where(port => port.Link != LinkState.Up)];
         if (down.Length > 0)
         {
-            string list = string.Join(", ", down.Select(port => $"{port.Name} ({port.Link})"));
+            string list = string.Join(", ", down.Select(port => port.LinkReason.Length > 0
+                ? $"{port.Name} ({port.Link}: {port.LinkReason})" : $"{port.Name} ({port.Link})"));
             return down.Length == ports.Count
                 ? HealthCheckResult.Unhealthy($"No port has a link: {list}.", null, Data())
                 : HealthCheckResult.Degraded($"Ports without link: {list}.", null, Data());

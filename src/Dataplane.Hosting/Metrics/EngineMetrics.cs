@@ -16,6 +16,7 @@ internal static class EngineMetrics
     private const string Direction = "network.io.direction";
     private const string Reason = "dataplane.drop.reason";
     private const string ErrorType = "error.type";
+    private const string Event = "dataplane.network.event";
     private const string Rule = "dataplane.filter.rule";
     private const string Service = "dataplane.service";
     private const string Backend = "dataplane.backend";
@@ -30,7 +31,9 @@ internal static class EngineMetrics
         new("dataplane.network.packet.count", MetricKind.Counter, "{packet}", "Packets through a port.",
             reading => PerDirection(reading, statistics => (statistics.ReceivedPackets, statistics.TransmittedPackets))),
         new("dataplane.network.errors", MetricKind.Counter, "{error}",
-            "Packets lost at a port: dropped by the kernel before the engine saw them, refused by the transmit ring, malformed at the ring.", PortErrors),
+            "Packets lost at a port: dropped by the kernel before the engine saw them, refused by the transmit ring, lost with their peer, malformed at the ring.", PortErrors),
+        new("dataplane.network.event.count", MetricKind.Counter, "{event}", "What happened to a port beside its frames, such as peers refused; by what it was.",
+            reading => reading.Ports.SelectMany(port => port.Events.Select(happened => Of(happened.Count, (Interface, port.Name), (Event, happened.Name))))),
         new("dataplane.network.up", MetricKind.Gauge, "1", "1 when the port's link passes frames, otherwise 0.",
             reading => reading.Ports.Select(port => Of(port.Link == LinkState.Up ? 1 : 0, (Interface, port.Name)))),
     ];
@@ -109,6 +112,7 @@ internal static class EngineMetrics
             yield return Of(port.Statistics.KernelDrops, (Interface, port.Name), (Direction, "receive"), (ErrorType, "kernel_drop"));
             yield return Of(port.Statistics.Errors, (Interface, port.Name), (Direction, "receive"), (ErrorType, "malformed"));
             yield return Of(port.Statistics.TransmitRefused, (Interface, port.Name), (Direction, "transmit"), (ErrorType, "refused"));
+            yield return Of(port.Statistics.TransmitLost, (Interface, port.Name), (Direction, "transmit"), (ErrorType, "lost"));
         }
     }
 

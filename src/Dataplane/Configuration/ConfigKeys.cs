@@ -11,9 +11,12 @@ internal static class ConfigKeys
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
     public static readonly string[] NotImplemented = ["nat", "networks", "mesh", "capture"];
 
-    public static readonly KeyTable Port = new("a port", "kind", "interface", "input", "output", "socket", "id", "role", "mac", "mtu", "take", "leave", "offload", "netns", "fd");
+    public static readonly KeyTable Port = new("a port",
+        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "take", "leave", "offload", "netns", "fd");
 
     public static readonly KeyTable Traffic = new("a traffic rule", "to", "protocol", "to_port");
+
+    public static readonly KeyTable Tls = new("a tls section", "certificate", "key", "ca", "peer");
 
     public static readonly KeyTable Interface = new("an interface", "port", "address", "mac", "vlan");
 
@@ -36,14 +39,16 @@ internal static class ConfigKeys
     public static readonly KeyTable Workers = new("a workers section",
         "count", "cpu", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
 
-    public static readonly KeyTable[] All = [Top, Port, Traffic, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Service, Backend, Workers];
+    public static readonly KeyTable[] All = [Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Service, Backend, Workers];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>
     public static PortKind[]? KindsOf(string portKey) => portKey switch
     {
         "interface" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap],
         "input" or "output" => [PortKind.Pcap],
-        "socket" or "id" or "role" => [PortKind.Memif, PortKind.Stream],
+        "socket" or "role" => [PortKind.Memif, PortKind.Stream],
+        "id" => [PortKind.Memif],
+        "endpoint" or "tls" => [PortKind.Stream],
         "take" or "leave" => [PortKind.AfXdp],
         "offload" or "netns" or "fd" => [PortKind.Tap],
         _ => null,

@@ -37,6 +37,7 @@ internal static class PortChecks
                 CheckPath(checks, $"{path}.input", port.Input);
                 CheckPath(checks, $"{path}.output", port.Output);
                 CheckSocket(checks, port, path);
+                StreamChecks.Check(checks, port, path);
                 CheckShared(checks, port, path, resources);
                 CheckTraffic(checks, port, path);
             }
@@ -54,6 +55,8 @@ internal static class PortChecks
             ("input", port.Input, !string.IsNullOrEmpty(port.Input)),
             ("output", port.Output, !string.IsNullOrEmpty(port.Output)),
             ("socket", port.Socket, !string.IsNullOrEmpty(port.Socket)),
+            ("endpoint", port.Endpoint, !string.IsNullOrEmpty(port.Endpoint)),
+            ("tls", null, port.Tls is not null),
             ("id", port.Id.ToString(CultureInfo.InvariantCulture), port.Id != 0),
             ("role", SpecNames.Roles.NameOf(port.Role) ?? "", port.Role == PortRole.Server),
             ("take", null, port.Take is { Count: > 0 }),
@@ -132,7 +135,7 @@ internal static class PortChecks
 
     private static void CheckSocket(Checks checks, PortSpec port, string path)
     {
-        if (port.Kind is not (PortKind.Memif or PortKind.Stream))
+        if (port.Kind is not (PortKind.Memif or PortKind.Stream) || (port.Kind == PortKind.Stream && !string.IsNullOrEmpty(port.Endpoint)))
         {
             return;
         }
@@ -141,7 +144,8 @@ internal static class PortChecks
         int length = System.Text.Encoding.UTF8.GetByteCount(port.Socket ?? "");
         if (length == 0)
         {
-            checks.Error($"{path}.socket", $"is missing: kind {SpecNames.Kinds.NameOf(port.Kind)} needs the path of a socket, such as /run/dataplane/lan.sock");
+            string other = port.Kind == PortKind.Stream ? ", or an endpoint, such as 198.51.100.1:7000" : "";
+            checks.Error($"{path}.socket", $"is missing: kind {SpecNames.Kinds.NameOf(port.Kind)} needs the path of a socket, such as /run/dataplane/lan.sock{other}");
         }
         else if (length > 107 || port.Socket!.Contains('\0', StringComparison.Ordinal))
         {
@@ -158,7 +162,8 @@ internal static class PortChecks
             PortKind.Tap when !string.IsNullOrEmpty(port.NetworkNamespace) => ("interface", port.Interface, $"interface {port.Interface} in {port.NetworkNamespace}"),
             PortKind.AfPacket or PortKind.AfXdp or PortKind.Tap => ("interface", port.Interface, $"interface {port.Interface}"),
             PortKind.Memif => ("socket", port.Socket, $"socket {port.Socket} id {port.Id}"),
-            PortKind.Stream => ("socket", port.Socket, $"socket {port.Socket}"),
+            PortKind.Stream when port.Role == PortRole.Server => string.IsNullOrEmpty(port.Endpoint)
+                ? ("socket", port.Socket, $"socket {port.Socket}") : ("endpoint", port.Endpoint, $"endpoint {port.Endpoint}"),
             PortKind.Pcap => ("output", port.Output, $"output {port.Output}"),
             _ => ("", null, ""),
         };

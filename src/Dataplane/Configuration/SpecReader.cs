@@ -146,6 +146,8 @@ public sealed partial class SpecReader
             Input = map.Text("input"),
             Output = map.Text("output"),
             Socket = map.Text("socket"),
+            Endpoint = map.Text("endpoint"),
+            Tls = map.Value("tls") is { } tls ? ReadTls(tls, map.PathOf("tls")) : null,
             Id = (uint)map.Integer("id", SpecLimits.SocketId, 0),
             Role = map.Choice("role", SpecNames.Roles) ?? PortRole.Client,
             Mac = map.OptionalMac("mac"),
@@ -169,6 +171,18 @@ public sealed partial class SpecReader
             To = map.OptionalPrefix("to"),
             Protocol = ReadProtocol(map),
             ToPort = ReadPortRange(map, "to_port"),
+        };
+    }
+
+    private StreamTls ReadTls(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Tls, _errors);
+        return new StreamTls
+        {
+            Certificate = map.Text("certificate"),
+            Key = map.Text("key"),
+            Ca = map.Text("ca"),
+            Peer = map.Text("peer"),
         };
     }
 

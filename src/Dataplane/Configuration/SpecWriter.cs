@@ -48,8 +48,14 @@ public static class SpecWriter
         map.Text("input", port.Input);
         map.Text("output", port.Output);
         map.Text("socket", port.Socket);
+        map.Text("endpoint", port.Endpoint);
         map.Number("id", port.Id, 0);
         map.Word("role", port.Role, SpecNames.Roles, PortRole.Client);
+        if (port.Tls is { } tls)
+        {
+            map.Add("tls", Tls(tls));
+        }
+
         map.Optional("mac", port.Mac);
         map.Optional("mtu", port.Mtu);
         map.List("take", port.Take, Traffic);
@@ -57,6 +63,16 @@ public static class SpecWriter
         map.Text("netns", port.NetworkNamespace);
         map.Optional("fd", port.Descriptor);
         map.Word("offload", port.Offload, SpecNames.Offloads, PortOffload.Auto);
+        return map.ToNode();
+    }
+
+    private static ConfigNode Tls(StreamTls tls)
+    {
+        var map = new MappingWriter();
+        map.Text("certificate", tls.Certificate);
+        map.Text("key", tls.Key);
+        map.Text("ca", tls.Ca);
+        map.Text("peer", tls.Peer);
         return map.ToNode();
     }
 

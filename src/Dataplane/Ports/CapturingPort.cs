@@ -48,6 +48,9 @@ public sealed class CapturingPort : IPort
     FrameOffloads IPort.Offloads => _inner.Offloads;
 
     /// <inheritdoc/>
+    public IReadOnlyList<PortEvent> ReadEvents() => _inner.ReadEvents();
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>Added to the time of the batch for the times in the files, in nanoseconds; 0 suits a clock that counts from 1970. See <see cref="PcapPortFactory.SystemTimeOffsetNs"/>.</summary>

@@ -69,6 +69,9 @@ public sealed class FaultyPort : IPort
     public string Description => _inner.Description;
 
     /// <inheritdoc/>
+    public IReadOnlyList<PortEvent> ReadEvents() => _inner.ReadEvents();
+
+    /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _inner.PollDescriptor;
 
     /// <summary>What happened to frames on the way in. Any thread; a snapshot.</summary>

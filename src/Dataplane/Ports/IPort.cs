@@ -5,8 +5,8 @@ namespace Dataplane.Ports;
 
 /// <summary>A pair of rings: receiving fills a batch, transmitting drains one.</summary>
 /// <remarks>
-/// Contract. All members but <see cref="ReadStatistics"/>, <see cref="Link"/>, <see cref="LinkReason"/> and
-/// <see cref="Description"/> are called by one thread at a time, the worker that owns the port, and neither allocate
+/// Contract. All members but <see cref="ReadStatistics"/>, <see cref="Link"/>, <see cref="LinkReason"/>,
+/// <see cref="Description"/> and <see cref="ReadEvents"/> are called by one thread at a time, the worker that owns the port, and neither allocate
 /// nor throw. A received frame stays valid and writable until <see cref="Release"/>;
 /// at least 64 writable bytes lie before it, which the engine may use to lengthen the headers.
 /// </remarks>
@@ -58,6 +58,9 @@ public interface IPort : IDisposable
     void PrepareSleep()
     {
     }
+
+    /// <summary>Reads what else happened to the port, such as peers that were refused; what has not happened is left out. May be called by any thread.</summary>
+    IReadOnlyList<PortEvent> ReadEvents() => [];
 
     /// <summary>Reads the counters. May be called by any thread; a snapshot, not atomic across fields.</summary>
     void ReadStatistics(out PortStatistics statistics);

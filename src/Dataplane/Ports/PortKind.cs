@@ -15,7 +15,7 @@ public enum PortKind
     /// <summary>Memory shared with VPP, DPDK or another data plane (memif 2.0).</summary>
     Memif,
 
-    /// <summary>Length-prefixed frames over a stream socket. Known to the configuration; cannot be opened by this version.</summary>
+    /// <summary>Frames over a Unix or TCP socket, each behind its length, as QEMU and passt speak them; on request over TLS 1.3.</summary>
     Stream,
 
     /// <summary>Capture files (pcap or pcapng in, pcap out).</summary>

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace Dataplane.Ports;
 
 /// <summary>What a port is made of, for the builder.</summary>
@@ -42,6 +45,20 @@ public sealed class PortSource
         Id = id,
         Role = role,
         Factory = options is null ? null : new MemifPortFactory(socketPath, id, role) { Options = options },
+    });
+
+    /// <summary>Frames over a Unix or TCP socket, each behind its length, as QEMU and passt speak them. Needs no privilege.</summary>
+    /// <param name="address">Where to listen or connect to: a <see cref="UnixDomainSocketEndPoint"/> or an <see cref="IPEndPoint"/>.</param>
+    /// <param name="role">The server listens, the client connects.</param>
+    /// <param name="tls">Certificates for TLS 1.3 on both sides; null: frames travel in the clear.</param>
+    public static PortSource Stream(EndPoint address, PortRole role = PortRole.Client, StreamTls? tls = null) => new(name => new PortSpec
+    {
+        Name = name,
+        Kind = PortKind.Stream,
+        Socket = address is UnixDomainSocketEndPoint ? StreamSettings.TextOf(address) : "",
+        Endpoint = address is IPEndPoint ? StreamSettings.TextOf(address) : "",
+        Role = role,
+        Tls = tls,
     });
 
     /// <summary>Capture files: pcap or pcapng in, pcap out; either may be empty.</summary>

@@ -23,6 +23,14 @@ public sealed record PortSpec
     /// <summary>Path of the socket (memif, stream).</summary>
     public string Socket { get; init; } = "";
 
+    /// <summary>
+    /// Address and port to listen at or connect to, such as <c>198.51.100.1:7000</c> or <c>[2001:db8::1]:7000</c> (stream). Empty: <see cref="Socket"/> says where.
+    /// </summary>
+    public string Endpoint { get; init; } = "";
+
+    /// <summary>Certificates (stream); null: frames travel in the clear.</summary>
+    public StreamTls? Tls { get; init; }
+
     /// <summary>Number of the connection on the socket, which several ports may share (memif); 0 to 4294967295.</summary>
     public uint Id { get; init; }
 

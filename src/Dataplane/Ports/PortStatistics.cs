@@ -21,6 +21,9 @@ public struct PortStatistics
     /// <summary>Frames the port refused to send because its ring was full or its link not up.</summary>
     public long TransmitRefused;
 
+    /// <summary>Frames accepted from the engine that were lost because the peer went away before they were handed to it.</summary>
+    public long TransmitLost;
+
     /// <summary>Frames that were malformed at the ring itself: descriptors out of range, lengths beyond the slot.</summary>
     public long Errors;
 

@@ -14,4 +14,7 @@ public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, Port
 
     /// <summary>How it works where that is decided at opening, such as <c>native XDP, copy</c>; else empty.</summary>
     public string Description { get; init; } = "";
+
+    /// <summary>What happened to it beside the frames it carried, such as peers that were refused; what has not happened is left out.</summary>
+    public IReadOnlyList<PortEvent> Events { get; init; } = [];
 }

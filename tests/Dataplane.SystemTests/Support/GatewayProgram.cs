@@ -17,9 +17,13 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits until every port forwards.</summary>
-    public static async Task<GatewayProgram> StartAsync(string networkNamespace, string path, GatewayConfiguration configuration)
+    public static Task<GatewayProgram> StartAsync(string networkNamespace, string path, GatewayConfiguration configuration) =>
+        StartAsync(networkNamespace, path, configuration.ToYaml());
+
+    /// <summary>Starts it with a file of this text and waits until every port forwards.</summary>
+    public static async Task<GatewayProgram> StartAsync(string networkNamespace, string path, string yaml)
     {
-        await File.WriteAllTextAsync(path, configuration.ToYaml());
+        await File.WriteAllTextAsync(path, yaml);
         var program = ChildProgram.Start(networkNamespace, [.. Programs.Dataplane, "run", path, "--status", "200"]);
         await program.AwaitLineAsync(line => line == "ready");
         return new GatewayProgram(program, path);
@@ -47,6 +51,23 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
         return JsonDocument.Parse(line).RootElement.Clone();
 
         static bool IsStatus(string line) => line.StartsWith('{');
+    }
+
+    /// <summary>What it says of a port.</summary>
+    public async Task<JsonElement> ReadPortAsync(string name) =>
+        (await ReadStatusAsync()).GetProperty("ports").EnumerateArray().Single(port => port.GetProperty("name").GetString() == name);
+
+    /// <summary>Waits until what it says of a port is as wanted.</summary>
+    public async Task<JsonElement> AwaitPortAsync(string name, Func<JsonElement, bool> wanted)
+    {
+        long end = Environment.TickCount64 + (long)ChildProgram.Patience.TotalMilliseconds;
+        while (true)
+        {
+            JsonElement port = await ReadPortAsync(name);
+            if (wanted(port))
+                return port;
+            Assert.True(Environment.TickCount64 < end, $"waited in vain: {port}");
+        }
     }
 
     /// <summary>Packets that the filter rule has matched.</summary>

@@ -81,7 +81,7 @@ internal sealed class TestNetwork
     private static async Task<string[]> ListAsync() =>
         [.. (await RunIpAsync(["netns", "list"], "")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])];
 
-    private static async Task RemoveAsync(string prefix)
+    internal static async Task RemoveAsync(string prefix)
     {
         foreach (string name in (await ListAsync()).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
         {
@@ -96,7 +96,7 @@ internal sealed class TestNetwork
         }
     }
 
-    private static Task<string> IpAsync(string? name, string commands) => RunIpAsync(name is null ? ["-batch", "-"] : ["-netns", name, "-batch", "-"], commands);
+    internal static Task<string> IpAsync(string? name, string commands) => RunIpAsync(name is null ? ["-batch", "-"] : ["-netns", name, "-batch", "-"], commands);
 
     private static async Task<string> RunIpAsync(string[] arguments, string input)
     {

@@ -14,6 +14,7 @@ public class ConfigurationDocumentTests
         ["Top level"] = ConfigKeys.Top,
         ["Ports"] = ConfigKeys.Port,
         ["Traffic"] = ConfigKeys.Traffic,
+        ["Tls"] = ConfigKeys.Tls,
         ["Interfaces"] = ConfigKeys.Interface,
         ["Neighbours"] = ConfigKeys.Neighbour,
         ["Routes"] = ConfigKeys.Route,
