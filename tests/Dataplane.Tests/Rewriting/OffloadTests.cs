@@ -96,6 +96,33 @@ public sealed class OffloadTests
         Assert.Equal(ReferenceDecoder.Decode(whole).Payload, sent.SelectMany(s => s.Payload));
     }
 
+    // The link header becomes longer: what is counted from the start of the frame must follow.
+    [Theory]
+    [InlineData(FrameOffloads.None, 20)]
+    [InlineData(OffloadPlane.All, 1)]
+    public async Task Forward_SuperFrameIntoAVlan_IsCountedFromItsNewStart(FrameOffloads lan, int frames)
+    {
+        await using var plane = new OffloadPlane(lan, withNeighbours: false, configure: builder => builder.Interface("lan", "10.3.0.1/24", vlan: 20));
+        byte[] whole = PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", "10.3.0.11", dontFragment: true)
+            .Tcp(1, 2, TcpFlags.Ack).PayloadOf(20_000).Build();
+        plane.Send(Unfinished.Of(whole, 1000));
+        plane.Lan.Add(new Unfinished(PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Vlan(20)
+            .ArpReply("10.3.0.11", TestPlane.LanMac.ToString(), "10.3.0.1").Build()));
+        IReadOnlyList<Unfinished> sent = plane.Send();
+        Assert.Equal(frames, sent.Count);
+        Assert.All(sent, s => Assert.Equal(lan == FrameOffloads.None ? 0 : 38, s.ChecksumStart));
+        ReferencePacket[] packets = [.. sent.Select(s => ReferenceDecoder.Decode(s.NeedsChecksum ? s.Finish() : s.Bytes))];
+        Assert.All(packets, packet => Assert.True(packet.TransportChecksumRight == true && packet.Tags.Single().Id == 20));
+        Assert.Equal(ReferenceDecoder.Decode(whole).Payload, packets.SelectMany(packet => packet.Payload));
+    }
+
+    [Fact]
+    public void FaultyPort_AroundAPortWithOffloads_IsRefused()
+    {
+        using var port = new OffloadPort(TestPlane.LanMac, FrameOffloads.Checksum);
+        Assert.Contains("open it without offload", Assert.Throws<ArgumentException>(() => new FaultyPort(port, 1)).Message, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string> Lies => ["kind of another protocol", "kind unknown", "no segment size", "checksum elsewhere", "checksum outside", "sum of something else"];
 
     [Theory]
