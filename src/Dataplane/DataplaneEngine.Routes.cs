@@ -34,7 +34,7 @@ public sealed partial class DataplaneEngine
         {
             ThrowIfNotRunning();
             ThrowIfInvalid(Spec with { Routes = set, Services = [], Filter = new FilterSpec(), Neighbours = [] });
-            ForwardingTables tables = _plan!.Tables;
+            ForwardingTables tables = _workers!.Tables!;
             LearntChange change = _learnt.Change(tables.Routes, tables.Interfaces, _ports, withdraw ?? [], set);
             if (change.HasNewEntries)
             {
@@ -60,25 +60,23 @@ public sealed partial class DataplaneEngine
         }
     }
 
-    /// <summary>Hands tables to the worker and waits until it has left the ones before.</summary>
+    /// <summary>Hands tables to the workers and waits until they have left the ones before.</summary>
     private async Task PublishAsync(ForwardingTables tables)
     {
-        WorkerPlan old = _plan!;
-        var plan = new WorkerPlan(tables, _worker!.WakeEvent);
-        _plan = plan;
-        _worker.Publish(plan);
-        await WaitForAsync(() => _worker.HasAdopted(plan)).ConfigureAwait(false);
+        ForwardingTables old = _workers!.Tables!;
+        _workers.Publish(tables, _ports);
+        await WaitForAsync(() => _workers.HasAdopted).ConfigureAwait(false);
         if (_completion.Task.IsFaulted)
         {
-            // The worker died meanwhile: say why, instead of a receipt for what nobody forwards by.
+            // A worker died meanwhile: say why, instead of a receipt for what nobody forwards by.
             await _completion.Task.ConfigureAwait(false);
         }
 
-        // The worker has passed a quiescent point: nothing uses the old tables, their sleep list or the ports only they had.
-        old.Dispose();
-        if (!ReferenceEquals(old.Tables.Routes.Table, tables.Routes.Table))
+        // All have passed a quiescent point: nothing uses the old tables, their sleep lists or the ports only they had.
+        _workers.DisposeLeft();
+        if (!ReferenceEquals(old.Routes.Table, tables.Routes.Table))
         {
-            old.Tables.Routes.Table.Dispose();
+            old.Routes.Table.Dispose();
         }
     }
 

@@ -15,7 +15,7 @@ public sealed partial class DataplaneEngine
     /// <exception cref="ConfigurationException">Something is wrong; the exception holds every error.</exception>
     /// <exception cref="IOException">A new port could not be opened.</exception>
     /// <exception cref="InvalidOperationException">The engine is not running.</exception>
-    /// <remarks>Sizes of tables, spin time, seed and CPU in <see cref="DataplaneSpec.Workers"/> are read at the start only.</remarks>
+    /// <remarks>Number of workers, sizes of tables, spin time, seed and CPUs in <see cref="DataplaneSpec.Workers"/> are read at the start only.</remarks>
     public async Task<ChangeReceipt> UpdateAsync(DataplaneSpec spec, CancellationToken cancellationToken = default)
     {
         ThrowIfInvalid(spec);
@@ -55,11 +55,11 @@ public sealed partial class DataplaneEngine
         ThrowIfNotRunning();
         PortSet before = _ports;
         PortSet after = OpenPorts(spec, before, out List<IPort> opened);
-        opened.ForEach(port => port.SetWaker(_worker!));
+        SetWakers(after, opened);
         CompiledTables compiled;
         try
         {
-            compiled = TableCompiler.Compile(spec, after, _slots, _plan!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods);
+            compiled = TableCompiler.Compile(spec, after, _slots, _workers!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods);
         }
         catch
         {
@@ -72,6 +72,11 @@ public sealed partial class DataplaneEngine
         int lost = _learnt.DropUnreachable(spec.Interfaces);
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
+        if (closed.Length > 0)
+        {
+            await DrainAsync().ConfigureAwait(false);
+        }
+
         foreach ((int _, PortSpec _, IPort port) in closed)
         {
             port.Dispose();
@@ -84,12 +89,30 @@ public sealed partial class DataplaneEngine
         };
     }
 
-    /// <summary>Waits for the worker to pass a quiescent point; without a thread of its own, passes it here.</summary>
+    /// <summary>Waits until no ring between workers has a frame for a port that has gone: its number may soon be another's.</summary>
+    private async Task DrainAsync()
+    {
+        for (int worker = 0; worker < _workers!.Count && _workers.Count > 1; worker++)
+        {
+            // Between the first and the third quiescent point lie at least one whole round, in which all that waited was taken.
+            for (int passed = 0; passed < 3; passed++)
+            {
+                await Task.Run(() => _workers.AtQuiescentPoint(worker, _ => { })).ConfigureAwait(false);
+            }
+        }
+
+        if (!_workers.HasThreads)
+        {
+            _workers.RunOnce();
+        }
+    }
+
+    /// <summary>Waits for the workers to pass a quiescent point; without threads of their own, passes it here.</summary>
     private async Task WaitForAsync(Func<bool> done)
     {
-        if (_thread is null)
+        if (!_workers!.HasThreads)
         {
-            _worker!.RunOnce(_worker.NowNs);
+            _workers.RunOnce();
             return;
         }
 

@@ -13,7 +13,7 @@ internal static class OfflineEngine
             Ports = [.. HardwareAddresses.Complete(spec).Ports.Select(InMemory)],
 
             // Nothing is forwarded, so that a table of millions of flows would be made for nothing. Choices by chance are those of a replay.
-            Workers = spec.Workers with { FlowEntries = 1024, Cpu = null, Seed = spec.Workers.Seed ?? 0 },
+            Workers = spec.Workers with { FlowEntries = 1024, Cpu = null, Pin = [], Count = 1, Seed = spec.Workers.Seed ?? 0 },
         });
         engine.StartManual();
         return engine;

@@ -16,7 +16,8 @@ internal sealed record GatewayStatus(
     IReadOnlyList<GatewayStatus.Port> Ports,
     IReadOnlyList<GatewayStatus.Rule> Rules,
     IReadOnlyList<GatewayStatus.Service> Services,
-    IReadOnlyList<GatewayStatus.Neighbour> Neighbours)
+    IReadOnlyList<GatewayStatus.Neighbour> Neighbours,
+    IReadOnlyList<GatewayStatus.Worker> Workers)
 {
     public static GatewayStatus Read(DataplaneEngine engine)
     {
@@ -35,7 +36,8 @@ internal sealed record GatewayStatus(
             [.. engine.ReadPorts().Select(Port.From)],
             [.. engine.ReadRules().Select(rule => new Rule(rule.Name, rule.Packets, rule.Bytes))],
             [.. engine.ReadServices().Select(Service.From)],
-            [.. engine.ReadNeighbours().Select(Neighbour.From)]);
+            [.. engine.ReadNeighbours().Select(Neighbour.From)],
+            [.. engine.ReadWorkers().Select(Worker.From)]);
     }
 
     internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
@@ -47,6 +49,13 @@ internal sealed record GatewayStatus(
             port.Statistics.TransmitRefused, port.Statistics.TransmitLost, port.Statistics.Errors, port.Statistics.ReceivedSuperFrames,
             port.Statistics.TransmittedSuperFrames, port.LinkReason, port.Description,
             port.Events.ToDictionary(happened => happened.Name, happened => happened.Count));
+    }
+
+    internal sealed record Worker(int Index, IReadOnlyList<string> Ports, long Packets, long HandedOver, long TakenOver, int Flows, long BusyNs, long IdleNs,
+        long Sleeps, double CyclesPerPacket, IReadOnlyList<long> BatchSizes)
+    {
+        public static Worker From(WorkerStatus worker) => new(worker.Index, worker.Ports, worker.Packets, worker.HandedOver, worker.TakenOver,
+            worker.FlowEntries / 2, worker.BusyNs, worker.IdleNs, worker.Sleeps, Math.Round(worker.CyclesPerPacket, 1), worker.BatchSizes);
     }
 
     internal sealed record Rule(string Name, long Packets, long Bytes);

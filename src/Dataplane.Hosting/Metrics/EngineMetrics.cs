@@ -21,8 +21,10 @@ internal static class EngineMetrics
     private const string Service = "dataplane.service";
     private const string Backend = "dataplane.backend";
     private const string Result = "result";
+    private const string Worker = "dataplane.worker.id";
+    private const string State = "dataplane.worker.state";
 
-    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Filter(), .. Balancing(), .. Configuration()];
+    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Balancing(), .. Configuration()];
 
     private static IEnumerable<EngineMetric> Network() =>
     [
@@ -66,6 +68,21 @@ internal static class EngineMetrics
             reading => One(reading.Figures.Neighbours)),
     ];
 
+    private static IEnumerable<EngineMetric> Workers() =>
+    [
+        new("dataplane.worker.packet.count", MetricKind.Counter, "{packet}", "Packets a worker received, from ports and from other workers.",
+            reading => PerWorker(reading, worker => worker.Packets)),
+        new("dataplane.worker.handed_over", MetricKind.Counter, "{packet}", "Packets a worker gave to others, which own their flow or the port they leave by.",
+            reading => PerWorker(reading, worker => worker.HandedOver)),
+        new("dataplane.worker.time", MetricKind.Counter, "ns", "What a worker's time went to: rounds that received something are busy, others idle; sleep is neither.",
+            reading => reading.Workers.SelectMany(worker => new[]
+            {
+                Of(worker.BusyNs, (Worker, Name(worker)), (State, "busy")), Of(worker.IdleNs, (Worker, Name(worker)), (State, "idle")),
+            })),
+        new("dataplane.worker.cycles", MetricKind.Gauge, "{cycle}", "Cycles of the time stamp counter per packet, idle polls apart; 0 where its rate is not known.",
+            reading => PerWorker(reading, worker => (long)Math.Round(worker.CyclesPerPacket))),
+    ];
+
     private static IEnumerable<EngineMetric> Filter() =>
     [
         new("dataplane.filter.packet.count", MetricKind.Counter, "{packet}", "Packets a filter rule decided; rule default: those no rule matched.",
@@ -87,7 +104,7 @@ internal static class EngineMetrics
 
     private static IEnumerable<EngineMetric> Configuration() =>
     [
-        new("dataplane.running", MetricKind.Gauge, "1", "1 while the worker forwards, otherwise 0.", reading => One(reading.IsRunning ? 1 : 0)),
+        new("dataplane.running", MetricKind.Gauge, "1", "1 while the workers forward, otherwise 0.", reading => One(reading.IsRunning ? 1 : 0)),
         new("dataplane.config.version", MetricKind.Gauge, "1", "Version of the tables in force; counts up with every update.", reading => One(reading.Version)),
         new("dataplane.config.reloads", MetricKind.Counter, "{reload}", "Changed configurations, by whether they were put in force.",
             reading => [Of(reading.Reloads.Applied, (Result, "applied")), Of(reading.Reloads.Rejected, (Result, "rejected"))]),
@@ -115,6 +132,11 @@ internal static class EngineMetrics
             yield return Of(port.Statistics.TransmitLost, (Interface, port.Name), (Direction, "transmit"), (ErrorType, "lost"));
         }
     }
+
+    private static IEnumerable<Measurement<long>> PerWorker(EngineReading reading, Func<WorkerStatus, long> read) =>
+        reading.Workers.Select(worker => Of(read(worker), (Worker, Name(worker))));
+
+    private static string Name(WorkerStatus worker) => worker.Index.ToString(CultureInfo.InvariantCulture);
 
     private static IEnumerable<Measurement<long>> PerBackend(EngineReading reading, Func<BackendStatus, long> read) =>
         from service in reading.Services

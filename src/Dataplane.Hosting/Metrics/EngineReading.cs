@@ -11,6 +11,7 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private IReadOnlyList<ServiceStatus>? _services;
     private IReadOnlyList<RuleStatus>? _rules;
     private EngineFigures? _figures;
+    private IReadOnlyList<WorkerStatus>? _workers;
 
     public Accounting Accounting => _accounting ??= engine.ReadAccounting();
 
@@ -21,6 +22,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public IReadOnlyList<RuleStatus> Rules => _rules ??= engine.ReadRules();
 
     public EngineFigures Figures => _figures ??= engine.ReadFigures();
+
+    public IReadOnlyList<WorkerStatus> Workers => _workers ??= engine.ReadWorkers();
 
     public ReloadState Reloads => reloads;
 

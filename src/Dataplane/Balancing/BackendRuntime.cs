@@ -33,8 +33,38 @@ internal sealed class BackendRuntime
     public override string ToString() => Address.IsIpv6 ? $"[{Address}]:{Port}" : $"{Address}:{Port}";
 }
 
-/// <summary>Holder of a backend's counters.</summary>
+/// <summary>Holder of a backend's counters: one for each worker, the first of which knows the others.</summary>
 internal sealed class BackendCounter
 {
+    private BackendCounter[] _others = [];
+
     public BackendCounts Counts;
+
+    /// <summary>All workers' counts. Any thread.</summary>
+    public BackendCounts Total
+    {
+        get
+        {
+            BackendCounts total = Counts;
+            foreach (BackendCounter other in Volatile.Read(ref _others))
+            {
+                total.Flows += other.Counts.Flows;
+                total.Packets += other.Counts.Packets;
+                total.Bytes += other.Counts.Bytes;
+            }
+
+            return total;
+        }
+    }
+
+    /// <summary>The counters of a worker; for the first worker these. Control side.</summary>
+    public BackendCounter OfWorker(int worker)
+    {
+        while (_others.Length < worker)
+        {
+            Volatile.Write(ref _others, [.. _others, new BackendCounter()]);
+        }
+
+        return worker == 0 ? this : _others[worker - 1];
+    }
 }

@@ -76,7 +76,7 @@ internal static class BalanceStage
                 FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
                 if (!TTracing.IsOn)
                 {
-                    Count(batch, i, backend);
+                    Count(context.Tables.BackendCounters[backend.Slot], batch.Lengths[i]);
                 }
             }
         }
@@ -87,12 +87,12 @@ internal static class BalanceStage
         }
     }
 
-    private static void Count(PacketBatch batch, int i, BackendRuntime backend)
+    private static void Count(BackendCounter counter, int bytes)
     {
-        ref BackendCounts counts = ref backend.Counter.Counts;
+        ref BackendCounts counts = ref counter.Counts;
         counts.Flows++;
         counts.Packets++;
-        counts.Bytes += batch.Lengths[i];
+        counts.Bytes += bytes;
     }
 
     private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot)

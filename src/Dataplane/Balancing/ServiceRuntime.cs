@@ -28,6 +28,10 @@ internal sealed class ServiceRuntime
         set => _cursor = value;
     }
 
+    /// <summary>The same service with a cursor of its own.</summary>
+    public ServiceRuntime With(int cursor) =>
+        new() { Spec = Spec, Eligible = Eligible, All = All, Table = Table, Schedule = Schedule, Cursor = cursor };
+
     /// <summary>Chooses a backend for a new flow.</summary>
     /// <param name="key">The flow, as the client sends it.</param>
     /// <param name="slot">Slot of the table or place in the schedule, for explain.</param>

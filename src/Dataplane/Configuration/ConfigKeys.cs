@@ -12,7 +12,7 @@ internal static class ConfigKeys
     public static readonly string[] NotImplemented = ["nat", "networks", "mesh", "capture"];
 
     public static readonly KeyTable Port = new("a port",
-        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "take", "leave", "offload", "netns", "fd");
+        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "take", "leave", "offload", "netns", "fd");
 
     public static readonly KeyTable Traffic = new("a traffic rule", "to", "protocol", "to_port");
 
@@ -37,7 +37,7 @@ internal static class ConfigKeys
     public static readonly KeyTable Backend = new("a backend", "address", "port", "weight");
 
     public static readonly KeyTable Workers = new("a workers section",
-        "count", "cpu", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
+        "count", "cpu", "pin", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
 
     public static readonly KeyTable[] All = [Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Service, Backend, Workers];
 

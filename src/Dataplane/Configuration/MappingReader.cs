@@ -131,6 +131,26 @@ internal readonly struct MappingReader
         return OptionalInteger(key, range) ?? 0;
     }
 
+    /// <summary>Whole numbers in a range; none when the key is left out, and those that are wrong are 0.</summary>
+    public IReadOnlyList<int> Integers(string key, string element, IntRange range)
+    {
+        var numbers = new List<int>();
+        foreach ((ConfigNode node, string path) in Items(key, element))
+        {
+            bool isScalar = node.Kind == ConfigNodeKind.Scalar && !node.IsNull;
+            if (isScalar && TextReading.TryInteger(node.Text, out BigInteger value) && value >= range.Min && value <= range.Max)
+            {
+                numbers.Add((int)value);
+                continue;
+            }
+
+            _errors.Add(Wrong(node, path, node.Kind == ConfigNodeKind.Scalar ? range.Problem : $"is {KindOf(node)} where a {range.Noun} is needed"));
+            numbers.Add(0);
+        }
+
+        return numbers;
+    }
+
     public ulong? OptionalUnsigned(string key)
     {
         if (Scalar(key, null, "a whole number") is not { } text)

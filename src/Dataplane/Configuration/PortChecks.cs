@@ -43,6 +43,7 @@ internal static class PortChecks
             }
 
             CheckLinkLayer(checks, port, path, ipv6Ports);
+            CheckWorker(checks, port, path, spec.Workers?.Count ?? 1);
         }
     }
 
@@ -202,6 +203,15 @@ internal static class PortChecks
                     checks.Error(at, "says nothing: to, protocol or both are needed");
                 }
             }
+        }
+    }
+
+    private static void CheckWorker(Checks checks, PortSpec port, string path, int workers)
+    {
+        if (port.Worker is { } worker && (worker < 0 || worker >= workers) && SpecLimits.WorkerCount.Contains(workers))
+        {
+            string which = workers == 1 ? "there is one worker, number 0" : $"there are {workers} workers, numbers 0 to {workers - 1}";
+            checks.Error($"{path}.worker", $"is not the number of a worker: {which}", worker.ToString(CultureInfo.InvariantCulture));
         }
     }
 

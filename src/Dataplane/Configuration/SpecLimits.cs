@@ -30,7 +30,9 @@ internal static class SpecLimits
     /// <summary>The first three are the standard streams; the kernel's own limit is fs.nr_open.</summary>
     public static IntRange Descriptor => new("descriptor number", 3, 1_048_576);
 
-    public static IntRange WorkerCount => new("number of workers", 1, 1);
+    public static IntRange WorkerCount => new("number of workers", 1, 16);
+
+    public static IntRange Worker => new("number of a worker", 0, WorkerCount.Max - 1);
 
     /// <summary>The CPUs that the C library's cpu_set_t has room for.</summary>
     public static IntRange Cpu => new("CPU number", 0, 1023);

@@ -152,6 +152,7 @@ public sealed partial class SpecReader
             Role = map.Choice("role", SpecNames.Roles) ?? PortRole.Client,
             Mac = map.OptionalMac("mac"),
             Mtu = (int?)map.OptionalInteger("mtu", SpecLimits.Mtu),
+            Worker = (int?)map.OptionalInteger("worker", SpecLimits.Worker),
             Take = [.. map.Items("take", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             Leave = [.. map.Items("leave", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             NetworkNamespace = map.Text("netns"),
@@ -160,7 +161,7 @@ public sealed partial class SpecReader
         };
 
         // Without a kind nothing can be said about the keys that belong to kinds.
-        return kind is not null ? port : new PortSpec { Name = name, Mac = port.Mac, Mtu = port.Mtu };
+        return kind is not null ? port : new PortSpec { Name = name, Mac = port.Mac, Mtu = port.Mtu, Worker = port.Worker };
     }
 
     private TrafficRule ReadTraffic(ConfigNode node, string path)
@@ -219,6 +220,7 @@ public sealed partial class SpecReader
         {
             Count = (int)map.Integer("count", SpecLimits.WorkerCount, defaults.Count),
             Cpu = (int?)map.OptionalInteger("cpu", SpecLimits.Cpu),
+            Pin = [.. map.Integers("pin", "each CPU", SpecLimits.Cpu)],
             SpinMicroseconds = ReadSpin(map) ?? defaults.SpinMicroseconds,
             FlowEntries = (int)map.Integer("flow_entries", SpecLimits.FlowEntries, defaults.FlowEntries),
             NeighbourEntries = (int)map.Integer("neighbour_entries", SpecLimits.NeighbourEntries, defaults.NeighbourEntries),

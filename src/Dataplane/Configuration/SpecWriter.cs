@@ -58,6 +58,7 @@ public static class SpecWriter
 
         map.Optional("mac", port.Mac);
         map.Optional("mtu", port.Mtu);
+        map.Optional("worker", port.Worker);
         map.List("take", port.Take, Traffic);
         map.List("leave", port.Leave, Traffic);
         map.Text("netns", port.NetworkNamespace);
@@ -178,6 +179,7 @@ public static class SpecWriter
         var map = new MappingWriter();
         map.Number("count", workers.Count, defaults.Count);
         map.Optional("cpu", workers.Cpu);
+        map.List("pin", workers.Pin, cpu => ConfigNode.Scalar(cpu.ToString(CultureInfo.InvariantCulture)));
         if (workers.SpinMicroseconds != defaults.SpinMicroseconds)
         {
             map.Text("spin", DurationText.FromMicroseconds(workers.SpinMicroseconds));

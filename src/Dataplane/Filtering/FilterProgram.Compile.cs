@@ -47,6 +47,18 @@ internal sealed partial class FilterProgram
         _pendingV6 = new RuleList(rules, pending, IpFamily.V6);
     }
 
+    /// <summary>The same rules with other counters.</summary>
+    private FilterProgram(FilterProgram other, RuleCounter[] counters)
+    {
+        (_rules, _actions, _counters) = (other._rules, other._actions, counters);
+        (_v4, _v6, _builtFor) = (other._v4, other._v6, other._builtFor);
+        (_pending, _pendingV4, _pendingV6) = (other._pending, other._pendingV4, other._pendingV6);
+        FlagsLookedAt = other.FlagsLookedAt;
+    }
+
+    /// <summary>This program with the counters of a worker; for the first worker it is this one.</summary>
+    public FilterProgram OfWorker(int worker) => worker == 0 ? this : new FilterProgram(this, Array.ConvertAll(_counters, counter => counter.OfWorker(worker)));
+
     /// <summary>Bytes of what lookups read, the list of a few rules aside.</summary>
     public long SizeBytes => _v4.Concat(_v6).Sum(part => part.SizeBytes);
 

@@ -29,6 +29,10 @@ internal readonly struct FlowHash
     /// <summary>Hash without ports: the same for every fragment of a packet.</summary>
     public uint OfAddresses(in FlowKey key) => OfParts(in key, key.Transport & 0xFFFF);
 
+    /// <summary>Hash of one end of a flow: the same whichever direction a packet has.</summary>
+    public uint OfEndpoint(ulong high, ulong low, ushort port, byte protocol) =>
+        Finish(Fold(high ^ _k0, low ^ _k1), ((ulong)port << 8) | protocol);
+
     /// <summary>Hash of an IPv4 key from its two words, addresses already packed as source, destination.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // One of two multiplications per packet; the call would cost as much.
     public uint OfV4(ulong addresses, ulong transport) => Finish(Fold(addresses ^ _k0, _k1), transport);

@@ -14,6 +14,28 @@ internal static class IcmpErrorTranslation
 {
     private const int IcmpHeader = 8;
 
+    /// <summary>The key, in the direction in which the error itself travels, of the flow that a packet is an ICMP error about.</summary>
+    /// <returns>False for any other packet.</returns>
+    public static bool TryReadFlow(PacketBatch batch, int i, out FlowKey about)
+    {
+        about = default;
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        bool isV4 = headers.IpVersion == 4;
+        if (headers.Protocol != (isV4 ? IpProtocols.Icmp : IpProtocols.Icmpv6) || headers.TransportOffset == 0 || headers.Fragment != FragmentKind.None)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> message = batch.Frame(i)[headers.TransportOffset..headers.EndOffset];
+        if (!IsError(message[0], isV4) || !QuotedPacket.TryRead(message[IcmpHeader..], isV4, out QuotedPacket inner))
+        {
+            return false;
+        }
+
+        about = inner.Key.Reversed();
+        return true;
+    }
+
     /// <summary>Translates the packet if it is an ICMP error about a flow; any other is left alone.</summary>
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch, int i)
         where TTracing : struct, ITracing

@@ -65,16 +65,17 @@ internal static class NatFlows
 
     /// <summary>
     /// The way back is keyed by backend and client alone. If the client already talks to this backend through another service from the
-    /// same port, the two could not be told apart: then the client's port is translated as well, to the first that is free.
+    /// same port, the two could not be told apart: then the client's port is translated as well, to the first that is free and does not make the
+    /// way back another worker's.
     /// </summary>
     private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, BackendRuntime backend, out FlowEntry reverse, out ushort sourcePort)
     {
         sourcePort = key.SourcePort;
-        for (int tries = 0; tries < PortTries; tries++)
+        for (int tries = 0; tries < PortTries * context.Share.Count; tries++)
         {
             reverse = new FlowEntry { Key = FlowKey.Create(backend.Address, backend.Port, key.Source, sourcePort, key.Protocol) };
             reverse.Hash = context.Hash.Of(in reverse.Key);
-            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0)
+            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && IsOwn(context, in reverse.Key))
             {
                 return true;
             }
@@ -85,6 +86,9 @@ internal static class NatFlows
         reverse = default;
         return false;
     }
+
+    private static bool IsOwn(WorkerContext context, in FlowKey reverse) => context.Share.Count == 1
+        || context.Share.Owns(context.Hash.OfEndpoint(reverse.DestinationHigh, reverse.DestinationLow, reverse.DestinationPort, reverse.Protocol));
 
     private static void SetDeltas(ref FlowEntry entry)
     {

@@ -125,6 +125,9 @@ public enum DropReason : byte
     /// <summary>The port's transmit ring was full.</summary>
     TransmitRingFull,
 
+    /// <summary>The ring to the worker that owns the packet's flow, or the port it was to leave by, was full.</summary>
+    WorkerRingFull,
+
     /// <summary>The port's link is down or its interface gone.</summary>
     LinkDown,
 

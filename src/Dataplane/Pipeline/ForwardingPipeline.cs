@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
@@ -17,21 +18,55 @@ internal static class ForwardingPipeline
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
+        Mark<TTracing>(context, TimedStage.Parse);
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
+        Mark<TTracing>(context, TimedStage.UserStages);
         if (!context.Stages.HasAfterFilter)
         {
             EstablishedStage.Process<TTracing>(context, batch);                                     // flows that remember it all -> as they leave
         }
 
+        Mark<TTracing>(context, TimedStage.Established);
+        if (context.Links is { } links)
+        {
+            HandOverStage.Process(context, batch, links);                                           // flows of other workers -> these
+            Mark<TTracing>(context, TimedStage.HandOver);
+        }
+
+        Enter<TTracing>(context, batch);
+    }
+
+    /// <summary>Packets of this worker's flows that another has received.</summary>
+    public static void TakeOver<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        PacketParser.Process(batch, context.Hash);
+        Mark<TTracing>(context, TimedStage.Parse);
+        if (!context.Stages.HasAfterFilter)
+        {
+            EstablishedStage.Process<TTracing>(context, batch);
+        }
+
+        Mark<TTracing>(context, TimedStage.Established);
+        Enter<TTracing>(context, batch);
+    }
+
+    private static void Enter<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
         if (batch.HasUndecided)
         {
             IngressStage.Process<TTracing>(context, batch);                                         // port     -> interface; martians, ARP, ND
+            Mark<TTracing>(context, TimedStage.Ingress);
             FilterStage.Process<TTracing>(context, batch);                                          // rules    -> pass or drop
+            Mark<TTracing>(context, TimedStage.Filter);
             context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
+            Mark<TTracing>(context, TimedStage.UserStages);
             Forward<TTracing>(context, batch);
         }
 
         context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
+        Mark<TTracing>(context, TimedStage.UserStages);
     }
 
     /// <summary>Packets that were held: they passed the filter before, and come back with what is known now.</summary>
@@ -58,9 +93,25 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow
+        Mark<TTracing>(context, TimedStage.Flow);
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
+        Mark<TTracing>(context, TimedStage.Balance);
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
+        Mark<TTracing>(context, TimedStage.Route);
         NeighbourStage.Process<TTracing>(context, batch);                                           // next hop -> hardware address, or held
+        Mark<TTracing>(context, TimedStage.Neighbour);
         RewriteStage.Process<TTracing>(context, batch);                                             // headers  -> as they leave
+        Mark<TTracing>(context, TimedStage.Rewrite);
+    }
+
+    /// <summary>Takes the time of what has just run, if that is wanted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Nothing at all where it is not.
+    private static void Mark<TTracing>(WorkerContext context, TimedStage stage)
+        where TTracing : struct, ITracing
+    {
+        if (TTracing.IsTimed)
+        {
+            context.Times.Mark(stage);
+        }
     }
 }

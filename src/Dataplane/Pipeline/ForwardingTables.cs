@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -8,7 +9,8 @@ using Dataplane.Routing.Lpm;
 namespace Dataplane.Pipeline;
 
 /// <summary>Everything the stages look things up in: compiled by the control side, swapped in whole, never changed afterwards.</summary>
-/// <remarks>What a worker remembers inside (the neighbour of a gateway, the cursor of a service) is that worker's alone.</remarks>
+/// <remarks>What a worker writes inside (counters, the neighbour of a gateway, the cursor of a service) is that worker's alone: with several workers each has a
+/// <see cref="WorkerView"/> of them.</remarks>
 internal sealed record ForwardingTables
 {
     /// <summary>Counts up from 1 with every compilation; flows remember it.</summary>
@@ -44,6 +46,9 @@ internal sealed record ForwardingTables
 
     /// <inheritdoc cref="CompiledRoutes.OnLinkHops"/>
     public int[] OnLinkHops => Routes.OnLinkHops;
+
+    /// <summary>Which worker flows belong to; null when there is one worker, or no flow to own.</summary>
+    public FlowOwners? Owners { get; init; }
 
     /// <summary>Neighbours of the configuration, with port identifiers resolved.</summary>
     public required (byte Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }

@@ -14,7 +14,7 @@ namespace Dataplane.Pipeline;
 /// tables are taken over, and requests of the control side are carried out. Spins while there is work and a little longer, then sleeps
 /// in poll until a frame, a waker or the next timer.
 /// </remarks>
-internal sealed class Worker : IPortWaker, IDisposable
+internal sealed partial class Worker : IPortWaker, IDisposable
 {
     private const long TickNs = 100_000_000;
 
@@ -31,6 +31,7 @@ internal sealed class Worker : IPortWaker, IDisposable
     private WorkerPlan? _plan;
     private Action<WorkerContext>? _request;
     private long _nextTickNs;
+    private bool _isTimed;
     private int _sleeping;
     private int _stopping;
 
@@ -44,6 +45,16 @@ internal sealed class Worker : IPortWaker, IDisposable
     }
 
     public WorkerContext Context { get; }
+
+    /// <summary>What its time went to.</summary>
+    public WorkerLoad Load { get; } = new();
+
+    /// <summary>Whether the time of each stage is taken. Any thread.</summary>
+    public bool IsTimed
+    {
+        get => Volatile.Read(ref _isTimed);
+        set => Volatile.Write(ref _isTimed, value);
+    }
 
     /// <summary>Sees every received batch once it is decided; null: nobody.</summary>
     public IBatchObserver? Observer { get; set; }
@@ -95,28 +106,36 @@ internal sealed class Worker : IPortWaker, IDisposable
     /// <summary>Forwards until <see cref="Stop"/>. The worker's thread.</summary>
     public void Run()
     {
-        long idleSinceNs = NowNs;
+        long now = NowNs, idleSinceNs = now;
         while (Volatile.Read(ref _stopping) == 0)
         {
-            long now = NowNs;
-            if (RunOnce(now) > 0)
+            // One look at the clock per round: where one ends, the next begins.
+            int received = RunOnce(now);
+            long end = NowNs;
+            Load.CountRound(received, end - now);
+            now = end;
+            if (received > 0)
             {
                 idleSinceNs = now;
+                continue;
             }
-            else if (now - idleSinceNs < _spinNs)
+
+            if (now - idleSinceNs < _spinNs)
             {
                 Thread.SpinWait(8);
+                now = NowNs;
             }
             else
             {
                 Sleep();
-                idleSinceNs = NowNs - _spinNs;
+                now = NowNs;
+                idleSinceNs = now - _spinNs;
             }
         }
     }
 
     /// <summary>One round over all ports.</summary>
-    /// <returns>Packets received.</returns>
+    /// <returns>Packets received, by ports and from other workers.</returns>
     public int RunOnce(long nowNs)
     {
         Context.NowNs = nowNs;
@@ -134,6 +153,11 @@ internal sealed class Worker : IPortWaker, IDisposable
             received += Receive(ports, id, nowNs);
         }
 
+        if (Context.Links is { } links)
+        {
+            received += TakeOver(links, ports, nowNs);
+        }
+
         while (Context.Held.HasReady)
         {
             RunReleased(ports);
@@ -147,13 +171,21 @@ internal sealed class Worker : IPortWaker, IDisposable
             RunOriginated(ports);
         }
 
-        _transmit.Flush(ports);
+        Flush(ports, isTimed: received > 0 && _isTimed);
         return received;
     }
 
-    /// <summary>Drops what is still held. Once forwarding has ended.</summary>
+    /// <summary>Drops what is still held, and what other workers have handed over. Once forwarding has ended.</summary>
     public void DropHeld()
     {
+        foreach (HandOverRing ring in Context.Links?.From ?? [])
+        {
+            for (int left = ring.Discard(_batch); left > 0; left--)
+            {
+                Context.Counters.CountHeldDropped(DropReason.Stopped);
+            }
+        }
+
         NeighbourTable neighbours = Context.Neighbours;
         for (int index = 0; index < neighbours.Capacity; index++)
         {
@@ -175,6 +207,12 @@ internal sealed class Worker : IPortWaker, IDisposable
         IPort port = ports[id]!;
         PacketBatch batch = _batch;
         batch.Clear(new PortId(id), nowNs);
+        bool isTimed = _isTimed;
+        if (isTimed)
+        {
+            Context.Times.Begin();
+        }
+
         int received = port.Receive(batch);
         if (received == 0)
         {
@@ -182,13 +220,44 @@ internal sealed class Worker : IPortWaker, IDisposable
         }
 
         batch.Seal();
-        ForwardingPipeline.Receive<TracingOff>(Context, batch);
+        Load.CountBatch(received);
+        if (isTimed)
+        {
+            Context.Times.Mark(TimedStage.Receive);
+            ForwardingPipeline.Receive<TracingTimed>(Context, batch);
+        }
+        else
+        {
+            ForwardingPipeline.Receive<TracingOff>(Context, batch);
+        }
+
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, received, 0, 0);
         Observer?.Observe(batch);
         port.Release(batch);
+        if (isTimed)
+        {
+            Context.Times.Mark(TimedStage.Transmit);
+            Context.Times.End(received);
+        }
+
         RunOriginated(ports);
         return received;
+    }
+
+    private void Flush(IPort?[] ports, bool isTimed)
+    {
+        if (isTimed)
+        {
+            Context.Times.Begin();
+        }
+
+        _transmit.Flush(ports);
+        Context.Links?.Publish();
+        if (isTimed)
+        {
+            Context.Times.Mark(TimedStage.Transmit);
+        }
     }
 
     private void RunOriginated(IPort?[] ports)
@@ -248,8 +317,11 @@ internal sealed class Worker : IPortWaker, IDisposable
         Interlocked.MemoryBarrier();
         _plan?.PrepareSleep();
         long now = NowNs;
-        if (RunOnce(now) == 0 && Volatile.Read(ref _stopping) == 0 && _plan is not null)
+        int received = RunOnce(now);
+        Load.CountRound(received, NowNs - now);
+        if (received == 0 && Volatile.Read(ref _stopping) == 0 && _plan is not null)
         {
+            Load.CountSleep();
             _reader.Suspend();
             _plan.Poller.Wait(Math.Max(0, _nextTickNs - now));
             _reader.Resume();

@@ -20,6 +20,12 @@ internal sealed class WorkerContext
         Stages = stages;
     }
 
+    /// <summary>Which of the workers this is.</summary>
+    public WorkerShare Share { get; init; } = WorkerShare.Whole;
+
+    /// <summary>The rings to the other workers; null when there are none, and for explain.</summary>
+    public WorkerLinks? Links { get; set; }
+
     /// <summary>The tables in force; replaced between batches only.</summary>
     public ForwardingTables Tables { get; set; } = ForwardingTables.Empty;
 
@@ -45,6 +51,9 @@ internal sealed class WorkerContext
     public UserStages Stages { get; }
 
     public WorkerCounters Counters { get; } = new();
+
+    /// <summary>Time by stage, while it is taken.</summary>
+    public StageTimes Times { get; } = new();
 
     /// <summary>Where steps are recorded when the pipeline runs with <see cref="TracingOn"/>.</summary>
     public TraceRecorder? Trace { get; init; }

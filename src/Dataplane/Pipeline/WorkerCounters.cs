@@ -70,6 +70,9 @@ internal sealed class WorkerCounters
     /// <summary>Packets dropped for one reason; for the worker itself.</summary>
     public long DroppedFor(DropReason reason) => _dropped[(int)reason];
 
+    /// <summary>Changes with every count; odd while one is being made. Any thread.</summary>
+    public long Sequence => Volatile.Read(ref _sequence);
+
     /// <summary>Reads all counters at one moment. Any thread.</summary>
     public Accounting Read()
     {

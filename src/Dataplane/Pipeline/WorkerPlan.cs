@@ -9,14 +9,14 @@ internal sealed class WorkerPlan : IDisposable
     public WorkerPlan(ForwardingTables tables, EventDescriptor wake)
     {
         Tables = tables;
-        Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not null).Select(id => (byte)id)];
+        Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (byte)id)];
         FileDescriptor[] descriptors = [.. tables.Ports.Select(port => port?.PollDescriptor).OfType<FileDescriptor>()];
         Poller = new Poller(descriptors, wake);
     }
 
     public ForwardingTables Tables { get; }
 
-    /// <summary>Identifiers of the open ports.</summary>
+    /// <summary>Identifiers of the open ports of this worker.</summary>
     public byte[] Ids { get; }
 
     public Poller Poller { get; }

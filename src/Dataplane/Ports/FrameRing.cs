@@ -120,10 +120,18 @@ internal sealed partial class FrameRing
     /// <param name="batch">The batch; its memory becomes the slab.</param>
     /// <param name="bytes">The bytes of those taken.</param>
     /// <returns>How many were taken.</returns>
-    internal int Take(PacketBatch batch, out long bytes)
+    internal int Take(PacketBatch batch, out long bytes) => Take(batch, PacketBatch.Capacity, out bytes);
+
+    /// <summary>Takes frames into a batch, in place.</summary>
+    /// <param name="batch">The batch; its memory becomes the slab.</param>
+    /// <param name="most">The largest number to take.</param>
+    /// <param name="bytes">The bytes of those taken.</param>
+    /// <returns>How many were taken.</returns>
+    internal int Take(PacketBatch batch, int most, out long bytes)
     {
         Span<int> offsets = batch.FreeOffsets;
-        int count = Math.Min(Available(offsets.Length), offsets.Length);
+        most = Math.Min(most, offsets.Length);
+        int count = Math.Min(Available(most), most);
         bytes = 0;
         if (count == 0)
             return 0;

@@ -2,7 +2,7 @@ using Dataplane.Native;
 
 namespace Dataplane.Ports;
 
-/// <summary>Opens the ports that specifications describe; what ports of one worker share, it keeps.</summary>
+/// <summary>Opens the ports of one worker that specifications describe; what they share, it keeps.</summary>
 internal sealed class PortOpener
 {
     private readonly AfXdpMemories _memories = new();

@@ -4,9 +4,13 @@ namespace Dataplane.Ports;
 internal sealed class PortSet
 {
     private readonly Dictionary<string, int> _ids;
+    private readonly IReadOnlyDictionary<int, int>? _workers;
 
-    public PortSet(IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> ports)
+    /// <param name="ports">The ports in the order of the configuration.</param>
+    /// <param name="workers">By identifier: the worker that runs the port; null when one runs all.</param>
+    public PortSet(IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> ports, IReadOnlyDictionary<int, int>? workers = null)
     {
+        _workers = workers;
         Entries = ports;
         ById = new IPort?[ports.Count == 0 ? 0 : ports.Max(entry => entry.Id) + 1];
         _ids = [];
@@ -22,6 +26,9 @@ internal sealed class PortSet
     public IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> Entries { get; }
 
     public IPort?[] ById { get; }
+
+    /// <summary>The worker that runs a port.</summary>
+    public int WorkerOf(int id) => _workers?.GetValueOrDefault(id) ?? 0;
 
     /// <summary>Identifier of a port that is known to exist.</summary>
     public int IdOf(string name) => _ids[name];

@@ -58,6 +58,9 @@ public sealed record PortSpec
     /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (tap).</summary>
     public PortOffload Offload { get; init; }
 
+    /// <summary>Worker that runs the port, from 0; null: the one with the fewest ports.</summary>
+    public int? Worker { get; init; }
+
     /// <summary>Opens the port in place of the built-in kinds; not part of files.</summary>
     public IPortFactory? Factory { get; init; }
 }

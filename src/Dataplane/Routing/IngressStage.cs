@@ -81,6 +81,33 @@ internal static class IngressStage
         }
     }
 
+    /// <summary>Learns from messages that neighbours sent to a port of another worker, which has found them to be for us and answers them.</summary>
+    /// <remarks>Every worker asks for the neighbours it needs itself, and an answer comes to the worker of the port: so all see all.</remarks>
+    public static void Overhear(WorkerContext context, PacketBatch batch)
+    {
+        for (int i = 0; i < batch.Count; i++)
+        {
+            ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+            int index = batch.Verdicts[i] == Verdict.Continue ? context.Tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId) : -1;
+            if (index < 0)
+            {
+                continue;
+            }
+
+            if (headers.EtherType == EtherTypes.Arp)
+            {
+                ArpMessages.Handle(context, batch, i, context.Tables.Interfaces[index]);
+            }
+            else if (headers.Protocol == IpProtocols.Icmpv6 && NeighbourDiscovery.IsMessage(batch, i))
+            {
+                NeighbourDiscovery.Handle(context, batch, i, context.Tables.Interfaces[index]);
+            }
+        }
+
+        // The answers are the other's to give.
+        context.Originated.Clear(context.NowNs);
+    }
+
     /// <summary>The exact tests, in order; each failure with its reason.</summary>
     private static void Check(WorkerContext context, PacketBatch batch, int i, ulong target, int untagged)
     {
@@ -109,12 +136,14 @@ internal static class IngressStage
 
         if (headers.EtherType == EtherTypes.Arp)
         {
+            context.Links?.Tell(batch.Frame(i), batch.Port.Value);
             ArpMessages.Handle(context, batch, i, entry);
             return;
         }
 
         if (headers.Protocol == IpProtocols.Icmpv6 && NeighbourDiscovery.IsMessage(batch, i))
         {
+            context.Links?.Tell(batch.Frame(i), batch.Port.Value);
             NeighbourDiscovery.Handle(context, batch, i, entry);
             return;
         }

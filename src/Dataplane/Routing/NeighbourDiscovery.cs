@@ -124,7 +124,8 @@ internal static class NeighbourDiscovery
         int neighbour = context.Neighbours.Find(entry.Port, entry.Vlan, target);
         if (neighbour < 0)
         {
-            return DropReason.NeighbourNotForUs;
+            // With several workers it may be what another has asked for, which sees it too.
+            return solicited && context.Links is not null ? DropReason.ConsumedNeighbourDiscovery : DropReason.NeighbourNotForUs;
         }
 
         ref NeighbourEntry known = ref context.Neighbours[neighbour];

@@ -19,5 +19,8 @@ internal sealed class NextHop
     /// <inheritdoc cref="CachedNeighbour"/>
     public uint CachedGeneration { get; set; }
 
+    /// <summary>The same next hop for another worker, which remembers nothing yet.</summary>
+    public NextHop Copy() => new() { Interface = Interface, Gateway = Gateway };
+
     public override string ToString() => Gateway.IsNone ? $"on-link on {Interface}" : $"{Gateway} on {Interface}";
 }

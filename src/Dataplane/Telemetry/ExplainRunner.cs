@@ -32,6 +32,25 @@ internal sealed class ExplainRunner
     /// <summary>The result, once <see cref="Run"/> has returned.</summary>
     public Explanation? Result { get; private set; }
 
+    /// <summary>The worker that decides about the packet: that of its flow, else that of the port. Known once <see cref="FindOwner"/> has returned.</summary>
+    public int Owner { get; private set; }
+
+    /// <summary>Finds out which worker decides about the packet, given that of the port.</summary>
+    public void FindOwner(WorkerContext live)
+    {
+        int owner = FlowOwners.Anyone;
+        if (live.Tables.Owners is { } owners)
+        {
+            _batch.Clear(new PortId(_port), live.NowNs);
+            _batch.SetMemory((byte[])_frame.Clone());
+            _batch.Add(0, _frame.Length);
+            PacketParser.Process(_batch, live.Hash);
+            owner = _batch.VerdictOf(0) == Verdict.Continue ? HandOverStage.OwnerOf(owners, live, _batch, 0) : owner;
+        }
+
+        Owner = owner >= 0 ? owner : live.Share.Index;
+    }
+
     /// <summary>Explains the packet against the state of a worker.</summary>
     public void Run(WorkerContext live)
     {
@@ -121,7 +140,7 @@ internal sealed class ExplainRunner
     private WorkerContext Shadow(WorkerContext live, TraceRecorder trace)
     {
         var spec = new WorkerSpec { FlowEntries = 64, NeighbourEntries = live.Neighbours.Capacity, IcmpErrorsPerSecond = 1000 };
-        var shadow = new WorkerContext(spec, live.Hash, 9216, live.Stages) { Tables = live.Tables, NowNs = live.NowNs, Trace = trace };
+        var shadow = new WorkerContext(spec, live.Hash, 9216, live.Stages) { Share = live.Share, Tables = live.Tables, NowNs = live.NowNs, Trace = trace };
         shadow.Neighbours.CopyFrom(live.Neighbours);
         PacketHeaders headers = default;
         FlowKey key = default;

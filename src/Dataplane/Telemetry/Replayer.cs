@@ -46,8 +46,8 @@ public sealed class Replayer
         _outputDirectory = outputDirectory;
         _spec = spec with
         {
-            Ports = [.. spec.Ports.Select(port => port with { Factory = new Factory(this, port) })],
-            Workers = spec.Workers with { Seed = spec.Workers.Seed ?? seed, Cpu = null },
+            Ports = [.. spec.Ports.Select(port => port with { Factory = new Factory(this, port), Worker = null })],
+            Workers = spec.Workers with { Seed = spec.Workers.Seed ?? seed, Cpu = null, Pin = [], Count = 1 },
         };
     }
 

@@ -103,7 +103,7 @@ public class ConfigurationBindingTests
                 "Dataplane: routes: \"none\": is a single value where a list is needed: put \"- \" before each route, or [ ] around all",
                 "Dataplane: workers.flow_entries: is a mapping where a number of entries is needed",
                 "Dataplane: workers.flow_entry: is not a key of a workers section "
-                    + "(count, cpu, spin, flow_entries, neighbour_entries, seed, icmp_errors_per_second); did you mean \"flow_entries\"?",
+                    + "(count, cpu, pin, spin, flow_entries, neighbour_entries, seed, icmp_errors_per_second); did you mean \"flow_entries\"?",
                 "Dataplane: workers.spin: \"5\": is not a duration: a whole number with a unit is needed (ns, us, ms or s), such as 50us",
             ],
             result.Errors.Select(error => error.ToString()).Order(StringComparer.Ordinal));

@@ -40,6 +40,8 @@ public sealed class DataplaneMeterTests
         Assert.Equal(Testing.ArpRequest.Length + 5, Value("dataplane.network.io", ("network.interface.name", "wan"), ("network.io.direction", "receive")));
         Assert.Equal(1, Value("dataplane.network.packet.count", ("network.io.direction", "transmit")));
         Assert.Equal(1, Value("dataplane.running"));
+        Assert.Equal(0, Value("dataplane.worker.handed_over", ("dataplane.worker.id", "0")));
+        Assert.True(Value("dataplane.worker.packet.count", ("dataplane.worker.id", "0")) > 0);
         Assert.Equal(0, Value("dataplane.config.reloads", ("result", "rejected")));
         Assert.Equal(DropReasonNames.Count - 1, seen.Count(entry => entry.Instrument.Name == "dataplane.network.packet.dropped"));
         Assert.Equal(1, Value("dataplane.network.packet.dropped", ("dataplane.drop.reason", "truncated_ethernet")));

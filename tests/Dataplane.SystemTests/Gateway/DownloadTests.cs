@@ -4,7 +4,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Gateway;
 
 /// <summary>Big files with every offload of the kernel on: segments of 64 KB and unfinished checksums come in, packets of the link's size go out.</summary>
-public sealed class DownloadTests(GatewayBed bed) : GatewayTest(bed)
+public class DownloadTests(GatewayBed bed) : GatewayTest(bed)
 {
     [SystemTheory("curl", "nginx", "socat", "ethtool", "sha256sum")]
     [InlineData(4)]

@@ -5,7 +5,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Gateway;
 
 /// <summary>The file changes while traffic runs.</summary>
-public sealed partial class ReloadTests(GatewayBed bed) : GatewayTest(bed)
+public partial class ReloadTests(GatewayBed bed) : GatewayTest(bed)
 {
     private const int Downloads = 200;
 

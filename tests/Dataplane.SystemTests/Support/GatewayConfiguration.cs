@@ -16,6 +16,9 @@ internal sealed record GatewayConfiguration
     /// <summary>Kind of both ports.</summary>
     public string Kind { get; init; } = "af_packet";
 
+    /// <summary>How many workers; wan is the first one's, lan the second's.</summary>
+    public int Workers { get; init; } = 1;
+
     public int WanMtu { get; init; } = 1500;
 
     public int LanMtu { get; init; } = 1500;
@@ -46,7 +49,7 @@ internal sealed record GatewayConfiguration
         Append(text, "web6", Service6, 80, "tcp", TestNetwork.Address6);
         Append(text, "echo", Service, EchoPort, "udp", TestNetwork.Address);
         Append(text, "echo6", Service6, EchoPort, "udp", TestNetwork.Address6);
-        return text.Append("workers: { seed: 42, flow_entries: 65536 }\n").ToString();
+        return text.Append(CultureInfo.InvariantCulture, $"workers: {{ count: {Workers}, seed: 42, flow_entries: 65536 }}\n").ToString();
     }
 
     private void Append(StringBuilder text, string name, string address, int port, string protocol, Func<int, string> backendAddress)

@@ -65,7 +65,10 @@ public class ConfigurationDocumentTests
         AssertRange("Services", "table_size", SpecLimits.TableSize);
         AssertRange("Backends", "port", SpecLimits.TransportPort);
         AssertRange("Backends", "weight", SpecLimits.BackendWeight);
+        AssertRange("Ports", "worker", SpecLimits.Worker);
+        AssertRange("Workers", "count", SpecLimits.WorkerCount);
         AssertRange("Workers", "cpu", SpecLimits.Cpu);
+        AssertRange("Workers", "pin", SpecLimits.Cpu);
         AssertRange("Workers", "flow_entries", SpecLimits.FlowEntries);
         AssertRange("Workers", "neighbour_entries", SpecLimits.NeighbourEntries);
         AssertRange("Workers", "icmp_errors_per_second", SpecLimits.IcmpErrorsPerSecond);

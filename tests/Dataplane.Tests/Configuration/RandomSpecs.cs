@@ -30,7 +30,13 @@ internal sealed class RandomSpecs(int seed, bool isWild)
 
     public static Arbitrary<int> Seeds => Gen.Choose(int.MinValue, int.MaxValue).ToArbitrary();
 
-    public DataplaneSpec Next() => new()
+    public DataplaneSpec Next()
+    {
+        int workers = 1;
+        return Next(ref workers);
+    }
+
+    private DataplaneSpec Next(ref int workers) => new()
     {
         Ports = Nameable(List(4, i => Port(i))),
         Interfaces = Maybe(List(3, _ => new InterfaceSpec { Port = Needed(), Address = Prefix(), Mac = Null(Mac()), Vlan = In(0, 4094) }))!,
@@ -40,8 +46,9 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Services = Maybe(List(3, _ => Service()))!,
         Workers = Maybe(new WorkerSpec
         {
-            Count = isWild ? In(-1, 3) : 1,
-            Cpu = Null(In(0, 1023)),
+            Count = workers = isWild ? In(-1, 18) : In(1, 16),
+            Cpu = isWild || workers == 1 ? Null(In(0, 1023)) : null,
+            Pin = isWild ? [.. List(3, _ => "").Select(_ => In(-1, 1100))] : workers > 1 && Coin() ? [.. Enumerable.Range(In(0, 1000), workers)] : [],
             SpinMicroseconds = Coin() ? 50 : In(0, 1_000_000),
             FlowEntries = In(1024, 67_108_864),
             NeighbourEntries = isWild ? In(0, 100) : In(64, 1_048_576),
@@ -70,6 +77,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Role = hasSocket || isWild ? Pick<PortRole>() : PortRole.Client,
             Mac = Null(Mac()),
             Mtu = Null(In(576, 9000)),
+            Worker = isWild ? Null(In(-1, 17)) : Null(0),
             Take = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             Leave = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             NetworkNamespace = (kind == PortKind.Tap && Coin()) || isWild ? Text() : "",

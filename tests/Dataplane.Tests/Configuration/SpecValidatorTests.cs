@@ -130,6 +130,18 @@ public class SpecValidatorTests
         {
             Services = [Service("x", "192.0.2.9", 1, [.. Enumerable.Range(1, 251).Select(i => Backend("10.9.9.9", (ushort)i))]) with { TableSize = 251 }],
         }, "services[0].table_size: \"251\": is not more than the 251 backends, each of which needs a slot"),
+        ["worker of a port that there is not"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Worker = 1 }] },
+            "ports.x.worker: \"1\": is not the number of a worker: there is one worker, number 0"),
+        ["worker beyond the last"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Worker = 3 }], Workers = new WorkerSpec { Count = 3 } },
+            "ports.x.worker: \"3\": is not the number of a worker: there are 3 workers, numbers 0 to 2"),
+        ["CPUs for too few workers"] = (s_good with { Workers = new WorkerSpec { Count = 3, Pin = [0, 1] } },
+            "workers.pin: \"0, 1\": names 2 CPUs for 3 workers: one is needed for each, or none"),
+        ["CPU for two workers"] = (s_good with { Workers = new WorkerSpec { Count = 2, Pin = [4, 4] } },
+            "workers.pin: \"4, 4\": names a CPU twice: two workers that spin on one CPU take it from each other"),
+        ["CPU out of range"] = (s_good with { Workers = new WorkerSpec { Count = 2, Pin = [0, 1024] } },
+            "workers.pin[1]: \"1024\": is not a CPU number from 0 to 1023"),
+        ["one CPU for several workers"] = (s_good with { Workers = new WorkerSpec { Count = 2, Cpu = 3 } },
+            "workers.cpu: \"3\": pins one worker; give each of several its CPU by pin: [ 2, 3 ]"),
         ["null workers"] = (s_good with { Workers = null! }, "workers: is null; empty settings are allowed"),
         ["more neighbours than room"] = (s_good with
         {
@@ -179,7 +191,7 @@ public class SpecValidatorTests
             Ports = [Memory("a b"), Memory("lan") with { Mtu = 1 }],
             Interfaces = [On("lan", "10.1.0.0/24"), On("lan", "10.0.0.1/8"), On("none", "10.1.0.1/24")],
             Services = [Service("", "10.1.0.255", 0)],
-            Workers = new WorkerSpec { Count = 2 },
+            Workers = new WorkerSpec { Count = 17 },
         };
         Assert.Equal(
             [

@@ -61,6 +61,7 @@ public sealed class DropReasonTests
         [DropReason.LocalUnreachable] = () => One(V4("198.51.100.1").Udp(1, 2).Build()),
         [DropReason.IcmpInvalid] = () => One(Damaged(V4("198.51.100.1").EchoRequest(1, 1).PayloadOf(8).Build(), 42, 0xFF)),
         [DropReason.TransmitRingFull] = FillTransmitRing,
+        [DropReason.WorkerRingFull] = FillWorkerRing,
         [DropReason.LinkDown] = TakeLinkDown,
         [DropReason.FrameTooLong] = SendBeyondASlot,
         [DropReason.NoBuffer] = () => Many([.. Enumerable.Repeat(V4("10.1.0.11").Udp(1, 2).PayloadOf(1400).Build(), 256)], lanMtu: 600),
@@ -168,6 +169,22 @@ public sealed class DropReasonTests
         }
 
         Assert.Equal(1024, plane.Run().Count);
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> FillWorkerRing()
+    {
+        await using TestPlane plane = TestPlane.Create(builder => builder.Workers(workers => workers with { Count = 2 }));
+        byte[] frame = V4("10.1.0.11").Udp(1, 2).Build();
+        Worker first = plane.Engine.Workers[0];
+        for (int i = 0; i < WorkerLinks.RingSlots + 1; i++)
+        {
+            Assert.True(plane["wan"].TrySend(frame));
+            first.RunOnce(first.NowNs);
+        }
+
+        Assert.Equal((WorkerLinks.RingSlots, 1L), (plane.Engine.ReadAccounting().Held, plane.Engine.ReadAccounting().Dropped));
+        Assert.Equal(WorkerLinks.RingSlots, plane.Run().Count);
         return plane.Engine.ReadAccounting();
     }
 

@@ -11,17 +11,20 @@ using Dataplane.Tests.Support;
 
 namespace Dataplane.Tests.Pipeline;
 
-/// <summary>A started engine, its worker on a thread of its own: changed, stopped and broken under traffic.</summary>
+/// <summary>A started engine, its workers on threads of their own: changed, stopped and broken under traffic.</summary>
 public sealed class ReloadTests
 {
     /// <summary>Frames on their way at most: fewer than a ring holds, so that none is ever full.</summary>
     private const int Window = 256;
 
-    [Fact]
-    public async Task Update_ThousandTimesUnderTraffic_LosesNoPacket()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Update_ThousandTimesUnderTraffic_LosesNoPacket(int workers)
     {
         var ports = new TestPorts();
-        await using DataplaneEngine engine = await StartAsync(ports);
+        await using DataplaneEngine engine = await StartAsync(ports, workers);
         using var stop = new CancellationTokenSource();
         Task<long> traffic = Task.Factory.StartNew(() => SendUntil(ports, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
@@ -40,11 +43,14 @@ public sealed class ReloadTests
         Assert.True(sent > 1000, $"only {sent} packets were sent meanwhile");
     }
 
-    [Fact]
-    public async Task UpdateRoutes_ThousandTimesUnderTraffic_LosesNoPacket()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task UpdateRoutes_ThousandTimesUnderTraffic_LosesNoPacket(int workers)
     {
         var ports = new TestPorts();
-        await using DataplaneEngine engine = await StartAsync(ports);
+        await using DataplaneEngine engine = await StartAsync(ports, workers);
         using var stop = new CancellationTokenSource();
         Task<long> traffic = Task.Factory.StartNew(() => SendUntil(ports, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
@@ -90,11 +96,14 @@ public sealed class ReloadTests
         Assert.Equal(2, (await engine.UpdateAsync(good)).Version);
     }
 
-    [Fact]
-    public async Task Update_PortsAddedAndRemoved_ForwardAndAreClosed()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Update_PortsAddedAndRemoved_ForwardAndAreClosed(int workers)
     {
         var ports = new TestPorts();
-        await using DataplaneEngine engine = await StartAsync(ports);
+        await using DataplaneEngine engine = await StartAsync(ports, workers);
         DataplaneSpec two = engine.Spec;
         for (int round = 0; round < 3; round++)
         {
@@ -123,11 +132,14 @@ public sealed class ReloadTests
         Assert.Equal(2, engine.ReadPorts().Count);
     }
 
-    [Fact]
-    public async Task Stop_WhileFlooded_EndsAndTheAccountingIsFinal()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Stop_WhileFlooded_EndsAndTheAccountingIsFinal(int workers)
     {
         var ports = new TestPorts();
-        DataplaneEngine engine = await StartAsync(ports);
+        DataplaneEngine engine = await StartAsync(ports, workers);
         using var stop = new CancellationTokenSource();
         Task flood = Task.Factory.StartNew(() => Flood(ports["wan"], stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
@@ -148,11 +160,14 @@ public sealed class ReloadTests
         await Assert.ThrowsAsync<InvalidOperationException>(() => engine.StartAsync());
     }
 
-    [Fact]
-    public async Task Stop_WhileAsleep_EndsAtOnce()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Stop_WhileAsleep_EndsAtOnce(int workers)
     {
         var ports = new TestPorts();
-        DataplaneEngine engine = await StartAsync(ports);
+        DataplaneEngine engine = await StartAsync(ports, workers);
         ports.Send("wan", ServiceNet.V4.FromClient().Tcp(1000, 80).Build());
         ports.ReceiveOne("lan");
         await engine.StopAsync().WaitAsync(TestPorts.Patience);
@@ -169,12 +184,15 @@ public sealed class ReloadTests
         await Assert.ThrowsAsync<InvalidOperationException>(() => engine.StartAsync());
     }
 
-    [Fact]
-    public async Task Stage_ThatThrows_FaultsCompletionAndLeavesNothingRunning()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Stage_ThatThrows_FaultsCompletionAndLeavesNothingRunning(int workers)
     {
         var ports = new TestPorts();
         var error = new InvalidOperationException("the stage's own");
-        DataplaneEngine engine = await StartAsync(ports, builder => builder.Stage(StagePosition.AfterFilter, new TestStage(_ => throw error)));
+        DataplaneEngine engine = await StartAsync(ports, workers, builder => builder.Stage(StagePosition.AfterFilter, new TestStage(_ => throw error)));
         ports.Send("wan", ServiceNet.V4.FromClient().Tcp(1000, 80).Build());
         Assert.Same(error, await Assert.ThrowsAsync<InvalidOperationException>(() => engine.Completion.WaitAsync(TestPorts.Patience)));
         Assert.Equal(EngineState.Failed, engine.State);
@@ -185,7 +203,7 @@ public sealed class ReloadTests
         Assert.False(ports["wan"].IsOpen || ports["lan"].IsOpen);
     }
 
-    private static async Task<DataplaneEngine> StartAsync(TestPorts ports, Action<DataplaneBuilder>? configure = null)
+    private static async Task<DataplaneEngine> StartAsync(TestPorts ports, int workers = 1, Action<DataplaneBuilder>? configure = null)
     {
         ports.Add("wan", new MemoryPortOptions { Mac = TestPlane.WanMac });
         ports.Add("lan", new MemoryPortOptions { Mac = TestPlane.LanMac });
@@ -193,6 +211,7 @@ public sealed class ReloadTests
         TestPlane.AddAddresses(builder, withNeighbours: true);
         ServiceNet.V4.Add(builder, "v4", 80, tcp: true, BalancePolicy.Maglev, 11, 12, 13);
         ServiceNet.V6.Add(builder, "v6", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
+        builder.Workers(spec => spec with { Count = workers });
         configure?.Invoke(builder);
         DataplaneEngine engine = builder.Build();
         await engine.StartAsync();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -14,6 +15,9 @@ internal sealed class TestPlane : IAsyncDisposable
     public static readonly MacAddress ServerMac = MacAddress.Parse("02:00:00:00:02:01");
 
     private readonly Dictionary<string, MemoryPort> _ports = [];
+
+    /// <summary>Workers of every plane that does not ask for a number itself: the same tests hold for several.</summary>
+    public static readonly int Workers = int.Parse(Environment.GetEnvironmentVariable("DATAPLANE_TEST_WORKERS") ?? "1", CultureInfo.InvariantCulture);
 
     private TestPlane(DataplaneEngine engine, TestClock clock)
     {
@@ -35,7 +39,7 @@ internal sealed class TestPlane : IAsyncDisposable
         var lan = new MemoryPort(new MemoryPortOptions { Mac = LanMac, Mtu = lanMtu });
         DataplaneBuilder builder = new DataplaneBuilder()
             .Port("wan", PortSource.Memory(wan)).Port("lan", PortSource.Memory(lan))
-            .Workers(workers => workers with { Seed = 1, FlowEntries = 4096 })
+            .Workers(workers => workers with { Count = Workers, Seed = 1, FlowEntries = 4096 })
             .UseTimeProvider(clock);
         AddAddresses(builder, withNeighbours);
         configure?.Invoke(builder);

@@ -19,7 +19,7 @@ internal sealed class OffloadPlane : IAsyncDisposable
         Wan = new OffloadPort(TestPlane.WanMac, All, mtu: 9000);
         Lan = new OffloadPort(TestPlane.LanMac, lan, lanMtu);
         DataplaneBuilder builder = new DataplaneBuilder().Port("wan", PortSource.Custom(Wan)).Port("lan", PortSource.Custom(Lan))
-            .Workers(workers => workers with { Seed = 1, FlowEntries = 4096 }).UseTimeProvider(_clock);
+            .Workers(workers => workers with { Count = TestPlane.Workers, Seed = 1, FlowEntries = 4096 }).UseTimeProvider(_clock);
         TestPlane.AddAddresses(builder, withNeighbours);
         if (withService)
         {

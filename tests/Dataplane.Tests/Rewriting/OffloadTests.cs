@@ -11,10 +11,12 @@ namespace Dataplane.Tests.Rewriting;
 /// <summary>Unfinished packets where they are not simply forwarded: too long, held, refused, out of the ordinary.</summary>
 public sealed class OffloadTests
 {
-    [Fact]
-    public async Task Transmit_SuperFrameBetweenOthers_KeepsTheOrder()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Transmit_SuperFrameBetweenOthers_KeepsTheOrder(int workers)
     {
-        await using var plane = new OffloadPlane(FrameOffloads.Checksum);
+        await using var plane = new OffloadPlane(FrameOffloads.Checksum, configure: builder => builder.Workers(spec => spec with { Count = workers }));
         IReadOnlyList<Unfinished> sent = plane.Send(
             new Unfinished(Tcp(1).Payload("first").Build()), Unfinished.Of(Tcp(2).PayloadOf(3000).Build(), 1000), Unfinished.Of(Tcp(3).Payload("last").Build()));
         Assert.Equal([1, 2, 2, 2, 3], sent.Select(s => ReferenceDecoder.Decode(s.Bytes).SourcePort));

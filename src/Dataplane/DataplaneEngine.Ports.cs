@@ -1,0 +1,72 @@
+using Dataplane.Ports;
+
+namespace Dataplane;
+
+/// <summary>Ports that are opened, kept and given to workers.</summary>
+public sealed partial class DataplaneEngine
+{
+    private readonly Dictionary<int, PortOpener> _openers = [];
+
+    /// <summary>Opens the ports of a specification that are not open yet, under the identifiers they keep.</summary>
+    private PortSet OpenPorts(DataplaneSpec spec, PortSet before, out List<IPort> opened)
+    {
+        opened = [];
+        bool IsOpen(PortSpec wanted) => before.Find(wanted.Name) is >= 0 and int known && before.Entries.First(entry => entry.Id == known).Spec == wanted;
+        var free = new Queue<int>(Enumerable.Range(0, PortId.MaxPorts).Except(before.Entries.Select(entry => entry.Id)));
+        (int Id, PortSpec Spec, bool IsKept)[] wanted =
+            [.. spec.Ports.Select(port => IsOpen(port) ? (before.IdOf(port.Name), port, true) : (free.Dequeue(), port, false))];
+
+        // The number of workers is that of the start, whatever the new configuration says.
+        var placement = new PortPlacement(_workers?.Count ?? spec.Workers.Count);
+        foreach ((int id, PortSpec _, bool _) in wanted.Where(port => port.IsKept))
+        {
+            placement.Set(id, before.WorkerOf(id));
+        }
+
+        placement.Place([.. wanted.Where(port => !port.IsKept).Select(port => (port.Id, port.Spec))]);
+        foreach (IGrouping<int, PortSpec> ofWorker in wanted.Where(port => !port.IsKept).GroupBy(port => placement.Workers[port.Id], port => port.Spec))
+        {
+            OpenerOf(ofWorker.Key).Expect(ofWorker);
+        }
+
+        try
+        {
+            var entries = new List<(int, PortSpec, IPort)>();
+            foreach ((int id, PortSpec port, bool isKept) in wanted)
+            {
+                IPort open = isKept ? before.ById[id]! : OpenerOf(placement.Workers[id]).Open(port);
+                if (!isKept)
+                {
+                    opened.Add(open);
+                }
+
+                entries.Add((id, port, open));
+            }
+
+            return new PortSet(entries, placement.Workers);
+        }
+        catch
+        {
+            opened.ForEach(port => port.Dispose());
+            throw;
+        }
+    }
+
+    private PortOpener OpenerOf(int worker)
+    {
+        if (!_openers.TryGetValue(worker, out PortOpener? opener))
+        {
+            _openers[worker] = opener = new PortOpener();
+        }
+
+        return opener;
+    }
+
+    private void SetWakers(PortSet ports, List<IPort> opened)
+    {
+        foreach ((int id, PortSpec _, IPort port) in ports.Entries.Where(entry => opened.Contains(entry.Port)))
+        {
+            port.SetWaker(_workers![ports.WorkerOf(id)]);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Numerics;
+using Dataplane.Balancing;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+
+namespace Dataplane.Flows;
+
+/// <summary>Says which worker a flow belongs to, from any packet of either direction. Immutable; made when there are several workers.</summary>
+/// <remarks>
+/// The client's address and port are the one thing that both directions of a translated flow carry: as source of packets to a service, as
+/// destination of those from a backend. Their hash chooses the worker. A client's port that must be translated is chosen so that the worker stays
+/// the same (<see cref="NatFlows"/>). Packets that are neither belong to no flow, and to whoever receives them.
+/// </remarks>
+internal sealed class FlowOwners
+{
+    /// <summary>In place of a worker: any.</summary>
+    public const int Anyone = -1;
+
+    private readonly ServiceTable _services;
+    private readonly Place[] _backends;
+    private readonly uint _mask;
+
+    /// <summary>Notes all backends of the services.</summary>
+    public FlowOwners(ServiceTable services)
+    {
+        _services = services;
+        HashSet<(IpAddress Address, ushort Port, byte Protocol)> backends =
+            [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol)))];
+        _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, backends.Count * 4)) - 1;
+        _backends = new Place[_mask + 1];
+        foreach ((IpAddress address, ushort port, byte protocol) in backends)
+        {
+            ulong transport = Pack(port, protocol, (byte)address.Family);
+            uint at = PlaceOf(address.High, address.Low, transport);
+            while (_backends[at].Transport != 0)
+            {
+                at = (at + 1) & _mask;
+            }
+
+            _backends[at] = new Place { High = address.High, Low = address.Low, Transport = transport };
+        }
+    }
+
+    /// <summary>The worker that a packet's flow belongs to, or <see cref="Anyone"/>.</summary>
+    public int OwnerOf(in FlowKey key, FlowHash hash, WorkerShare share)
+    {
+        byte protocol = key.Protocol, family = key.Family;
+        if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        {
+            return Anyone;
+        }
+
+        return _services.Find(in key) is not null ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, protocol))
+            : IsBackend(key.SourceHigh, key.SourceLow, Pack(key.SourcePort, protocol, family))
+                ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, key.DestinationPort, protocol))
+                : Anyone;
+    }
+
+    private bool IsBackend(ulong high, ulong low, ulong transport)
+    {
+        for (uint at = PlaceOf(high, low, transport); ; at = (at + 1) & _mask)
+        {
+            ref readonly Place place = ref _backends[at];
+            if (place.Transport == transport && place.Low == low && place.High == high)
+            {
+                return true;
+            }
+
+            if (place.Transport == 0)
+            {
+                return false;
+            }
+        }
+    }
+
+    // Never 0, which marks a free place: there is always a family.
+    private static ulong Pack(ushort port, byte protocol, byte family) => ((ulong)port << 16) | ((ulong)protocol << 8) | family;
+
+    private uint PlaceOf(ulong high, ulong low, ulong transport)
+    {
+        ulong mixed = (high ^ (low * 0x9E3779B97F4A7C15) ^ (transport * 0xBF58476D1CE4E5B9)) * 0x94D049BB133111EB;
+        return (uint)(mixed >> 40) & _mask;
+    }
+
+    private struct Place
+    {
+        public ulong High;
+        public ulong Low;
+        public ulong Transport;
+    }
+}

@@ -1,0 +1,66 @@
+using Dataplane.Balancing;
+using Dataplane.Ports;
+
+namespace Dataplane.Pipeline;
+
+/// <summary>One worker's view of tables that several use: everything large is shared, everything the worker writes is its own. Control side.</summary>
+internal static class WorkerView
+{
+    /// <summary>Makes the view of a worker.</summary>
+    /// <param name="tables">The tables.</param>
+    /// <param name="ports">The open ports and their workers.</param>
+    /// <param name="context">The worker.</param>
+    /// <param name="before">The tables before; null at the start.</param>
+    /// <param name="viewBefore">The worker's view of these, from which is taken over what has not changed.</param>
+    public static ForwardingTables Of(ForwardingTables tables, PortSet ports, WorkerContext context, ForwardingTables? before, ForwardingTables? viewBefore)
+    {
+        int worker = context.Share.Index;
+        bool first = worker == 0;
+        return tables with
+        {
+            Ports = Ports(tables.Ports, ports, context),
+            Filter = first ? tables.Filter
+                : ReferenceEquals(before?.Filter, tables.Filter) ? viewBefore!.Filter
+                : tables.Filter.OfWorker(worker),
+            Services = first ? tables.Services
+                : ReferenceEquals(before?.Services, tables.Services) ? viewBefore!.Services
+                : Services(tables.Services, worker, viewBefore?.Services),
+            BackendCounters = first ? tables.BackendCounters
+                : ReferenceEquals(before?.BackendCounters, tables.BackendCounters) ? viewBefore!.BackendCounters
+                : Array.ConvertAll(tables.BackendCounters, counter => counter.OfWorker(worker)),
+            Routes = first ? tables.Routes
+                : tables.Routes with
+                {
+                    Hops = ReferenceEquals(before?.Routes.Hops, tables.Routes.Hops) ? viewBefore!.Routes.Hops
+                        : Array.ConvertAll(tables.Routes.Hops, hop => hop.Copy()),
+                },
+        };
+    }
+
+    private static IPort?[] Ports(IPort?[] open, PortSet ports, WorkerContext context)
+    {
+        var mine = new IPort?[open.Length];
+        for (int id = 0; id < open.Length; id++)
+        {
+            int owner = ports.WorkerOf(id);
+            mine[id] = open[id] is null || owner == context.Share.Index ? open[id] : context.Links!.PortOf(owner, (byte)id);
+        }
+
+        return mine;
+    }
+
+    private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before)
+    {
+        var known = new Dictionary<(Packets.IpAddress, ushort, byte), int>();
+        foreach (ServiceRuntime service in before?.Services ?? [])
+        {
+            known[(service.Spec.Address, service.Spec.Port, service.Spec.Protocol)] = service.Cursor;
+        }
+
+        // Workers begin with different backends, or the first would get as many flows at once as there are workers.
+        return new ServiceTable(Array.ConvertAll(services.Services,
+            service => service.With(known.TryGetValue((service.Spec.Address, service.Spec.Port, service.Spec.Protocol), out int cursor)
+                ? cursor
+                : worker % Math.Max(1, service.Eligible.Length))));
+    }
+}
