@@ -198,11 +198,11 @@ public sealed class WorkersTests
         await using var engine = new DataplaneEngine(spec);
         engine.StartManual();
         engine.RunOnce();
-        Assert.Equal([1, 2, 1, 0], Owners(engine, 4));
+        Assert.Equal([1, 2, 0, 0], Owners(engine, 4));
 
         // The place of the port that goes is taken by the next, the others stay.
         await engine.UpdateAsync(spec with { Ports = [spec.Ports[0], spec.Ports[2], spec.Ports[3], new PortSpec { Name = "p4", Factory = memory[4] }] });
-        Assert.Equal([1, -1, 1, 0, 2], Owners(engine, 5));
+        Assert.Equal([1, -1, 0, 0, 2], Owners(engine, 5));
     }
 
     [Fact]
