@@ -123,7 +123,7 @@ public sealed class WorkersLifeTests
 
         public IPort Right { get; }
 
-        public static IPortFactory Factory(string name, NetworkNamespace home) => new AfPacketPortFactory(name)
+        public static AfPacketPortFactory Factory(string name, NetworkNamespace home) => new AfPacketPortFactory(name)
         {
             ReceiveOptions = new Native.AfPacketReceiveOptions { NetworkNamespace = home.Name },
             TransmitOptions = new Native.AfPacketTransmitOptions { NetworkNamespace = home.Name },
