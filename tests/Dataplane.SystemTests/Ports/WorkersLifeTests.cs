@@ -107,8 +107,8 @@ public sealed class WorkersLifeTests
             Home = NetworkNamespace.Create("life");
             NetworkNamespace rightHome = rightInNamespaceOfItsOwn ? _rightHome = NetworkNamespace.Create("gone") : Home;
             Home.Link("add", "x0", "type", "veth", "peer", "name", "x1");
-            rightHome.Link("add", "y0", "type", "veth", "peer", "name", "y1");
-            foreach ((NetworkNamespace home, string name) in new[] { (Home, "x0"), (Home, "x1"), (rightHome, "y0"), (rightHome, "y1") })
+            Home.Link("add", "y0", "type", "veth", "peer", "name", "y1", "netns", rightHome.Name);
+            foreach ((NetworkNamespace home, string name) in new[] { (Home, "x0"), (Home, "x1"), (Home, "y0"), (rightHome, "y1") })
             {
                 home.Link("set", name, "addrgenmode", "none", "up");
             }
@@ -132,18 +132,19 @@ public sealed class WorkersLifeTests
         public DataplaneEngine Start()
         {
             DataplaneEngine engine = new DataplaneBuilder().Port("x", PortSource.Custom(Factory("x0", Home)))
-                .Port("y", PortSource.Custom(Factory("y0", _rightHome ?? Home)))
+                .Port("y", PortSource.Custom(Factory("y0", Home)))
                 .Stage(StagePosition.AfterParse, new Crossing()).Workers(workers => workers with { Count = 2 }).Build();
             engine.StartAsync().GetAwaiter().GetResult();
             Assert.Equal(["x", "y"], engine.ReadWorkers().SelectMany(worker => worker.Ports));
             return engine;
         }
 
+        /// <summary>Deletes the namespace of the far end, once no socket keeps it: the near end goes with it.</summary>
         public void DeleteRightHome()
         {
+            Right.Dispose();
             _rightHome!.Dispose();
             _rightHome = null;
-            Right.Dispose();
         }
 
         public void Dispose()
