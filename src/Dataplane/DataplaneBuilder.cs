@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -17,6 +18,7 @@ public sealed class DataplaneBuilder
     private readonly List<InterfaceSpec> _interfaces = [];
     private readonly List<NeighbourSpec> _neighbours = [];
     private readonly List<RouteSpec> _routes = [];
+    private readonly List<NatSpec> _nat = [];
     private readonly List<ServiceSpec> _services = [];
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
@@ -36,6 +38,7 @@ public sealed class DataplaneBuilder
         _interfaces.AddRange(spec.Interfaces);
         _neighbours.AddRange(spec.Neighbours);
         _routes.AddRange(spec.Routes);
+        _nat.AddRange(spec.Nat);
         _services.AddRange(spec.Services);
         _filter = spec.Filter;
         _workers = spec.Workers;
@@ -102,6 +105,25 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Adds source address translation for what comes by one port and leaves by another.</summary>
+    /// <param name="inside">Port that the inside is behind.</param>
+    /// <param name="outside">Port that leads outside.</param>
+    /// <param name="pool">Addresses to take; none: those of the outside port's interface (masquerade).</param>
+    public DataplaneBuilder Nat(string inside, string outside, params string[] pool)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        string path = $"nat[{_nat.Count}].pool";
+        return Nat(new NatSpec { Inside = inside, Outside = outside, Pool = [.. pool.Select((address, index) => ReadAddress(address, $"{path}[{index}]"))] });
+    }
+
+    /// <summary>Adds a rule of source address translation.</summary>
+    public DataplaneBuilder Nat(NatSpec rule)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        _nat.Add(rule);
+        return this;
+    }
+
     /// <summary>Adds a service over TCP, or another protocol chosen in <paramref name="configure"/>.</summary>
     public DataplaneBuilder Service(string name, string address, int port, Action<ServiceBuilder> configure)
     {
@@ -152,6 +174,7 @@ public sealed class DataplaneBuilder
             Neighbours = [.. _neighbours],
             Routes = [.. _routes],
             Filter = _filter,
+            Nat = [.. _nat],
             Services = [.. _services],
             Workers = _workers,
         };

@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -34,6 +35,11 @@ public sealed partial class DataplaneEngine
 
     /// <summary>The services and their backends in the order of the configuration.</summary>
     public IReadOnlyList<ServiceStatus> ReadServices() => _workers?.Tables is not { } tables ? [] : [.. tables.Services.Services.Select(Describe)];
+
+    /// <summary>The addresses that sources are translated to, by rule in the order of the configuration.</summary>
+    public IReadOnlyList<NatStatus> ReadNat() => _workers?.Tables is not { } tables
+        ? []
+        : [.. tables.Nat.Rules.SelectMany(rule => rule.V4.Concat(rule.V6).Select(address => Describe(rule, address))).Distinct()];
 
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()
@@ -74,6 +80,12 @@ public sealed partial class DataplaneEngine
         AtQuiescentPoint(_ports.WorkerOf(port), runner.FindOwner);
         AtQuiescentPoint(runner.Owner, runner.Run);
         return runner.Result!;
+    }
+
+    private static NatStatus Describe(NatRule rule, BackendRuntime address)
+    {
+        BackendCounts counts = address.Counter.Total;
+        return new NatStatus(rule.Spec.Inside, rule.Spec.Outside, rule.Spec.From, address.Address, counts.Flows, counts.Packets, counts.Bytes);
     }
 
     private static ServiceStatus Describe(ServiceRuntime service) => new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol,

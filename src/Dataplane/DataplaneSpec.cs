@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -24,6 +25,9 @@ public sealed record DataplaneSpec
 
     /// <summary>Filter rules and the default policy.</summary>
     public FilterSpec Filter { get; init; } = new();
+
+    /// <summary>Source address translation, first match by order.</summary>
+    public IReadOnlyList<NatSpec> Nat { get; init; } = [];
 
     /// <summary>Balanced services.</summary>
     public IReadOnlyList<ServiceSpec> Services { get; init; } = [];

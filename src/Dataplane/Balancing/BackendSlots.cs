@@ -3,7 +3,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
 
-/// <summary>Gives backends numbers that stay theirs over reloads. Control side; used under the engine's update lock.</summary>
+/// <summary>Gives backends, and addresses of source translation, numbers that stay theirs over reloads. Control side; used under the engine's update lock.</summary>
 internal sealed class BackendSlots
 {
     private readonly Dictionary<Identity, int> _slots = [];
@@ -11,8 +11,8 @@ internal sealed class BackendSlots
     private readonly List<BackendCounter> _counters = [];
     private readonly Stack<int> _free = [];
 
-    /// <summary>Which backend of which service: the service by what it looks like to clients, not by its name.</summary>
-    internal readonly record struct Identity(IpAddress Service, ushort ServicePort, byte Protocol, IpAddress Address, ushort Port);
+    /// <summary>Which backend of which service: the service by what it looks like to clients, not by its name. Or which address of which translation.</summary>
+    internal readonly record struct Identity(IpAddress Service, ushort ServicePort, byte Protocol, IpAddress Address, ushort Port, string Nat = "");
 
     public uint[] Generations => [.. _generations];
 

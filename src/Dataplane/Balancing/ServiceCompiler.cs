@@ -8,15 +8,8 @@ internal static class ServiceCompiler
 {
     public static (ServiceRuntime[] Services, ServiceChange[] Changes) Compile(IReadOnlyList<ServiceSpec> specs, BackendSlots slots, ForwardingTables? previous)
     {
-        var used = new HashSet<BackendSlots.Identity>();
         var changes = new List<ServiceChange>();
         var services = new ServiceRuntime[specs.Count];
-        foreach (ServiceSpec spec in specs)
-        {
-            used.UnionWith(spec.Backends.Select(backend => IdentityOf(spec, backend)));
-        }
-
-        slots.ReleaseAllBut(used);
         for (int i = 0; i < specs.Count; i++)
         {
             services[i] = Compile(specs[i], slots, previous, changes);
@@ -24,6 +17,10 @@ internal static class ServiceCompiler
 
         return (services, [.. changes]);
     }
+
+    /// <summary>The slots that the services need; those of others may be given back.</summary>
+    public static IEnumerable<BackendSlots.Identity> Identities(IReadOnlyList<ServiceSpec> specs) =>
+        specs.SelectMany(spec => spec.Backends.Select(backend => IdentityOf(spec, backend)));
 
     private static ServiceRuntime Compile(ServiceSpec spec, BackendSlots slots, ForwardingTables? previous, List<ServiceChange> changes)
     {

@@ -9,7 +9,7 @@ internal static class ConfigKeys
         "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "networks", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
-    public static readonly string[] NotImplemented = ["nat", "networks", "mesh", "capture"];
+    public static readonly string[] NotImplemented = ["networks", "mesh", "capture"];
 
     public static readonly KeyTable Port = new("a port",
         "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "take", "leave", "offload", "netns", "fd");
@@ -31,6 +31,10 @@ internal static class ConfigKeys
     public static readonly KeyTable FilterRule = new("a filter rule",
         "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "port");
 
+    public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "pool", "timeouts");
+
+    public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "icmp");
+
     public static readonly KeyTable Service = new("a service",
         "name", "address", "port", "protocol", "balance", "forward", "table_size", "backends");
 
@@ -39,7 +43,7 @@ internal static class ConfigKeys
     public static readonly KeyTable Workers = new("a workers section",
         "count", "cpu", "pin", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
 
-    public static readonly KeyTable[] All = [Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Service, Backend, Workers];
+    public static readonly KeyTable[] All = [Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Backend, Workers];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>
     public static PortKind[]? KindsOf(string portKey) => portKey switch

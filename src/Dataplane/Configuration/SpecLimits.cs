@@ -39,6 +39,12 @@ internal static class SpecLimits
 
     public static IntRange SpinMicroseconds => new("time in microseconds", 0, 1_000_000);
 
+    public const string NatTimeoutProblem = "is not a time from 1s to 604800s (7 days) in whole milliseconds";
+
+    /// <summary>Whether a flow may be idle for so many nanoseconds.</summary>
+    public static bool IsNatTimeout(System.Numerics.BigInteger nanoseconds) =>
+        nanoseconds >= 1_000_000_000 && nanoseconds <= 604_800_000_000_000 && nanoseconds % 1_000_000 == 0;
+
     public static IntRange FlowEntries => new("number of entries", 1024, 67_108_864);
 
     public static IntRange NeighbourEntries => new("number of entries", 64, 1_048_576);

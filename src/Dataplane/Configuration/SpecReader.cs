@@ -90,6 +90,7 @@ public sealed partial class SpecReader
             Neighbours = [.. top.Items("neighbours", "each neighbour").Select(item => ReadNeighbour(item.Node, item.Path))],
             Routes = [.. top.Items("routes", "each route").Select(item => ReadRoute(item.Node, item.Path))],
             Filter = top.Value("filter") is { } filter ? ReadFilter(filter) : new FilterSpec(),
+            Nat = [.. top.Items("nat", "each rule").Select(item => ReadNat(item.Node, item.Path))],
             Services = [.. top.Items("services", "each service").Select(item => ReadService(item.Node, item.Path))],
             Workers = top.Value("workers") is { } workers ? ReadWorkers(workers) : new WorkerSpec(),
         };

@@ -16,9 +16,11 @@ public static class SpecValidator
         PortChecks.Check(checks, spec);
         InterfaceChecks.Check(checks, spec);
         ServiceChecks.ClaimAddresses(checks, spec);
+        NatChecks.ClaimAddresses(checks, spec);
         NeighbourChecks.Check(checks, spec);
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
+        NatChecks.Check(checks, spec);
         ServiceChecks.Check(checks, spec);
         WorkerChecks.Check(checks, spec);
         return checks.Errors;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -35,6 +36,7 @@ public static class SpecWriter
         top.List("neighbours", spec.Neighbours, Neighbour);
         top.List("routes", spec.Routes, Route);
         top.Part("filter", rules);
+        top.List("nat", spec.Nat, Nat);
         top.List("services", spec.Services, Service);
         top.Part("workers", Workers(spec.Workers ?? new WorkerSpec()));
         return top.ToNode();
@@ -149,6 +151,27 @@ public static class SpecWriter
         return map.ToNode();
     }
 
+    private static ConfigNode Nat(NatSpec rule)
+    {
+        var map = new MappingWriter();
+        map.Text("inside", rule.Inside);
+        map.Text("outside", rule.Outside);
+        map.Optional("from", rule.From);
+        if (rule.Pool is { Count: > 0 } pool)
+        {
+            map.Add("pool", ConfigNode.Sequence([.. pool.Select(address => ConfigNode.Scalar(address.ToString()))]));
+        }
+
+        NatTimeouts given = rule.Timeouts ?? new NatTimeouts(), defaults = new();
+        var timeouts = new MappingWriter();
+        timeouts.Duration("udp", given.Udp, defaults.Udp);
+        timeouts.Duration("tcp_established", given.TcpEstablished, defaults.TcpEstablished);
+        timeouts.Duration("tcp_transitory", given.TcpTransitory, defaults.TcpTransitory);
+        timeouts.Duration("icmp", given.Icmp, defaults.Icmp);
+        map.Part("timeouts", timeouts);
+        return map.ToNode();
+    }
+
     private static ConfigNode Service(ServiceSpec service)
     {
         var defaults = new ServiceSpec { Name = "", Address = default, Port = 0 };
@@ -244,6 +267,14 @@ public static class SpecWriter
             if (value != otherwise)
             {
                 Value(key, value);
+            }
+        }
+
+        public void Duration(string key, TimeSpan value, TimeSpan otherwise)
+        {
+            if (value != otherwise)
+            {
+                Text(key, DurationText.FromMicroseconds((long)value.TotalMicroseconds));
             }
         }
 

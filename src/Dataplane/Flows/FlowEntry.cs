@@ -74,6 +74,9 @@ internal struct FlowEntry
     /// <summary>Whether this is the direction of the first packet.</summary>
     public bool IsForward;
 
+    /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
+    public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);
+
     /// <summary>Where the packets go.</summary>
     public readonly IpAddress NewDestination =>
         Key.Family == 6 ? IpAddress.FromV6(NewDestinationHigh, NewDestinationLow) : IpAddress.FromV4((uint)NewDestinationLow);

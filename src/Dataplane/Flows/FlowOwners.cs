@@ -1,5 +1,6 @@
 using System.Numerics;
 using Dataplane.Balancing;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
@@ -9,7 +10,8 @@ namespace Dataplane.Flows;
 /// <remarks>
 /// The client's address and port are the one thing that both directions of a translated flow carry: as source of packets to a service, as
 /// destination of those from a backend. Their hash chooses the worker. A client's port that must be translated is chosen so that the worker stays
-/// the same (<see cref="NatFlows"/>). Packets that are neither belong to no flow, and to whoever receives them.
+/// the same (<see cref="NatFlows"/>). Of a flow whose source is translated it is the remote end's address and port, for echo the address. Packets that are neither
+/// belong to no flow, and to whoever receives them.
 /// </remarks>
 internal sealed class FlowOwners
 {
@@ -19,11 +21,13 @@ internal sealed class FlowOwners
     private readonly ServiceTable _services;
     private readonly Place[] _backends;
     private readonly uint _mask;
+    private readonly NatTable _nat;
 
-    /// <summary>Notes all backends of the services.</summary>
-    public FlowOwners(ServiceTable services)
+    /// <summary>Notes all backends of the services, and where sources are translated.</summary>
+    public FlowOwners(ServiceTable services, NatTable nat)
     {
         _services = services;
+        _nat = nat;
         HashSet<(IpAddress Address, ushort Port, byte Protocol)> backends =
             [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol)))];
         _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, backends.Count * 4)) - 1;
@@ -42,17 +46,37 @@ internal sealed class FlowOwners
     }
 
     /// <summary>The worker that a packet's flow belongs to, or <see cref="Anyone"/>.</summary>
-    public int OwnerOf(in FlowKey key, FlowHash hash, WorkerShare share)
+    /// <param name="key">The packet's.</param>
+    /// <param name="port">Port it came by.</param>
+    /// <param name="hash">The workers' hash.</param>
+    /// <param name="share">Any worker's share.</param>
+    public int OwnerOf(in FlowKey key, byte port, FlowHash hash, WorkerShare share)
     {
         byte protocol = key.Protocol, family = key.Family;
         if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
         {
-            return Anyone;
+            return protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 ? TranslatedOwnerOf(in key, port, hash, share) : Anyone;
         }
 
         return _services.Find(in key) is not null ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, protocol))
             : IsBackend(key.SourceHigh, key.SourceLow, Pack(key.SourcePort, protocol, family))
                 ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, key.DestinationPort, protocol))
+                : TranslatedOwnerOf(in key, port, hash, share);
+    }
+
+    private int TranslatedOwnerOf(in FlowKey key, byte port, FlowHash hash, WorkerShare share)
+    {
+        if (_nat.IsEmpty)
+        {
+            return Anyone;
+        }
+
+        // The identifier of an echo may be another on the way back, and is no port of the remote end.
+        bool hasPorts = key.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
+        return _nat.HasAddress(key.Destination)
+            ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, hasPorts ? key.SourcePort : (ushort)0, key.Protocol))
+            : _nat.MayTranslate(port, key.Source)
+                ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, hasPorts ? key.DestinationPort : (ushort)0, key.Protocol))
                 : Anyone;
     }
 

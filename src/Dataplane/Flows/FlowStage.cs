@@ -60,7 +60,7 @@ internal static class FlowStage
         ForwardingTables tables = context.Tables;
         if (entry.TablesVersion != tables.Version && tables.GenerationOf(entry.Backend) != entry.BackendGeneration)
         {
-            End<TTracing>(context, batch, index, "its backend has gone");
+            End<TTracing>(context, batch, index, "its backend or address has gone");
             return;
         }
 
@@ -101,7 +101,9 @@ internal static class FlowStage
     {
         int rule = batch.FilterRules[i];
         entry.FilterRule = rule;
-        entry.InPort = rule == FilterProgram.Unknown ? FlowEntry.NoPort : batch.Port.Value;
+
+        // Echo never takes the short way, which knows ports only where TCP and UDP have them.
+        entry.InPort = rule == FilterProgram.Unknown || entry.State == FlowState.IcmpQuery ? FlowEntry.NoPort : batch.Port.Value;
         entry.FilterFlags = (byte)(batch.Parsed[i].Headers.TcpFlags & context.Tables.Filter.FlagsLookedAt);
     }
 
@@ -120,6 +122,23 @@ internal static class FlowStage
             }
         }
         else if (headers.TransportOffset != 0 && headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6))
+        {
+            HandleIcmp<TTracing>(context, batch, i);
+        }
+    }
+
+    private static void HandleIcmp<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        if (batch.Parsed[i].Headers.Fragment == FragmentKind.None && IcmpEcho.Is(batch.Parsed[i].Headers.Protocol, batch.Frame(i)[batch.Parsed[i].Headers.TransportOffset]))
+        {
+            int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
+            if (index >= 0)
+            {
+                Hit<TTracing>(context, batch, i, index);
+            }
+        }
+        else
         {
             IcmpErrorTranslation.Process<TTracing>(context, batch, i);
         }
@@ -141,7 +160,7 @@ internal static class FlowStage
     /// <summary>Says which flow the packet belongs to.</summary>
     public static void Explain(WorkerContext context, PacketBatch batch, in FlowEntry entry)
     {
-        string direction = entry.IsForward ? "to the backend" : "to the client";
+        string direction = entry.IsForward ? entry.IsSourceTranslated ? "outwards" : "to the backend" : context.Flows[entry.Peer].IsSourceTranslated ? "inwards" : "to the client";
         context.Trace!.Add(batch, "flow", "hit", $"established flow {direction}: {entry.State}, leaves as {entry.NewSource} > {entry.NewDestination}",
             ("state", entry.State.ToString()), ("direction", direction), ("new_source", entry.NewSource.ToString()),
             ("new_source_port", (int)(entry.NewPorts >> 16)), ("new_destination", entry.NewDestination.ToString()),

@@ -20,4 +20,7 @@ internal enum FlowState : byte
 
     /// <summary>UDP (RFC 4787 REQ-5: 5 minutes).</summary>
     Udp,
+
+    /// <summary>ICMP echo (RFC 5508 REQ-2: 60 seconds).</summary>
+    IcmpQuery,
 }

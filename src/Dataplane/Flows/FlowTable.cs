@@ -65,6 +65,9 @@ internal sealed class FlowTable
     /// <summary>Flows given up before their time to make room.</summary>
     public long Evicted { get; private set; }
 
+    /// <summary>Idle times by slot of <see cref="FlowEntry.Backend"/>; where there is none, <see cref="FlowTimeouts.Default"/> hold.</summary>
+    public FlowTimeouts?[] TimeoutsBySlot { get; set; } = [];
+
     /// <summary>The entry at an index returned by this table.</summary>
     public ref FlowEntry this[int index] => ref _entries[index];
 
@@ -254,7 +257,7 @@ internal sealed class FlowTable
             int index = _hand;
             _hand = index + 1 < Capacity ? index + 1 : 0;
             ref FlowEntry entry = ref this[index];
-            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutTicks(entry.State))
+            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State])
             {
                 RemovePair(index);
                 Expired++;
@@ -262,16 +265,11 @@ internal sealed class FlowTable
         }
     }
 
-    /// <summary>Idle time after which a flow in this state is forgotten, in ticks.</summary>
-    public static uint TimeoutTicks(FlowState state) => state switch
+    private FlowTimeouts TimeoutsOf(in FlowEntry entry)
     {
-        FlowState.TcpEstablished => Seconds(7440),
-        FlowState.TcpTransitory => Seconds(240),
-        FlowState.TcpClosing => Seconds(120),
-        _ => Seconds(300),
-    };
-
-    private static uint Seconds(long seconds) => (uint)((seconds * 1_000_000_000) >> TickShift);
+        FlowTimeouts?[] own = TimeoutsBySlot;
+        return (uint)entry.Backend < (uint)own.Length ? own[entry.Backend] ?? FlowTimeouts.Default : FlowTimeouts.Default;
+    }
 
     private uint IdleTicks(int index, uint now)
     {
@@ -316,7 +314,7 @@ internal sealed class FlowTable
         foreach (int index in entries[.._buckets.List(hash, entries)])
         {
             // An entry that is its own peer is about to become a flow: the other half of the pair in hand.
-            double idle = this[index].Peer == index ? 0 : (double)IdleTicks(index, now) / TimeoutTicks(this[index].State);
+            double idle = this[index].Peer == index ? 0 : (double)IdleTicks(index, now) / TimeoutsOf(in this[index])[this[index].State];
             if (idle > longest)
             {
                 (longest, victim) = (idle, index);

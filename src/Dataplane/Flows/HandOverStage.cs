@@ -37,6 +37,6 @@ internal static class HandOverStage
     /// <summary>The worker a packet belongs to; an ICMP error belongs to the worker of the flow it is about.</summary>
     public static int OwnerOf(FlowOwners owners, WorkerContext context, PacketBatch batch, int i) =>
         IcmpErrorTranslation.TryReadFlow(batch, i, out FlowKey about)
-            ? owners.OwnerOf(in about, context.Hash, context.Share)
-            : owners.OwnerOf(in batch.Parsed[i].Key, context.Hash, context.Share);
+            ? owners.OwnerOf(in about, batch.Port.Value, context.Hash, context.Share)
+            : owners.OwnerOf(in batch.Parsed[i].Key, batch.Port.Value, context.Hash, context.Share);
 }

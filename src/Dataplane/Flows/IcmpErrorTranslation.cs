@@ -81,8 +81,8 @@ internal static class IcmpErrorTranslation
     private static void Translate(ref FlowKey outer, in FlowEntry entry, Span<byte> network, Span<byte> message, Span<byte> quoted,
         in QuotedPacket inner, bool isV4)
     {
-        // A router on the way is no party of the flow: its own address stays.
-        IpAddress source = outer.Source == entry.Key.Source ? entry.NewSource : outer.Source;
+        // A router on the way is no party of the flow: its own address stays, unless it is one of the inside, which nobody outside shall see.
+        IpAddress source = outer.Source == entry.Key.Source || entry.IsSourceTranslated ? entry.NewSource : outer.Source;
         IpAddress destination = entry.NewDestination;
         inner.Rewrite(quoted, entry.NewDestination, (ushort)entry.NewPorts, entry.NewSource, (ushort)(entry.NewPorts >> 16));
         if (isV4)

@@ -90,12 +90,21 @@ internal static class NatFlows
     private static bool IsOwn(WorkerContext context, in FlowKey reverse) => context.Share.Count == 1
         || context.Share.Owns(context.Hash.OfEndpoint(reverse.DestinationHigh, reverse.DestinationLow, reverse.DestinationPort, reverse.Protocol));
 
-    private static void SetDeltas(ref FlowEntry entry)
+    /// <summary>Works out what the new addresses and ports add to checksums.</summary>
+    public static void SetDeltas(ref FlowEntry entry)
     {
         ushort source = InternetChecksum.Delta(new UInt128(entry.Key.SourceHigh, entry.Key.SourceLow), new UInt128(entry.NewSourceHigh, entry.NewSourceLow));
         ushort target = InternetChecksum.Delta(new UInt128(entry.Key.DestinationHigh, entry.Key.DestinationLow),
             new UInt128(entry.NewDestinationHigh, entry.NewDestinationLow));
         entry.AddressDelta = InternetChecksum.Combine(source, target);
+        if (entry.State == FlowState.IcmpQuery)
+        {
+            // The identifier stands in the message once, and only ICMPv6 covers addresses (RFC 4443 2.3).
+            ushort identifier = InternetChecksum.Delta(entry.Key.SourcePort, (ushort)entry.NewPorts);
+            entry.TransportDelta = entry.Key.Family == 4 ? identifier : InternetChecksum.Combine(entry.AddressDelta, identifier);
+            return;
+        }
+
         entry.TransportDelta = InternetChecksum.Combine(entry.AddressDelta, InternetChecksum.Delta((uint)(entry.Key.Transport >> 32), entry.NewPorts));
     }
 }

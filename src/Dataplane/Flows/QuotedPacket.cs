@@ -19,7 +19,7 @@ internal readonly struct QuotedPacket
     /// <summary>The quoted packet's flow.</summary>
     public FlowKey Key { get; }
 
-    /// <summary>Reads TCP and UDP packets that are no later fragments; IPv6 extension headers are not followed.</summary>
+    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; IPv6 extension headers are not followed.</summary>
     public static bool TryRead(ReadOnlySpan<byte> quoted, bool isV4, out QuotedPacket packet)
     {
         packet = default;
@@ -39,15 +39,16 @@ internal readonly struct QuotedPacket
             }
         }
 
-        if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        bool isEcho = IcmpEcho.Is(protocol, quoted[header]);
+        if (!isEcho && protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
         {
             return false;
         }
 
         IpAddress source = isV4 ? IpAddress.ReadV4(quoted[12..]) : IpAddress.ReadV6(quoted[8..]);
         IpAddress destination = isV4 ? IpAddress.ReadV4(quoted[16..]) : IpAddress.ReadV6(quoted[24..]);
-        ushort sourcePort = BinaryPrimitives.ReadUInt16BigEndian(quoted[header..]);
-        ushort destinationPort = BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]);
+        ushort sourcePort = BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + (isEcho ? IcmpEcho.IdentifierAt : 0))..]);
+        ushort destinationPort = isEcho ? sourcePort : BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]);
         packet = new QuotedPacket(FlowKey.Create(source, sourcePort, destination, destinationPort, protocol), header, isV4);
         return true;
     }
@@ -66,6 +67,15 @@ internal readonly struct QuotedPacket
         }
 
         Span<byte> transport = quoted[_transport..];
+        if (Key.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6)
+        {
+            // The identifier once; addresses are covered by ICMPv6 only.
+            ushort identifier = InternetChecksum.Delta(Key.SourcePort, sourcePort);
+            BinaryPrimitives.WriteUInt16BigEndian(transport[IcmpEcho.IdentifierAt..], sourcePort);
+            Adjust(transport[IcmpEcho.ChecksumAt..], _isV4 ? identifier : InternetChecksum.Combine(addresses, identifier));
+            return;
+        }
+
         BinaryPrimitives.WriteUInt32BigEndian(transport, ports);
         if (Key.Protocol == IpProtocols.Udp)
         {

@@ -12,7 +12,7 @@ internal static class TcpStates
     {
         if (protocol != IpProtocols.Tcp)
         {
-            return FlowState.Udp;
+            return protocol == IpProtocols.Udp ? FlowState.Udp : FlowState.IcmpQuery;
         }
 
         return (flags & (Fin | Rst)) != 0 ? FlowState.TcpClosing
@@ -21,7 +21,7 @@ internal static class TcpStates
     }
 
     /// <summary>True when a packet may change the state: everything but data and acknowledgements of an established connection.</summary>
-    public static bool Matters(FlowState state, byte flags) => state != FlowState.Udp && (state != FlowState.TcpEstablished || (flags & (Fin | Syn | Rst)) != 0);
+    public static bool Matters(FlowState state, byte flags) => state < FlowState.Udp && (state != FlowState.TcpEstablished || (flags & (Fin | Syn | Rst)) != 0);
 
     /// <summary>The state behind a packet.</summary>
     /// <param name="state">The state before.</param>

@@ -74,6 +74,12 @@ public enum DropReason : byte
     /// <summary>Fragment of a packet to a service; the ports that choose the backend are not in it.</summary>
     ServiceFragment,
 
+    /// <summary>Fragment that would need its source translated: its later parts carry no ports.</summary>
+    NatFragment,
+
+    /// <summary>Protocol, or ICMP message, whose source would need to be translated and cannot: TCP, UDP and ICMP echo can.</summary>
+    NatUnsupported,
+
     /// <summary>The service has no backend.</summary>
     NoBackend,
 

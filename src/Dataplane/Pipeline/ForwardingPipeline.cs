@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
@@ -97,6 +98,7 @@ internal static class ForwardingPipeline
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
         Mark<TTracing>(context, TimedStage.Balance);
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
+        NatStage.Process<TTracing>(context, batch);                                                 // inside   -> outside: new flow
         Mark<TTracing>(context, TimedStage.Route);
         NeighbourStage.Process<TTracing>(context, batch);                                           // next hop -> hardware address, or held
         Mark<TTracing>(context, TimedStage.Neighbour);

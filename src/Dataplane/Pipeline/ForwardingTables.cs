@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -31,6 +32,9 @@ internal sealed record ForwardingTables
     public required FilterProgram Filter { get; init; }
 
     public required ServiceTable Services { get; init; }
+
+    /// <summary>Source translation.</summary>
+    public required NatTable Nat { get; init; }
 
     /// <summary>Generation of each backend slot; a flow whose own is another has outlived its backend.</summary>
     public required uint[] BackendGenerations { get; init; }

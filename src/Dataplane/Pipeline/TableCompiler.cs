@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -21,11 +22,15 @@ internal static class TableCompiler
         IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods)
     {
         L3Interface[] interfaces = CompileInterfaces(spec, ports);
+        HashSet<BackendSlots.Identity> used = [.. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
+        slots.ReleaseAllBut(used);
         (ServiceRuntime[] services, ServiceChange[] changes) = ServiceCompiler.Compile(spec.Services, slots, previous);
         var routes = new RouteCompiler(interfaces, ports);
         routes.AddInterfaces();
         routes.AddRoutes(spec.Routes);
-        routes.AddServices(spec.Services);
+        IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool)];
+        routes.AddServed(served);
+        NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots);
         var tables = new ForwardingTables
         {
             Version = (previous?.Version ?? 0) + 1,
@@ -33,9 +38,10 @@ internal static class TableCompiler
             Ports = ports.ById,
             Interfaces = interfaces,
             InterfaceMap = new InterfaceMap(interfaces),
-            OwnAddresses = new OwnAddresses([.. interfaces.SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address), .. spec.Services.Select(s => s.Address)]),
+            OwnAddresses = new OwnAddresses([.. interfaces.SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address), .. served]),
             Filter = FilterProgram.Compile(spec.Filter, name => ports.IdOf(name), previous?.Filter),
             Services = new ServiceTable(services),
+            Nat = nat,
             BackendGenerations = slots.Generations,
             BackendCounters = slots.Counters,
             Routes = routes.Compile(learnt, previous?.Routes, periods),
@@ -57,7 +63,7 @@ internal static class TableCompiler
             IpPrefix[] addresses = linkLocal.IsNone || configured.Any(prefix => prefix.Address == linkLocal)
                 ? configured
                 : [.. configured, new IpPrefix(linkLocal, 64)];
-            IEnumerable<IpAddress> services = spec.Services.Select(service => service.Address)
+            IEnumerable<IpAddress> served = spec.Services.Select(service => service.Address).Concat(spec.Nat.SelectMany(rule => rule.Pool))
                 .Where(address => configured.Any(prefix => prefix.Contains(address)));
             result.Add(new L3Interface
             {
@@ -71,7 +77,7 @@ internal static class TableCompiler
                 V4 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv4),
                 V6 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal),
                 LinkLocal = linkLocal,
-                Answered = [.. addresses.Select(prefix => prefix.Address), .. services],
+                Answered = [.. addresses.Select(prefix => prefix.Address), .. served],
             });
         }
 

@@ -292,6 +292,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         if (!ReferenceEquals(published, _plan) && published is not null)
         {
             Context.Tables = published.Tables;
+            Context.Flows.TimeoutsBySlot = published.Tables.Nat.TimeoutsBySlot;
             ConfiguredNeighbours.Apply(Context);
             Volatile.Write(ref _plan, published);
         }

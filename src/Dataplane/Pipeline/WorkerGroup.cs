@@ -68,7 +68,8 @@ internal sealed class WorkerGroup : IDisposable
     {
         if (Count > 1)
         {
-            tables = tables.Owners is null && !tables.Services.IsEmpty ? tables with { Owners = new FlowOwners(tables.Services) } : tables;
+            bool hasFlows = !tables.Services.IsEmpty || !tables.Nat.IsEmpty;
+            tables = tables.Owners is null && hasFlows ? tables with { Owners = new FlowOwners(tables.Services, tables.Nat) } : tables;
             ForwardingTables[] before = _views;
             _views = [.. _workers.Select((worker, index) => WorkerView.Of(tables, ports, worker.Context, _tables, before.ElementAtOrDefault(index)))];
         }

@@ -118,6 +118,14 @@ internal static class RewriteStage
 
     private static void TranslateTransport(Span<byte> transport, byte protocol, in FlowEntry entry, bool zeroMeansNone)
     {
+        if (entry.State == FlowState.IcmpQuery)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(transport[IcmpEcho.IdentifierAt..], (ushort)entry.NewPorts);
+            ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(transport[IcmpEcho.ChecksumAt..]);
+            BinaryPrimitives.WriteUInt16BigEndian(transport[IcmpEcho.ChecksumAt..], InternetChecksum.Adjust(checksum, entry.TransportDelta));
+            return;
+        }
+
         BinaryPrimitives.WriteUInt32BigEndian(transport, entry.NewPorts);
         if (protocol == IpProtocols.Tcp)
         {

@@ -58,11 +58,11 @@ internal sealed class RouteCompiler(L3Interface[] interfaces, PortSet ports)
     }
 
     /// <summary>Service addresses are the engine's own: it answers echo for them, and refuses what no service takes.</summary>
-    public void AddServices(IReadOnlyList<ServiceSpec> services)
+    public void AddServed(IEnumerable<IpAddress> addresses)
     {
-        foreach (ServiceSpec service in services)
+        foreach (IpAddress address in addresses)
         {
-            _byPrefix[IpPrefix.Host(service.Address)] = Draft(RouteKind.Local);
+            _byPrefix[IpPrefix.Host(address)] = Draft(RouteKind.Local);
         }
     }
 

@@ -4,7 +4,7 @@ using Dataplane.Packets;
 namespace Dataplane.Telemetry;
 
 /// <summary>One direction of a flow: what its packets look like when they come, and how they leave.</summary>
-/// <param name="Protocol">IP protocol number: 6 TCP, 17 UDP.</param>
+/// <param name="Protocol">IP protocol number: 6 TCP, 17 UDP, 1 or 58 ICMP echo, whose identifier stands for both ports.</param>
 /// <param name="Source">Where they come from.</param>
 /// <param name="SourcePort">And from which port.</param>
 /// <param name="Destination">Where they are sent.</param>
@@ -14,7 +14,7 @@ namespace Dataplane.Telemetry;
 /// <param name="NewDestination">Where they go.</param>
 /// <param name="NewDestinationPort">And to which port.</param>
 /// <param name="IsForward">Whether this is the direction of the flow's first packet.</param>
-/// <param name="State"><c>tcp_transitory</c>, <c>tcp_established</c>, <c>tcp_closing</c> or <c>udp</c>.</param>
+/// <param name="State"><c>tcp_transitory</c>, <c>tcp_established</c>, <c>tcp_closing</c>, <c>udp</c> or <c>icmp_query</c>.</param>
 /// <param name="Idle">Since the last packet of this direction, to 17 ms.</param>
 public sealed record FlowStatus(byte Protocol, IpAddress Source, int SourcePort, IpAddress Destination, int DestinationPort, IpAddress NewSource,
     int NewSourcePort, IpAddress NewDestination, int NewDestinationPort, bool IsForward, string State, TimeSpan Idle)
@@ -23,17 +23,20 @@ public sealed record FlowStatus(byte Protocol, IpAddress Source, int SourcePort,
         entry.Key.Destination, entry.Key.DestinationPort, entry.NewSource, (int)(entry.NewPorts >> 16), entry.NewDestination, (ushort)entry.NewPorts,
         entry.IsForward, NameOf(entry.State), FlowTable.IdleTime(entry.LastSeen, nowNs));
 
+    private static string NameOf(byte protocol) => protocol switch { IpProtocols.Tcp => "tcp", IpProtocols.Udp => "udp", _ => "icmp" };
+
     private static string NameOf(FlowState state) => state switch
     {
         FlowState.TcpTransitory => "tcp_transitory",
         FlowState.TcpEstablished => "tcp_established",
         FlowState.TcpClosing => "tcp_closing",
+        FlowState.IcmpQuery => "icmp_query",
         _ => "udp",
     };
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{(Protocol == IpProtocols.Tcp ? "tcp" : "udp")} {At(Source, SourcePort)} > {At(Destination, DestinationPort)} as "
+        $"{NameOf(Protocol)} {At(Source, SourcePort)} > {At(Destination, DestinationPort)} as "
         + $"{At(NewSource, NewSourcePort)} > {At(NewDestination, NewDestinationPort)} {State}, idle {Idle.TotalSeconds:F1} s";
 
     private static string At(IpAddress address, int port) => address.IsIpv6 ? $"[{address}]:{port}" : $"{address}:{port}";

@@ -3,6 +3,7 @@ using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -85,7 +86,7 @@ public class ConfigurationFileTests
     public void Parse_TheExample_GivesItsSpec() => SpecAssert.Equal(s_example, ConfigurationFile.Parse(Example, "gateway.yaml").GetSpec());
 
     [Fact]
-    public void Parse_TheExampleWithNat_IsRefusedForNatAlone()
+    public void Parse_TheExampleWithNat_GivesItsRule()
     {
         const string Nat = """
 
@@ -93,10 +94,10 @@ public class ConfigurationFileTests
               - { inside: lan, outside: wan, pool: [ 198.18.0.1 ], timeouts: { udp: 300s, tcp_established: 7440s } }
             """;
         LoadResult result = ConfigurationFile.Parse(Example + Nat, "gateway.yaml");
-        Assert.Equal(["gateway.yaml:21:3: nat: is not implemented by this version: nothing would act on it, so take it out"],
-            result.Errors.Select(error => error.ToString()));
-        var exception = Assert.Throws<ConfigurationException>(result.GetSpec);
-        Assert.Equal(result.Errors, exception.Errors);
+        NatSpec rule = Assert.Single(result.GetSpec().Nat);
+        Assert.Equal(("lan", "wan", null), (rule.Inside, rule.Outside, rule.From));
+        Assert.Equal([IpAddress.Parse("198.18.0.1")], rule.Pool);
+        Assert.Equal(new NatTimeouts { Udp = TimeSpan.FromMinutes(5), TcpEstablished = TimeSpan.FromMinutes(124) }, rule.Timeouts);
     }
 
     [Theory]

@@ -26,6 +26,9 @@ internal sealed record GatewayConfiguration
     /// <summary>Rules in order, each as the file has it.</summary>
     public string[] Rules { get; init; } = [];
 
+    /// <summary>Rules of source translation, each as the file has it.</summary>
+    public string[] Nat { get; init; } = [];
+
     public string ToYaml()
     {
         var text = new StringBuilder();
@@ -44,6 +47,8 @@ internal sealed record GatewayConfiguration
             """);
         if (Rules.Length > 0)
             text.Append("  rules:\n").Append(string.Concat(Rules.Select(rule => $"    - {{ {rule} }}\n")));
+        if (Nat.Length > 0)
+            text.Append("nat:\n").Append(string.Concat(Nat.Select(rule => $"  - {{ {rule} }}\n")));
         text.Append("services:\n");
         Append(text, "web", Service, 80, "tcp", TestNetwork.Address);
         Append(text, "web6", Service6, 80, "tcp", TestNetwork.Address6);

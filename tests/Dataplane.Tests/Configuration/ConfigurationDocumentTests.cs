@@ -21,6 +21,8 @@ public class ConfigurationDocumentTests
         ["Next hops"] = ConfigKeys.NextHop,
         ["Filter"] = ConfigKeys.Filter,
         ["Filter rules"] = ConfigKeys.FilterRule,
+        ["NAT rules"] = ConfigKeys.Nat,
+        ["NAT timeouts"] = ConfigKeys.NatTimeouts,
         ["Services"] = ConfigKeys.Service,
         ["Backends"] = ConfigKeys.Backend,
         ["Workers"] = ConfigKeys.Workers,

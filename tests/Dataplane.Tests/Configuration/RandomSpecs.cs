@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -43,6 +44,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Neighbours = Maybe(List(3, _ => new NeighbourSpec { Port = Needed(), Address = Address(), Mac = Mac(), Learned = Coin(), Vlan = In(0, 4094) }))!,
         Routes = Maybe(List(4, _ => Route()))!,
         Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), Rules = Maybe(List(4, _ => Rule()))! })!,
+        Nat = Maybe(List(3, _ => Nat()))!,
         Services = Maybe(List(3, _ => Service()))!,
         Workers = Maybe(new WorkerSpec
         {
@@ -124,6 +126,17 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Port = Text(),
         };
     }
+
+    private NatSpec Nat() => new()
+    {
+        Inside = Needed(),
+        Outside = Needed(),
+        From = Null(Prefix()),
+        Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, In(0, 3)).Select(_ => Address())])!,
+        Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), Icmp = Timeout() })!,
+    };
+
+    private TimeSpan Timeout() => TimeSpan.FromMilliseconds(isWild ? In(-1, 604_800_001) : In(1000, 604_800_000));
 
     private ServiceSpec Service() => new()
     {

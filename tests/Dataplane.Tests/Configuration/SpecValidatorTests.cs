@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -119,6 +120,21 @@ public class SpecValidatorTests
         ["flags outside the mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(2, 3) }),
             "filter.rules[0].tcp_flags: \"mask 0x02, value 0x03\": asks for flags it does not look at, so that no packet could match; "
                 + "a mask with at least one flag, and a value inside the mask are needed"),
+        ["null NAT rule"] = (s_good with { Nat = [null!] }, "nat[0]: is null; leave it out"),
+        ["NAT of no port"] = (s_good with { Nat = [Nat("lan", "wam")] }, "nat[0].outside: \"wam\": is not a port; the ports are wan, lan; did you mean \"wan\"?"),
+        ["NAT to itself"] = (s_good with { Nat = [Nat("lan", "lan")] },
+            "nat[0].outside: \"lan\": is the inside too; packets must leave by another port than they came by"),
+        ["NAT without an address to take"] = (new DataplaneSpec { Ports = [Memory("a"), Memory("b")], Nat = [Nat("a", "b")] },
+            "nat[0].outside: \"b\": is a port without an address, so that there is none to take; give it an interface, or the rule a pool"),
+        ["null pool"] = (s_good with { Nat = [Nat("lan", "wan") with { Pool = null! }] }, "nat[0].pool: is null; an empty list is allowed"),
+        ["link-local pool"] = (s_good with { Nat = [Nat("lan", "wan", "fe80::9")] },
+            "nat[0].pool[0]: \"fe80::9\": is a link-local address, which no router behind the link forwards to"),
+        ["pool address twice"] = (s_good with { Nat = [Nat("lan", "wan", "192.0.2.9", "192.0.2.9")] }, "nat[0].pool[1]: \"192.0.2.9\": is nat[0].pool[0] already"),
+        ["pool of the other family"] = (s_good with { Nat = [Nat("lan", "wan", "192.0.2.9") with { From = IpPrefix.Parse("2001:db8::/32") }] },
+            "nat[0].pool: has no address of the family of from (2001:db8::/32), so that nothing would be translated"),
+        ["timeout of nothing"] = (s_good with { Nat = [Nat("lan", "wan") with { Timeouts = new NatTimeouts { Udp = TimeSpan.Zero } }] },
+            "nat[0].timeouts.udp: \"00:00:00\": is not a time from 1s to 604800s (7 days) in whole milliseconds"),
+        ["null timeouts"] = (s_good with { Nat = [Nat("lan", "wan") with { Timeouts = null! }] }, "nat[0].timeouts: is null; leave it out"),
         ["service of another protocol"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Protocol = 132 }] },
             "services[0].protocol: \"132\": is not tcp or udp, the protocols that can be balanced"),
         ["policy out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Balance = (BalancePolicy)9 }] },
@@ -148,6 +164,9 @@ public class SpecValidatorTests
             Neighbours = [.. Enumerable.Range(10, 65).Select(i => Neighbour("lan", 0, 0x0A01_0000u + (uint)i))],
         }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration"),
     };
+
+    private static NatSpec Nat(string inside, string outside, params string[] pool) =>
+        new() { Inside = inside, Outside = outside, Pool = [.. pool.Select(address => IpAddress.Parse(address))] };
 
     public static TheoryData<string> Bad => [.. s_bad.Keys];
 

@@ -222,7 +222,7 @@ public sealed class FlowTableModelTests
         }
 
         private double IdleShare(int flow) =>
-            (double)(FlowTable.Ticks(_nowNs) - FlowTable.Ticks(_flows[flow].Seen)) / FlowTable.TimeoutTicks(_flows[flow].State);
+            (double)(FlowTable.Ticks(_nowNs) - FlowTable.Ticks(_flows[flow].Seen)) / FlowTimeouts.Default[_flows[flow].State];
 
         private bool Index(int flow, bool forward, out int index)
         {

@@ -39,6 +39,8 @@ public sealed class DropReasonTests
         [DropReason.FilterRule] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Deny(protocol: 17))),
         [DropReason.FilterDefault] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Allow(protocol: 6).DefaultDeny())),
         [DropReason.ServiceFragment] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).PayloadOf(100).BuildFragments(64)[1], builder => Service(builder, 11)),
+        [DropReason.NatFragment] = () => One(V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[1], builder => builder.Nat("wan", "lan")),
+        [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
         [DropReason.FlowTableFull] = () => Many([.. Enumerable.Range(0, 513).Select(i => ServiceNet.V4.FromClient().Udp((ushort)(2000 + i), 80).Build())],
             builder => Service(builder, 11).Workers(workers => workers with { FlowEntries = 1024 })),

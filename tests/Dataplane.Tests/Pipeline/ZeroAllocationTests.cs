@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Rewriting;
@@ -27,6 +28,7 @@ public sealed class ZeroAllocationTests
         ("flow", rig => FlowStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("balance", rig => BalanceStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("route", rig => RouteStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("nat", rig => NatStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("neighbour", rig => NeighbourStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("rewrite", rig => RewriteStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("transmit", rig =>
@@ -46,6 +48,7 @@ public sealed class ZeroAllocationTests
         PacketBuilder To(string destination, byte ttl = 64) => destination.Contains(':', StringComparison.Ordinal)
             ? PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6("2001:db8:1::2", destination, ttl)
             : PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", destination, ttl);
+        PacketBuilder Translated() => PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.3", "10.1.0.11");
         ushort port = (ushort)(2000 + round);
         return
         [
@@ -58,6 +61,7 @@ public sealed class ZeroAllocationTests
             To("192.0.2.1").Udp(port, 7).Build(), v4.FromClient().Udp(port, 99).Build(),
             PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.1").Build(),
             To("10.1.0.11").Udp(port, 7).PayloadOf(600).BuildFragments(256)[1], new byte[10],
+            Translated().Udp(port, 7).Build(), Translated().Tcp(port, 7).Build(), Translated().EchoRequest(port, 1).Build(), Translated().Carrying(47).Build(),
         ];
     }
 
@@ -66,6 +70,7 @@ public sealed class ZeroAllocationTests
         ServiceNet.V4.Add(builder, "v4", 80, tcp: true, BalancePolicy.Maglev, 11, 12, 13);
         ServiceNet.V6.Add(builder, "v6", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
         builder.Filter(filter => filter.Deny(to: "10.0.0.0/8", protocol: 6, toPort: "23").Allow(protocol: 17))
+            .Nat(new NatSpec { Inside = "wan", Outside = "lan", From = IpPrefix.Parse("198.51.100.3/32") })
             .Workers(workers => workers with { FlowEntries = 1024, IcmpErrorsPerSecond = 1_000_000 });
     }, lanMtu: 1300);
 

@@ -1,0 +1,98 @@
+using Dataplane.Nat;
+using Dataplane.Packets;
+
+namespace Dataplane.Configuration;
+
+/// <summary>The rules for source address translation.</summary>
+internal static class NatChecks
+{
+    /// <summary>Pool addresses are answered by the engine where they are connected; an interface's own may be one of them.</summary>
+    public static void ClaimAddresses(Checks checks, DataplaneSpec spec)
+    {
+        for (int index = 0; index < (spec.Nat?.Count ?? 0); index++)
+        {
+            foreach (IpAddress address in (spec.Nat![index]?.Pool ?? []).Where(address => !address.IsNone))
+            {
+                checks.TryOwn(address, default, ConfigPath.Index("nat", index));
+            }
+        }
+    }
+
+    public static void Check(Checks checks, DataplaneSpec spec)
+    {
+        foreach ((NatSpec rule, string path, _) in checks.Each(spec.Nat, "nat"))
+        {
+            bool hasInside = checks.IsPort($"{path}.inside", rule.Inside), hasOutside = checks.IsPort($"{path}.outside", rule.Outside);
+            if (hasInside && rule.Inside == rule.Outside)
+            {
+                checks.Error($"{path}.outside", "is the inside too; packets must leave by another port than they came by", rule.Outside);
+            }
+            else if (hasOutside && rule.Pool is { Count: 0 } && !(spec.Interfaces ?? []).Any(entry => entry?.Port == rule.Outside))
+            {
+                checks.Error($"{path}.outside", "is a port without an address, so that there is none to take; give it an interface, or the rule a pool", rule.Outside);
+            }
+
+            FilterChecks.CheckPrefix(checks, rule.From, $"{path}.from");
+            CheckPool(checks, rule, path);
+            CheckTimeouts(checks, rule, path);
+        }
+    }
+
+    private static void CheckPool(Checks checks, NatSpec rule, string path)
+    {
+        if (rule.Pool is null)
+        {
+            checks.Error($"{path}.pool", "is null; an empty list is allowed");
+            return;
+        }
+
+        var seen = new Dictionary<IpAddress, string>();
+        for (int index = 0; index < rule.Pool.Count; index++)
+        {
+            IpAddress address = rule.Pool[index];
+            string at = ConfigPath.Index($"{path}.pool", index);
+            if (!checks.Host(at, address))
+            {
+                continue;
+            }
+
+            if (ConnectedPrefixes.IsLinkScoped(address))
+            {
+                checks.Error(at, "is a link-local address, which no router behind the link forwards to", address.ToString());
+            }
+            else if (!seen.TryAdd(address, at))
+            {
+                checks.Error(at, $"is {seen[address]} already", address.ToString());
+            }
+            else if (checks.Connected.TryFind(address, null, out IpPrefix prefix, out _))
+            {
+                checks.HostIn(at, prefix, address);
+            }
+        }
+
+        if (rule.From is { } from && rule.Pool.Count > 0 && !rule.Pool.Any(address => address.Family == from.Family))
+        {
+            checks.Error($"{path}.pool", $"has no address of the family of from ({from}), so that nothing would be translated");
+        }
+    }
+
+    private static void CheckTimeouts(Checks checks, NatSpec rule, string path)
+    {
+        if (rule.Timeouts is not { } timeouts)
+        {
+            checks.Error($"{path}.timeouts", "is null; leave it out");
+            return;
+        }
+
+        foreach ((string key, TimeSpan time) in new[]
+        {
+            ("udp", timeouts.Udp), ("tcp_established", timeouts.TcpEstablished), ("tcp_transitory", timeouts.TcpTransitory), ("icmp", timeouts.Icmp),
+        })
+        {
+            if (!SpecLimits.IsNatTimeout(new System.Numerics.BigInteger(time.Ticks) * 100))
+            {
+                checks.Error($"{path}.timeouts.{key}", SpecLimits.NatTimeoutProblem, time.ToString());
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Numerics;
+using Dataplane.Nat;
+using Dataplane.Packets;
+
+namespace Dataplane.Configuration;
+
+/// <content>Source address translation.</content>
+public sealed partial class SpecReader
+{
+    private NatSpec ReadNat(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Nat, _errors);
+        return new NatSpec
+        {
+            Inside = map.Text("inside", "the name of a port"),
+            Outside = map.Text("outside", "the name of a port"),
+            From = map.OptionalPrefix("from"),
+            Pool = [.. map.Items("pool", "each address").Select(item => ReadPoolAddress(item.Node, item.Path))],
+            Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
+        };
+    }
+
+    private IpAddress ReadPoolAddress(ConfigNode node, string path)
+    {
+        if (node.Kind == ConfigNodeKind.Scalar)
+        {
+            return TextReading.Address(node.Text, path, _errors);
+        }
+
+        _errors.Add(new ConfigurationError(path, $"is {MappingReader.KindOf(node)} where an address is needed{MappingReader.QuoteHint(node)}"));
+        return default;
+    }
+
+    private NatTimeouts ReadTimeouts(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.NatTimeouts, _errors);
+        var defaults = new NatTimeouts();
+        return new NatTimeouts
+        {
+            Udp = ReadTimeout(map, "udp") ?? defaults.Udp,
+            TcpEstablished = ReadTimeout(map, "tcp_established") ?? defaults.TcpEstablished,
+            TcpTransitory = ReadTimeout(map, "tcp_transitory") ?? defaults.TcpTransitory,
+            Icmp = ReadTimeout(map, "icmp") ?? defaults.Icmp,
+        };
+    }
+
+    private static TimeSpan? ReadTimeout(in MappingReader map, string key)
+    {
+        if (map.Scalar(key, null, "a duration") is not { } text)
+        {
+            return null;
+        }
+
+        if (!DurationText.TryRead(text, out BigInteger nanoseconds))
+        {
+            map.Error(key, DurationText.Problem, text);
+        }
+        else if (!SpecLimits.IsNatTimeout(nanoseconds))
+        {
+            map.Error(key, SpecLimits.NatTimeoutProblem, text);
+        }
+        else
+        {
+            return TimeSpan.FromMilliseconds((long)(nanoseconds / 1_000_000));
+        }
+
+        return null;
+    }
+}

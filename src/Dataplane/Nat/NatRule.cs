@@ -1,0 +1,45 @@
+using Dataplane.Balancing;
+using Dataplane.Packets;
+
+namespace Dataplane.Nat;
+
+/// <summary>One rule of source translation in force, for one interface of its outside port. Immutable.</summary>
+internal sealed class NatRule
+{
+    public required NatSpec Spec { get; init; }
+
+    /// <summary>Port that packets come by.</summary>
+    public required byte Inside { get; init; }
+
+    /// <summary>Index of the interface that they leave by.</summary>
+    public required short Outside { get; init; }
+
+    /// <summary>Addresses to take. Each has a slot like a backend's: flows end when it is taken from the rule.</summary>
+    public required BackendRuntime[] V4 { get; init; }
+
+    /// <inheritdoc cref="V4"/>
+    public required BackendRuntime[] V6 { get; init; }
+
+    /// <summary>Whether packets with this source are to be translated: those that have been already are not.</summary>
+    public bool Covers(IpAddress source)
+    {
+        BackendRuntime[] addresses = source.IsIpv4 ? V4 : V6;
+        foreach (BackendRuntime own in addresses)
+        {
+            if (own.Address == source)
+            {
+                return false;
+            }
+        }
+
+        return addresses.Length > 0 && (Spec.From is not { } from || from.Contains(source));
+    }
+
+    /// <summary>The address for an inside host: always the same one (RFC 4787 REQ-2).</summary>
+    public BackendRuntime AddressFor(IpAddress source)
+    {
+        BackendRuntime[] addresses = source.IsIpv4 ? V4 : V6;
+        ulong mixed = (source.High ^ source.Low) * 0x9E37_79B9_7F4A_7C15;
+        return addresses[(int)((mixed >> 32) % (uint)addresses.Length)];
+    }
+}

@@ -1,0 +1,32 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Nat;
+
+/// <summary>Source address translation: what comes from inside and leaves towards the outside seems to come from an address of the gateway.</summary>
+/// <remarks>
+/// <para>TCP, UDP and ICMP echo of IPv4 (NAT44, RFC 3022) and IPv6 (NAT66). What the outside sends back is translated to whom it belongs; ICMP errors about a
+/// translated flow are translated with the packet they quote (RFC 5508). The source port is kept where it is free; else another of the same
+/// parity and range (below 1024, or from 1024 on) is taken (RFC 4787 REQ-3 and 4). A port is taken for one remote address and port only: an
+/// address carries up to 65,535 flows to <em>each</em> of them. An inside host keeps the same pool address for all its flows (RFC 4787 REQ-2).</para>
+/// <para>Other protocols, and fragments, are not let out untranslated: they are dropped as <c>nat_unsupported</c> and <c>nat_fragment</c>.</para>
+/// </remarks>
+public sealed record NatSpec
+{
+    /// <summary>Name of the port that the inside is behind.</summary>
+    public required string Inside { get; init; }
+
+    /// <summary>Name of the port that leads outside.</summary>
+    public required string Outside { get; init; }
+
+    /// <summary>Only sources in this prefix are translated; null: all, of both families.</summary>
+    public IpPrefix? From { get; init; }
+
+    /// <summary>
+    /// Addresses to take, of either family; a family without one is not translated. Empty: the first address that the outside port's
+    /// interface has in each family (masquerade). The engine answers ARP and neighbour discovery for those in a connected prefix.
+    /// </summary>
+    public IReadOnlyList<IpAddress> Pool { get; init; } = [];
+
+    /// <summary>How long flows may be idle.</summary>
+    public NatTimeouts Timeouts { get; init; } = new();
+}

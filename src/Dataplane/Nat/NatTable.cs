@@ -1,0 +1,65 @@
+using Dataplane.Flows;
+using Dataplane.Packets;
+
+namespace Dataplane.Nat;
+
+/// <summary>The rules of source translation, first match by order. Immutable.</summary>
+internal sealed class NatTable(NatRule[] rules)
+{
+    private readonly HashSet<IpAddress> _addresses = [.. rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Address)];
+
+    public NatRule[] Rules => rules;
+
+    /// <summary>Idle times of the flows of each address' slot.</summary>
+    public FlowTimeouts?[] TimeoutsBySlot { get; } = BySlot(rules);
+
+    public bool IsEmpty => rules.Length == 0;
+
+    /// <summary>The rule for a packet, or null.</summary>
+    /// <param name="port">Port it came by.</param>
+    /// <param name="way">Index of the interface it leaves by.</param>
+    /// <param name="source">Where it comes from.</param>
+    public NatRule? Find(byte port, short way, IpAddress source)
+    {
+        foreach (NatRule rule in rules)
+        {
+            if (rule.Inside == port && rule.Outside == way && rule.Covers(source))
+            {
+                return rule;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether sources are translated to an address.</summary>
+    public bool HasAddress(IpAddress address) => _addresses.Contains(address);
+
+    /// <summary>Whether a rule covers a source, wherever its packets leave.</summary>
+    public bool MayTranslate(byte port, IpAddress source)
+    {
+        foreach (NatRule rule in rules)
+        {
+            if (rule.Inside == port && rule.Covers(source))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static FlowTimeouts?[] BySlot(NatRule[] rules)
+    {
+        var result = new FlowTimeouts?[rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Slot + 1).DefaultIfEmpty(0).Max()];
+        foreach (NatRule rule in rules)
+        {
+            foreach (int slot in rule.V4.Concat(rule.V6).Select(address => address.Slot))
+            {
+                result[slot] = FlowTimeouts.Of(rule.Spec.Timeouts);
+            }
+        }
+
+        return result;
+    }
+}
