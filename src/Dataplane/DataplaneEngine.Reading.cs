@@ -1,7 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
-using Dataplane.Nat;
 using Dataplane.Flows;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;

@@ -10,9 +10,11 @@ namespace Dataplane.Tests.Nat;
 public sealed class SourceNatModelTests
 {
     [Theory]
-    [InlineData(4)]
-    [InlineData(6)]
-    public void AnyTraffic_EveryBindingIsOneHostsAlone_AndStaysWhileItLives(int family)
+    [InlineData(4, 1)]
+    [InlineData(6, 1)]
+    [InlineData(4, 3)]
+    [InlineData(6, 3)]
+    public void AnyTraffic_EveryBindingIsOneHostsAlone_AndStaysWhileItLives(int family, int workers)
     {
         Gen<(int Host, int Port, int Remote, bool Back)[]> traffic =
             (from host in Gen.Choose(11, 13)
@@ -20,7 +22,7 @@ public sealed class SourceNatModelTests
              from remote in Gen.Elements(53, 443)
              from back in Gen.Elements(true, false)
              select (host, port, remote, back)).ArrayOf();
-        Prop.ForAll(traffic.ToArbitrary(), packets => Play(family, packets).GetAwaiter().GetResult())
+        Prop.ForAll(traffic.ToArbitrary(), packets => Play(family, workers, packets).GetAwaiter().GetResult())
             .Check(Config.QuickThrowOnFailure.WithMaxTest(60));
     }
 
@@ -52,10 +54,10 @@ public sealed class SourceNatModelTests
         Assert.InRange(taken.Count, 400, 512);
     }
 
-    private static async Task<bool> Play(int family, (int Host, int Port, int Remote, bool Back)[] packets)
+    private static async Task<bool> Play(int family, int workers, (int Host, int Port, int Remote, bool Back)[] packets)
     {
         NatNet net = NatNet.Of(family);
-        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan"));
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan").Workers(settings => settings with { Count = workers }));
         var bindings = new Dictionary<(int Host, int Port, int Remote), int>();
         foreach ((int host, int port, int remote, bool back) in packets)
         {

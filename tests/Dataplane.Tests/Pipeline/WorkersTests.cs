@@ -92,7 +92,9 @@ public sealed class WorkersTests
             : PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6("2001:db8:2::11", "2001:db8:2::1", 255)
                 .NeighbourAdvertisement(new NeighbourAdvertisementFields
                 {
-                    Target = IpAddress.Parse("2001:db8:2::11"), IsSolicited = true, TargetLinkLayerAddress = TestPlane.ServerMac,
+                    Target = IpAddress.Parse("2001:db8:2::11"),
+                    IsSolicited = true,
+                    TargetLinkLayerAddress = TestPlane.ServerMac,
                 }).Build();
         IReadOnlyList<(string Port, byte[] Frame)> released = plane.Send("lan", answer);
         Assert.Equal(8, released.Count);
@@ -113,7 +115,8 @@ public sealed class WorkersTests
             : PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6("2001:db8:2::11", "2001:db8:2::1", 255)
                 .NeighbourSolicitation(new NeighbourSolicitationFields
                 {
-                    Target = IpAddress.Parse("2001:db8:2::1"), SourceLinkLayerAddress = TestPlane.ServerMac,
+                    Target = IpAddress.Parse("2001:db8:2::1"),
+                    SourceLinkLayerAddress = TestPlane.ServerMac,
                 }).Build();
         Assert.Equal("lan", Assert.Single(plane.Send("lan", question)).Port);
         for (int worker = 0; worker < 3; worker++)
@@ -334,7 +337,7 @@ public sealed class WorkersTests
             ref FlowEntry entry = ref context.Flows[index];
             if (entry.State != FlowState.Free)
             {
-                Assert.Equal(context.Share.Index, context.Tables.Owners!.OwnerOf(in entry.Key, context.Hash, context.Share));
+                Assert.Equal(context.Share.Index, context.Tables.Owners!.OwnerOf(in entry.Key, 0, context.Hash, context.Share));
             }
         }
     }
