@@ -132,7 +132,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Inside = Needed(),
         Outside = Needed(),
         From = Null(Prefix()),
-        Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, In(0, 3)).Select(_ => Address())])!,
+        Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
         Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), Icmp = Timeout() })!,
     };
 
