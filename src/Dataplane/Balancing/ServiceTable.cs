@@ -59,13 +59,14 @@ internal sealed class ServiceTable
     /// <summary>True when a service has the address.</summary>
     public bool HasAddress(IpAddress address) => _addresses.Contains(address);
 
-    private static ulong Pack(ushort port, byte protocol, byte family) => ((ulong)port << 16) | ((ulong)protocol << 8) | family;
+    /// <summary>Port, protocol and family as one number, never 0.</summary>
+    public static ulong Pack(ushort port, byte protocol, byte family) => ((ulong)port << 16) | ((ulong)protocol << 8) | family;
 
-    private uint PlaceOf(ulong high, ulong low, ulong transport)
-    {
-        ulong mixed = (high ^ (low * 0x9E3779B97F4A7C15) ^ (transport * 0xBF58476D1CE4E5B9)) * 0x94D049BB133111EB;
-        return (uint)(mixed >> 40) & _mask;
-    }
+    /// <summary>24 bits by which an address with its port and protocol is looked up.</summary>
+    public static uint Mix(ulong high, ulong low, ulong transport) =>
+        (uint)(((high ^ (low * 0x9E3779B97F4A7C15) ^ (transport * 0xBF58476D1CE4E5B9)) * 0x94D049BB133111EB) >> 40);
+
+    private uint PlaceOf(ulong high, ulong low, ulong transport) => Mix(high, low, transport) & _mask;
 
     private struct Place
     {

@@ -98,13 +98,9 @@ internal sealed class FlowOwners
     }
 
     // Never 0, which marks a free place: there is always a family.
-    private static ulong Pack(ushort port, byte protocol, byte family) => ((ulong)port << 16) | ((ulong)protocol << 8) | family;
+    private static ulong Pack(ushort port, byte protocol, byte family) => ServiceTable.Pack(port, protocol, family);
 
-    private uint PlaceOf(ulong high, ulong low, ulong transport)
-    {
-        ulong mixed = (high ^ (low * 0x9E3779B97F4A7C15) ^ (transport * 0xBF58476D1CE4E5B9)) * 0x94D049BB133111EB;
-        return (uint)(mixed >> 40) & _mask;
-    }
+    private uint PlaceOf(ulong high, ulong low, ulong transport) => ServiceTable.Mix(high, low, transport) & _mask;
 
     private struct Place
     {

@@ -7,7 +7,7 @@ namespace Dataplane.Nat;
 /// <para>TCP, UDP and ICMP echo of IPv4 (NAT44, RFC 3022) and IPv6 (NAT66). What the outside sends back is translated to whom it belongs; ICMP errors about a
 /// translated flow are translated with the packet they quote (RFC 5508). The source port is kept where it is free; else another of the same
 /// parity and range (below 1024, or from 1024 on) is taken (RFC 4787 REQ-3 and 4). A port is taken for one remote address and port only: an
-/// address carries up to 65,535 flows to <em>each</em> of them. An inside host keeps the same pool address for all its flows (RFC 4787 REQ-2).</para>
+/// address carries up to 65,535 flows to <em>each</em> of them; when 64 ports were tried in vain, the packet is dropped as <c>no_free_port</c>. An inside host keeps the same pool address for all its flows (RFC 4787 REQ-2).</para>
 /// <para>Other protocols, and fragments, are not let out untranslated: they are dropped as <c>nat_unsupported</c> and <c>nat_fragment</c>.</para>
 /// </remarks>
 public sealed record NatSpec
