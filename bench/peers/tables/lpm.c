@@ -3,7 +3,14 @@
  * Start with --force-max-simd-bitwidth=512, or DPDK leaves its AVX-512 lookups off; the scalar ones, which are its default then, are measured too.
  * rte_lpm searches its rules one by one when it adds one: a million routes take minutes, so it takes part only when PEER_RTE_LPM=1.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "peer.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_fib.h>
@@ -212,6 +219,39 @@ static void round_update(const char *name)
     printf("%s rte_fib/delete+add %.4f 0\n", name, (seconds() - start) * 1e9 / updates / 2);
 }
 
+static volatile bool stop_churn;
+
+/* 100,000 changes a second, in bursts of 100 a millisecond: as our side's writer does it, on another processor than the one the program is bound to. */
+static void *churn(void *unused)
+{
+    cpu_set_t mine, other;
+    sched_getaffinity(0, sizeof mine, &mine);
+    CPU_ZERO(&other);
+    CPU_SET(CPU_ISSET(0, &mine) ? 1 : 0, &other);
+    pthread_setaffinity_np(pthread_self(), sizeof other, &other);
+    double start = seconds();
+    for (uint64_t changes = 0; !stop_churn; usleep(1000))
+        for (; (double)changes < (seconds() - start) * 100000; changes += 2) {
+            struct route4 *route = &routes4[changes * 7919 % count4];
+            rte_fib_delete(fib, route->first, (uint8_t)route->length);
+            rte_fib_add(fib, route->first, (uint8_t)route->length, (uint64_t)route->value);
+        }
+    return unused;
+}
+
+static void round_churn(const char *name)
+{
+    pthread_t writer;
+    rte_fib_select_lookup(fib, RTE_FIB_LOOKUP_DIR24_8_SCALAR_MACRO);
+    report(name, "quiet", pass_fib, &keys[1], keys[1].count);
+    stop_churn = false;
+    if (pthread_create(&writer, NULL, churn, NULL) != 0)
+        fail("cannot start the thread that changes routes");
+    report(name, "churned", pass_fib, &keys[1], keys[1].count);
+    stop_churn = true;
+    pthread_join(writer, NULL);
+}
+
 /* No such round for IPv6: of DPDK 22.11, rte_fib6 gives other answers than rte_lpm6 after routes were deleted and added again. */
 static void round_of(const char *name)
 {
@@ -227,6 +267,8 @@ static void round_of(const char *name)
         round_load(name);
     else if (strcmp(name, "v4-update") == 0)
         round_update(name);
+    else if (strcmp(name, "v4-churn") == 0)
+        round_churn(name);
 }
 
 int main(int argc, char **argv)
