@@ -6,6 +6,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Switching;
 
 namespace Dataplane;
 
@@ -20,6 +21,7 @@ public sealed class DataplaneBuilder
     private readonly List<RouteSpec> _routes = [];
     private readonly List<NatSpec> _nat = [];
     private readonly List<ServiceSpec> _services = [];
+    private readonly List<NetworkSpec> _networks = [];
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
     private WorkerSpec _workers = new();
@@ -40,6 +42,7 @@ public sealed class DataplaneBuilder
         _routes.AddRange(spec.Routes);
         _nat.AddRange(spec.Nat);
         _services.AddRange(spec.Services);
+        _networks.AddRange(spec.Networks);
         _filter = spec.Filter;
         _workers = spec.Workers;
     }
@@ -135,6 +138,23 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Adds a network of endpoints with one subnet, and more in <paramref name="configure"/>.</summary>
+    public DataplaneBuilder Network(string name, string subnet, Action<NetworkBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        var builder = new NetworkBuilder(name, $"networks[{_networks.Count}]", _errors).Subnet(subnet);
+        configure(builder);
+        return Network(builder.Build());
+    }
+
+    /// <summary>Adds a network of endpoints.</summary>
+    public DataplaneBuilder Network(NetworkSpec network)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        _networks.Add(network);
+        return this;
+    }
+
     /// <summary>Changes the worker's settings.</summary>
     public DataplaneBuilder Workers(Func<WorkerSpec, WorkerSpec> change)
     {
@@ -176,6 +196,7 @@ public sealed class DataplaneBuilder
             Filter = _filter,
             Nat = [.. _nat],
             Services = [.. _services],
+            Networks = [.. _networks],
             Workers = _workers,
         };
 

@@ -4,6 +4,7 @@ using Dataplane.Nat;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Switching;
 
 namespace Dataplane;
 
@@ -31,6 +32,9 @@ public sealed record DataplaneSpec
 
     /// <summary>Balanced services.</summary>
     public IReadOnlyList<ServiceSpec> Services { get; init; } = [];
+
+    /// <summary>Networks of endpoints.</summary>
+    public IReadOnlyList<NetworkSpec> Networks { get; init; } = [];
 
     /// <summary>Worker settings and table sizes.</summary>
     public WorkerSpec Workers { get; init; } = new();

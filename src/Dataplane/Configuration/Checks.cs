@@ -10,6 +10,9 @@ internal sealed class Checks
     /// <summary>The addresses the engine answers for, each with the path that gives it to the engine. Link-local ones belong to one link only.</summary>
     private readonly Dictionary<(IpAddress Address, Link Link), string> _own = [];
 
+    private readonly HashSet<string> _networks = new(StringComparer.Ordinal);
+    private readonly Dictionary<IpAddress, string> _endpoints = [];
+
     public List<ConfigurationError> Errors { get; } = [];
 
     public ConnectedPrefixes Connected { get; } = new();
@@ -79,6 +82,36 @@ internal sealed class Checks
             Error(path, $"{what}; a unicast hardware address such as 02:00:00:00:00:01 is needed", mac.ToString());
         }
     }
+
+    public void AddNetwork(string name) => _networks.Add(name);
+
+    /// <summary>Whether a network of this name exists.</summary>
+    public bool HasNetwork(string? name) => name is not null && _networks.Contains(name);
+
+    /// <summary>Checks that a network of this name exists.</summary>
+    public bool IsNetwork(string path, string? name)
+    {
+        if (HasNetwork(name))
+        {
+            return true;
+        }
+
+        Error(path, $"is not a network; there {(_networks.Count == 1 ? "is 1" : $"are {_networks.Count}")}{WordList.DidYouMean(name ?? "", _networks)}", name);
+        return false;
+    }
+
+    /// <summary>Checks that a port or a network of this name exists.</summary>
+    public bool IsPortOrNetwork(string path, string? name) => HasNetwork(name) || IsPort(path, name);
+
+    /// <summary>Notes the address of an endpoint; false when another has it, whose place is given.</summary>
+    public bool TryAddEndpoint(IpAddress address, string path, out string other)
+    {
+        bool isNew = _endpoints.TryAdd(address, path);
+        other = isNew ? path : _endpoints[address];
+        return isNew;
+    }
+
+    public bool HasEndpoint(IpAddress address) => _endpoints.ContainsKey(address);
 
     public void AddPort(string name, int index) => _ports.TryAdd(name, index);
 

@@ -9,7 +9,7 @@ internal static class ConfigKeys
         "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "networks", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
-    public static readonly string[] NotImplemented = ["networks", "mesh", "capture"];
+    public static readonly string[] NotImplemented = ["mesh", "capture"];
 
     public static readonly KeyTable Port = new("a port",
         "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "take", "leave", "offload", "netns", "fd");
@@ -40,10 +40,20 @@ internal static class ConfigKeys
 
     public static readonly KeyTable Backend = new("a backend", "address", "port", "weight");
 
+    public static readonly KeyTable Network = new("a network",
+        "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints");
+
+    public static readonly KeyTable Endpoint = new("an endpoint", "name", "port", "mac", "addresses", "rate");
+
+    public static readonly KeyTable Rate = new("a rate", "in", "in_burst", "out", "out_burst");
+
     public static readonly KeyTable Workers = new("a workers section",
         "count", "cpu", "pin", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
 
-    public static readonly KeyTable[] All = [Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Backend, Workers];
+    public static readonly KeyTable[] All =
+    [
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Backend, Network, Endpoint, Rate, Workers,
+    ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>
     public static PortKind[]? KindsOf(string portKey) => portKey switch

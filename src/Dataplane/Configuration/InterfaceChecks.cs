@@ -35,6 +35,7 @@ internal static class InterfaceChecks
             connected.Add((entry.Address, link, $"{path}.address"));
         }
 
+        NetworkChecks.Claim(checks, spec, connected);
         CheckOverlaps(checks, connected);
     }
 

@@ -22,7 +22,7 @@ internal static class NatChecks
     {
         foreach ((NatSpec rule, string path, _) in checks.Each(spec.Nat, "nat"))
         {
-            bool hasInside = checks.IsPort($"{path}.inside", rule.Inside), hasOutside = checks.IsPort($"{path}.outside", rule.Outside);
+            bool hasInside = checks.IsPortOrNetwork($"{path}.inside", rule.Inside), hasOutside = checks.IsPort($"{path}.outside", rule.Outside);
             if (hasInside && rule.Inside == rule.Outside)
             {
                 checks.Error($"{path}.outside", "is the inside too; packets must leave by another port than they came by", rule.Outside);

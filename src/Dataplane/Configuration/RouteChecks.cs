@@ -122,6 +122,10 @@ internal static class RouteChecks
         {
             checks.Error(path, "is a link-local address, which is there on every link: add port", gateway.ToString());
         }
+        else if (isConnected && found.IsNetwork && !checks.HasEndpoint(gateway))
+        {
+            checks.Error(path, $"is in {found}, but no endpoint has it; a next hop there is the address of an endpoint", gateway.ToString());
+        }
         else if (isConnected)
         {
             checks.HostIn(path, prefix, gateway);

@@ -45,6 +45,14 @@ internal static class SpecLimits
     public static bool IsNatTimeout(System.Numerics.BigInteger nanoseconds) =>
         nanoseconds >= 1_000_000_000 && nanoseconds <= 604_800_000_000_000 && nanoseconds % 1_000_000 == 0;
 
+    public const string BitRateProblem = "is not a rate from 1kbit to 1000gbit";
+
+    /// <summary>Bits per second.</summary>
+    public static IntRange BitRate => new("rate in bits per second", 1_000, 1_000_000_000_000);
+
+    /// <summary>A bucket must hold the longest frame of a network with the usual MTU, or nothing would pass.</summary>
+    public static IntRange BurstBytes => new("number of bytes", 1_600, uint.MaxValue);
+
     public static IntRange FlowEntries => new("number of entries", 1024, 67_108_864);
 
     public static IntRange NeighbourEntries => new("number of entries", 64, 1_048_576);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using Dataplane.Nat;
-using Dataplane.Packets;
 
 namespace Dataplane.Configuration;
 
@@ -12,23 +11,12 @@ public sealed partial class SpecReader
         MappingReader map = MappingReader.Open(node, path, ConfigKeys.Nat, _errors);
         return new NatSpec
         {
-            Inside = map.Text("inside", "the name of a port"),
+            Inside = map.Text("inside", "the name of a port or network"),
             Outside = map.Text("outside", "the name of a port"),
             From = map.OptionalPrefix("from"),
-            Pool = [.. map.Items("pool", "each address").Select(item => ReadPoolAddress(item.Node, item.Path))],
+            Pool = [.. map.Items("pool", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
             Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
         };
-    }
-
-    private IpAddress ReadPoolAddress(ConfigNode node, string path)
-    {
-        if (node.Kind == ConfigNodeKind.Scalar)
-        {
-            return TextReading.Address(node.Text, path, _errors);
-        }
-
-        _errors.Add(new ConfigurationError(path, $"is {MappingReader.KindOf(node)} where an address is needed{MappingReader.QuoteHint(node)}"));
-        return default;
     }
 
     private NatTimeouts ReadTimeouts(ConfigNode node, string path)

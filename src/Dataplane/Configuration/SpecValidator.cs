@@ -17,6 +17,7 @@ public static class SpecValidator
         InterfaceChecks.Check(checks, spec);
         ServiceChecks.ClaimAddresses(checks, spec);
         NatChecks.ClaimAddresses(checks, spec);
+        NetworkChecks.Check(checks, spec);
         NeighbourChecks.Check(checks, spec);
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);

@@ -10,7 +10,7 @@ namespace Dataplane.Configuration;
 
 /// <summary>Writes a specification as a configuration tree or file: what <see cref="SpecReader"/> reads back as the same values.</summary>
 /// <remarks>Values that a key has when left out are left out. Port factories are code and cannot be written: such ports become <c>kind: memory</c>.</remarks>
-public static class SpecWriter
+public static partial class SpecWriter
 {
     /// <summary>The specification as YAML text, with the keys in the order they are documented.</summary>
     public static string ToYaml(DataplaneSpec spec) => YamlText.Write(ToNode(spec));
@@ -38,6 +38,7 @@ public static class SpecWriter
         top.Part("filter", rules);
         top.List("nat", spec.Nat, Nat);
         top.List("services", spec.Services, Service);
+        top.List("networks", spec.Networks, Network);
         top.Part("workers", Workers(spec.Workers ?? new WorkerSpec()));
         return top.ToNode();
     }
@@ -157,10 +158,7 @@ public static class SpecWriter
         map.Text("inside", rule.Inside);
         map.Text("outside", rule.Outside);
         map.Optional("from", rule.From);
-        if (rule.Pool is { Count: > 0 } pool)
-        {
-            map.Add("pool", ConfigNode.Sequence([.. pool.Select(address => ConfigNode.Scalar(address.ToString()))]));
-        }
+        map.Values("pool", rule.Pool);
 
         NatTimeouts given = rule.Timeouts ?? new NatTimeouts(), defaults = new();
         var timeouts = new MappingWriter();
@@ -237,6 +235,15 @@ public static class SpecWriter
             if (items is { Count: > 0 })
             {
                 Add(key, ConfigNode.Sequence([.. items.Where(item => item is not null).Select(write)]));
+            }
+        }
+
+        public void Values<T>(string key, IReadOnlyList<T>? values)
+            where T : struct
+        {
+            if (values is { Count: > 0 })
+            {
+                Add(key, ConfigNode.Sequence([.. values.Select(value => ConfigNode.Scalar(string.Create(CultureInfo.InvariantCulture, $"{value}")))]));
             }
         }
 

@@ -25,6 +25,9 @@ public class ConfigurationDocumentTests
         ["NAT timeouts"] = ConfigKeys.NatTimeouts,
         ["Services"] = ConfigKeys.Service,
         ["Backends"] = ConfigKeys.Backend,
+        ["Networks"] = ConfigKeys.Network,
+        ["Endpoints"] = ConfigKeys.Endpoint,
+        ["Rates"] = ConfigKeys.Rate,
         ["Workers"] = ConfigKeys.Workers,
     };
 
@@ -67,6 +70,9 @@ public class ConfigurationDocumentTests
         AssertRange("Services", "table_size", SpecLimits.TableSize);
         AssertRange("Backends", "port", SpecLimits.TransportPort);
         AssertRange("Backends", "weight", SpecLimits.BackendWeight);
+        AssertRange("Networks", "mtu", SpecLimits.Mtu);
+        AssertRange("Rates", "in_burst", SpecLimits.BurstBytes);
+        AssertRange("Rates", "out_burst", SpecLimits.BurstBytes);
         AssertRange("Ports", "worker", SpecLimits.Worker);
         AssertRange("Workers", "count", SpecLimits.WorkerCount);
         AssertRange("Workers", "cpu", SpecLimits.Cpu);
@@ -87,6 +93,7 @@ public class ConfigurationDocumentTests
         Assert.Equal($"`{workers.SpinMicroseconds}us`", Row("Workers", "spin").Cells[2]);
         AssertDefault("Services", "table_size", new Dataplane.Balancing.ServiceSpec { Name = "", Address = default, Port = 0 }.TableSize);
         AssertDefault("Backends", "weight", new Dataplane.Balancing.BackendSpec { Address = default, Port = 0 }.Weight);
+        AssertDefault("Networks", "mtu", new Dataplane.Switching.NetworkSpec { Name = "" }.Mtu);
         AssertDefault("Next hops", "weight", new Dataplane.Routing.NextHopSpec().Weight);
     }
 

@@ -5,6 +5,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Switching;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -46,6 +47,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), Rules = Maybe(List(4, _ => Rule()))! })!,
         Nat = Maybe(List(3, _ => Nat()))!,
         Services = Maybe(List(3, _ => Service()))!,
+        Networks = Maybe(List(3, _ => Network()))!,
         Workers = Maybe(new WorkerSpec
         {
             Count = workers = isWild ? In(-1, 18) : In(1, 16),
@@ -149,6 +151,30 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         TableSize = Coin() ? 65537 : In(251, 5_000_011),
         Backends = Maybe(List(3, _ => new BackendSpec { Address = Address(), Port = (ushort)In(isWild ? 0 : 1, 65535), Weight = In(0, 65535) }))!,
     };
+
+    private NetworkSpec Network() => new()
+    {
+        Name = Needed(),
+        Subnets = Maybe<IReadOnlyList<IpPrefix>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Prefix())])!,
+        Gateways = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+        Mac = Null(Mac()),
+        Mtu = In(576, 9000),
+        Internal = Coin(),
+        Isolate = Coin(),
+        Reach = Maybe<IReadOnlyList<string>>(List(3, _ => Needed()))!,
+        Endpoints = Maybe(List(4, _ => Endpoint()))!,
+    };
+
+    private EndpointSpec Endpoint() => new()
+    {
+        Name = Needed(),
+        Port = Needed(),
+        Mac = Mac(),
+        Addresses = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
+        Rate = Coin() ? null : new RateSpec { In = Null(Rate()), Out = Null(Rate()), InBurst = Null((long)In(1600, int.MaxValue - 1)), OutBurst = Null((long)In(1600, 9999)) },
+    };
+
+    private long Rate() => isWild ? _random.NextInt64() : In(1, 1_000_000) * (Coin() ? 1_000L : 1_000_000L);
 
     private PortRange Range()
     {

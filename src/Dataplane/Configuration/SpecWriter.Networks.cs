@@ -1,0 +1,44 @@
+using Dataplane.Packets;
+using Dataplane.Switching;
+
+namespace Dataplane.Configuration;
+
+/// <content>Networks and their endpoints.</content>
+public static partial class SpecWriter
+{
+    private static ConfigNode Network(NetworkSpec network)
+    {
+        var defaults = new NetworkSpec { Name = "" };
+        var map = new MappingWriter();
+        map.Text("name", network.Name);
+        map.Values("subnets", network.Subnets);
+        map.Values("gateways", network.Gateways);
+        map.Optional("mac", network.Mac);
+        map.Number("mtu", network.Mtu, defaults.Mtu);
+        map.Flag("internal", network.Internal);
+        map.Flag("isolate", network.Isolate);
+        map.List("reach", network.Reach, name => ConfigNode.Scalar(name, isQuoted: ConfigNode.Scalar(name).IsNull));
+        map.List("endpoints", network.Endpoints, Endpoint);
+        return map.ToNode();
+    }
+
+    private static ConfigNode Endpoint(EndpointSpec endpoint)
+    {
+        var map = new MappingWriter();
+        map.Text("name", endpoint.Name);
+        map.Text("port", endpoint.Port);
+        map.Value("mac", endpoint.Mac);
+        map.Values("addresses", endpoint.Addresses);
+        if (endpoint.Rate is { } rate)
+        {
+            var limits = new MappingWriter();
+            limits.Text("in", rate.In is { } received ? RateText.From(received) : "");
+            limits.Optional("in_burst", rate.InBurst);
+            limits.Text("out", rate.Out is { } sent ? RateText.From(sent) : "");
+            limits.Optional("out_burst", rate.OutBurst);
+            map.Add("rate", limits.ToNode());
+        }
+
+        return map.ToNode();
+    }
+}
