@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -22,6 +23,7 @@ public sealed class DataplaneBuilder
     private readonly List<NatSpec> _nat = [];
     private readonly List<ServiceSpec> _services = [];
     private readonly List<NetworkSpec> _networks = [];
+    private readonly List<NameServerSpec> _names = [];
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
     private WorkerSpec _workers = new();
@@ -43,6 +45,7 @@ public sealed class DataplaneBuilder
         _nat.AddRange(spec.Nat);
         _services.AddRange(spec.Services);
         _networks.AddRange(spec.Networks);
+        _names.AddRange(spec.Names);
         _filter = spec.Filter;
         _workers = spec.Workers;
     }
@@ -155,6 +158,14 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Adds a name server on the packet path.</summary>
+    public DataplaneBuilder Names(NameServerSpec server)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        _names.Add(server);
+        return this;
+    }
+
     /// <summary>Changes the worker's settings.</summary>
     public DataplaneBuilder Workers(Func<WorkerSpec, WorkerSpec> change)
     {
@@ -197,6 +208,7 @@ public sealed class DataplaneBuilder
             Nat = [.. _nat],
             Services = [.. _services],
             Networks = [.. _networks],
+            Names = [.. _names],
             Workers = _workers,
         };
 

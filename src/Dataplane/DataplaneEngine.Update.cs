@@ -71,6 +71,7 @@ public sealed partial class DataplaneEngine
         (_ports, Spec) = (after, spec);
         int lost = _learnt.DropUnreachable(spec.Interfaces);
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
+        StartForwarder();
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
         if (closed.Length > 0)
         {

@@ -110,6 +110,11 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             }
 
             await Task.Run(_workers!.Stop, CancellationToken.None).ConfigureAwait(false);
+            if (_forwarder is not null)
+            {
+                await _forwarder.DisposeAsync().ConfigureAwait(false);
+            }
+
             Close();
             State = State == EngineState.Failed ? EngineState.Failed : EngineState.Stopped;
             _completion.TrySetResult();
@@ -150,6 +155,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             _workers.Publish(TableCompiler.Compile(Spec, _ports, _slots, null, [], _periods).Tables, _ports);
             _closed = false;
             State = EngineState.Running;
+            StartForwarder();
         }
         catch
         {

@@ -1,5 +1,7 @@
 using Dataplane.Balancing;
+using Dataplane.Configuration;
 using Dataplane.Filtering;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -35,6 +37,13 @@ public sealed record DataplaneSpec
 
     /// <summary>Networks of endpoints.</summary>
     public IReadOnlyList<NetworkSpec> Networks { get; init; } = [];
+
+    /// <summary>Name servers on the packet path.</summary>
+    public IReadOnlyList<NameServerSpec> Names { get; init; } = [];
+
+    /// <summary>The section <c>mesh</c> as it stands in the configuration; null without one. The engine does not read it, and refuses what still
+    /// has it: Dataplane.Mesh puts services and name servers in its place.</summary>
+    public ConfigNode? Mesh { get; init; }
 
     /// <summary>Worker settings and table sizes.</summary>
     public WorkerSpec Workers { get; init; } = new();

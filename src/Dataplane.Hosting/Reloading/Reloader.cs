@@ -73,7 +73,7 @@ internal sealed class Reloader : IAsyncDisposable
             }
 
             // A host's configuration signals for whatever changes in it, and files are saved unchanged.
-            if (SpecWriter.ToYaml(spec) == SpecWriter.ToYaml(before))
+            if (spec.Names.SequenceEqual(before.Names) && SpecWriter.ToYaml(spec) == SpecWriter.ToYaml(before))
             {
                 return new ReloadOutcome { Before = before, After = before };
             }

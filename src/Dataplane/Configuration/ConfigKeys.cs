@@ -9,7 +9,7 @@ internal static class ConfigKeys
         "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "networks", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
-    public static readonly string[] NotImplemented = ["mesh", "capture"];
+    public static readonly string[] NotImplemented = ["capture"];
 
     public static readonly KeyTable Port = new("a port",
         "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "take", "leave", "offload", "netns", "fd");

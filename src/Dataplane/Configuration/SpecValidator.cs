@@ -18,11 +18,18 @@ public static class SpecValidator
         ServiceChecks.ClaimAddresses(checks, spec);
         NatChecks.ClaimAddresses(checks, spec);
         NetworkChecks.Check(checks, spec);
+        NameChecks.ClaimAddresses(checks, spec);
         NeighbourChecks.Check(checks, spec);
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
         NatChecks.Check(checks, spec);
         ServiceChecks.Check(checks, spec);
+        NameChecks.Check(checks, spec);
+        if (spec.Mesh is not null)
+        {
+            checks.Error("mesh", "is for the program dataplane, or for MeshRuntime of Dataplane.Mesh: nothing here would act on it, so take it out");
+        }
+
         WorkerChecks.Check(checks, spec);
         return checks.Errors;
     }

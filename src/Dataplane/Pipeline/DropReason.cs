@@ -128,6 +128,12 @@ public enum DropReason : byte
     /// <summary>ICMP message with a wrong checksum, or an error that belongs to no flow.</summary>
     IcmpInvalid,
 
+    /// <summary>UDP datagram to a name server that is no query: too short, itself a response, damaged, or several in one.</summary>
+    DnsInvalid,
+
+    /// <summary>Query of a source that asks a name server more often than allowed.</summary>
+    DnsRateLimited,
+
     /// <summary>The port's transmit ring was full.</summary>
     TransmitRingFull,
 
@@ -160,6 +166,9 @@ public enum DropReason : byte
 
     /// <summary>ICMP message to the engine taken in.</summary>
     ConsumedIcmp,
+
+    /// <summary>Query taken in by a name server of the engine.</summary>
+    ConsumedDns,
 
     /// <summary>Super-frame cut into segments, since the port it leaves by takes none; each segment counts as originated.</summary>
     ConsumedSegmented,

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Rewriting;
@@ -63,6 +64,7 @@ internal static class ForwardingPipeline
             Mark<TTracing>(context, TimedStage.Filter);
             context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
             Mark<TTracing>(context, TimedStage.UserStages);
+            NameStage.Process<TTracing>(context, batch);                                            // queries  -> answers of our own
             Forward<TTracing>(context, batch);
         }
 

@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
@@ -35,6 +36,9 @@ internal sealed record ForwardingTables
 
     /// <summary>Source translation.</summary>
     public required NatTable Nat { get; init; }
+
+    /// <summary>Name servers.</summary>
+    public required NameServers Names { get; init; }
 
     /// <summary>Generation of each backend slot; a flow whose own is another has outlived its backend.</summary>
     public required uint[] BackendGenerations { get; init; }

@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
@@ -28,7 +29,7 @@ internal static class TableCompiler
         var routes = new RouteCompiler(interfaces, ports);
         routes.AddInterfaces();
         routes.AddRoutes(spec.Routes);
-        IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool)];
+        IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. NameAddresses(spec, interfaces)];
         routes.AddServed(served);
         NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots);
         var tables = new ForwardingTables
@@ -42,6 +43,7 @@ internal static class TableCompiler
             Filter = FilterProgram.Compile(spec.Filter, name => ports.IdOf(name), previous?.Filter),
             Services = new ServiceTable(services),
             Nat = nat,
+            Names = NameServers.Compile(spec.Names, previous?.Names),
             BackendGenerations = slots.Generations,
             BackendCounters = slots.Counters,
             Routes = routes.Compile(learnt, previous?.Routes, periods),
@@ -49,6 +51,10 @@ internal static class TableCompiler
         };
         return new CompiledTables(tables, changes);
     }
+
+    /// <summary>Addresses of name servers that no interface has.</summary>
+    private static IEnumerable<IpAddress> NameAddresses(DataplaneSpec spec, L3Interface[] interfaces) =>
+        spec.Names.SelectMany(server => server.Addresses).Where(address => !interfaces.Any(entry => entry.Addresses.Any(own => own.Address == address)));
 
     private static L3Interface[] CompileInterfaces(DataplaneSpec spec, PortSet ports)
     {
@@ -63,7 +69,7 @@ internal static class TableCompiler
             IpPrefix[] addresses = linkLocal.IsNone || configured.Any(prefix => prefix.Address == linkLocal)
                 ? configured
                 : [.. configured, new IpPrefix(linkLocal, 64)];
-            IEnumerable<IpAddress> served = spec.Services.Select(service => service.Address).Concat(spec.Nat.SelectMany(rule => rule.Pool))
+            IEnumerable<IpAddress> served = spec.Services.Select(service => service.Address).Concat(spec.Nat.SelectMany(rule => rule.Pool)).Concat(spec.Names.SelectMany(server => server.Addresses))
                 .Where(address => configured.Any(prefix => prefix.Contains(address)));
             result.Add(new L3Interface
             {

@@ -158,6 +158,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             received += TakeOver(links, ports, nowNs);
         }
 
+        if (Context.Names.Forwards is { } forwards && forwards.Originate(Context))
+        {
+            RunOriginated(ports);
+        }
+
         while (Context.Held.HasReady)
         {
             RunReleased(ports);

@@ -1,4 +1,5 @@
 using Dataplane.Flows;
+using Dataplane.Names;
 using Dataplane.Packets;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
@@ -18,6 +19,7 @@ internal sealed class WorkerContext
         Originated = new OriginatedPackets(maxMtu);
         IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
         Stages = stages;
+        Names = new NameWorker(hash.OfAddresses(default));
     }
 
     /// <summary>Which of the workers this is.</summary>
@@ -49,6 +51,9 @@ internal sealed class WorkerContext
     public TokenBucket IcmpLimit { get; }
 
     public UserStages Stages { get; }
+
+    /// <summary>What it needs to answer queries for names.</summary>
+    public NameWorker Names { get; }
 
     public WorkerCounters Counters { get; } = new();
 

@@ -6,6 +6,7 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Names;
 using Dataplane.Tests.Rewriting;
 
 namespace Dataplane.Tests.Pipeline;
@@ -62,6 +63,9 @@ public sealed class DropReasonTests
             One(PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.9").Build()),
         [DropReason.LocalUnreachable] = () => One(V4("198.51.100.1").Udp(1, 2).Build()),
         [DropReason.IcmpInvalid] = () => One(Damaged(V4("198.51.100.1").EchoRequest(1, 1).PayloadOf(8).Build(), 42, 0xFF)),
+        [DropReason.DnsInvalid] = () => One(V4("198.51.100.1").Udp(4000, 53).PayloadOf(11).Build(), builder => builder.Names(NameNet.Spec)),
+        [DropReason.DnsRateLimited] = () => Many([.. Enumerable.Repeat(NameNet.Frame(PlainDns.Query("web.mesh.example", 1)), 2)],
+            builder => builder.Names(NameNet.Spec with { QueriesPerSecond = 10 })),
         [DropReason.TransmitRingFull] = FillTransmitRing,
         [DropReason.WorkerRingFull] = FillWorkerRing,
         [DropReason.LinkDown] = TakeLinkDown,
@@ -81,6 +85,7 @@ public sealed class DropReasonTests
                 SourceLinkLayerAddress = TestPlane.ClientMac,
             }).Build()),
         [DropReason.ConsumedIcmp] = () => One(V4("198.51.100.1").EchoReply(1, 1).Build()),
+        [DropReason.ConsumedDns] = () => One(NameNet.Frame(PlainDns.Query("web.mesh.example", 1)), builder => builder.Names(NameNet.Spec)),
         [DropReason.ConsumedSegmented] = () => SuperFrame(1000),
     };
 

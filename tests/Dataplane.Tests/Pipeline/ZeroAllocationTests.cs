@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -8,6 +9,7 @@ using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Names;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -25,6 +27,7 @@ public sealed class ZeroAllocationTests
         ("established", rig => EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("ingress", rig => IngressStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("filter", rig => FilterStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("names", rig => NameStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("flow", rig => FlowStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("balance", rig => BalanceStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("route", rig => RouteStage.Process<TracingOff>(rig.Context, rig.Batch)),
@@ -62,6 +65,8 @@ public sealed class ZeroAllocationTests
             PacketBuilder.Ethernet(TestPlane.ClientMac, MacAddress.Broadcast).ArpRequest("198.51.100.2", "198.51.100.1").Build(),
             To("10.1.0.11").Udp(port, 7).PayloadOf(600).BuildFragments(256)[1], new byte[10],
             Translated().Udp(port, 7).Build(), Translated().Tcp(port, 7).Build(), Translated().EchoRequest(port, 1).Build(), Translated().Carrying(47).Build(),
+            NameNet.Frame(PlainDns.Query("many.mesh.example", 1, 1232)), NameNet.Frame(PlainDns.Query("no.mesh.example", 28), "2001:db8:1::1"),
+            NameNet.Frame(PlainDns.Query("www.example.org", 1)), NameNet.Frame(new byte[5]),
         ];
     }
 
@@ -71,7 +76,8 @@ public sealed class ZeroAllocationTests
         ServiceNet.V6.Add(builder, "v6", 80, tcp: true, BalancePolicy.RoundRobin, 11, 12, 13);
         builder.Filter(filter => filter.Deny(to: "10.0.0.0/8", protocol: 6, toPort: "23").Allow(protocol: 17))
             .Nat(new NatSpec { Inside = "wan", Outside = "lan", From = IpPrefix.Parse("198.51.100.3/32") })
-            .Workers(workers => workers with { FlowEntries = 1024, IcmpErrorsPerSecond = 1_000_000 });
+            .Workers(workers => workers with { FlowEntries = 1024, IcmpErrorsPerSecond = 1_000_000 })
+            .Names(NameNet.Spec with { QueriesPerSecond = 1_000_000 });
     }, lanMtu: 1300);
 
     [Theory]

@@ -1,0 +1,153 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Runtime.InteropServices;
+using Dataplane.Packets;
+using Dataplane.Ports;
+
+namespace Dataplane.Names;
+
+/// <summary>Asks upstream servers for names of others, on the thread pool and over the kernel's sockets.</summary>
+/// <remarks>
+/// Servers are asked in the order of the configuration; the next one when one is silent, fails or refuses, as resolvers of hosts do. Each question has a
+/// socket, and so a port, of its own. At most 1,024 are open; what comes beyond is told SERVFAIL at once, which is no answer but ends the waiting.
+/// </remarks>
+internal sealed class NameForwarder : IAsyncDisposable
+{
+    private const int MaxOpen = 1024;
+
+    /// <summary>Per server; resolvers of hosts give up after five seconds.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    private readonly Func<NameServers> _servers;
+    private readonly NameCache _cache;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly List<Task> _loops = [];
+    private int _open;
+
+    /// <param name="servers">The name servers in force.</param>
+    /// <param name="time">Clock of the cache.</param>
+    public NameForwarder(Func<NameServers> servers, TimeProvider time)
+    {
+        _servers = servers;
+        _cache = new NameCache(time);
+    }
+
+    /// <summary>Makes the rings of a worker, and serves them from now on.</summary>
+    public NameForwards Attach(IPortWaker worker)
+    {
+        var signal = new AsyncSignal();
+        var forwards = new NameForwards(worker, signal);
+        _loops.Add(Task.Run(() => ServeAsync(forwards, signal)));
+        return forwards;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_loops).ConfigureAwait(false);
+        _ending.Dispose();
+    }
+
+    private async Task ServeAsync(NameForwards forwards, AsyncSignal signal)
+    {
+        using CancellationTokenRegistration ended = _ending.Token.Register(signal.Wake);
+        while (!_ending.IsCancellationRequested)
+        {
+            while (forwards.TakeQuery() is { } query)
+            {
+                if (Interlocked.Increment(ref _open) > MaxOpen)
+                {
+                    Interlocked.Decrement(ref _open);
+                    forwards.Respond(query, Error(query.AsSpan(NameForwards.HeadBytes), DnsWire.ServFail));
+                    continue;
+                }
+
+                _ = ForwardAsync(forwards, query);
+            }
+
+            await signal.WaitAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ForwardAsync(NameForwards forwards, byte[] entry)
+    {
+        try
+        {
+            ReadOnlyMemory<byte> message = entry.AsMemory(NameForwards.HeadBytes);
+            NameServer? server = _servers().Find(MemoryMarshal.Read<FlowKey>(entry));
+            byte[]? response = server is null ? null : await ResolveAsync(server, message).ConfigureAwait(false);
+            if (!_ending.IsCancellationRequested)
+            {
+                forwards.Respond(entry, Shorten(response ?? Error(message.Span, DnsWire.ServFail), message.Span));
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
+        }
+    }
+
+    /// <summary>Answers a query by asking, an alias of the server's own included; null when nobody could say. Also for queries over TCP.</summary>
+    internal async Task<byte[]?> ResolveAsync(NameServer server, ReadOnlyMemory<byte> message)
+    {
+        NameQuery.Read(message.Span, out NameQuery query);
+        AliasQuery? alias = AliasQuery.Find(server.Table, message.Span, in query);
+        ReadOnlyMemory<byte> asked = alias?.Message ?? message;
+        NameQuery.Read(asked.Span, out query);
+        string key = NameCache.KeyOf(server.Spec.Name, asked.Span, in query);
+        byte[]? response = _cache.Find(key, asked.Span, query.QuestionBytes);
+        if (response is null)
+        {
+            response = await AskAllAsync(server.Spec.Upstreams, asked, query.QuestionBytes).ConfigureAwait(false);
+            if (response is not null)
+            {
+                _cache.Store(key, response);
+            }
+        }
+
+        return alias is null || response is null ? response : alias.Join(message.Span, response);
+    }
+
+    private async Task<byte[]?> AskAllAsync(IReadOnlyList<IPEndPoint> upstreams, ReadOnlyMemory<byte> query, int questionBytes)
+    {
+        byte[]? refusal = null;
+        foreach (IPEndPoint upstream in upstreams)
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
+            patience.CancelAfter(s_patience);
+            byte[]? response = await UpstreamExchange.AskAsync(upstream, query, questionBytes, patience.Token).ConfigureAwait(false);
+            if (response is null || (response[3] & 15) is DnsWire.ServFail or DnsWire.Refused or DnsWire.NotImp)
+            {
+                refusal = response ?? refusal;
+                continue;
+            }
+
+            return response;
+        }
+
+        return refusal is not null && BinaryPrimitives.ReadUInt16BigEndian(refusal.AsSpan(4)) == 1 ? refusal : null;
+    }
+
+    /// <summary>Cuts a response down to what may be sent over UDP: nothing but the question, and that there is more.</summary>
+    private static byte[] Shorten(byte[] response, ReadOnlySpan<byte> message)
+    {
+        NameQuery.Read(message, out NameQuery query);
+        int limit = query.HasEdns ? Math.Clamp((int)query.EdnsBytes, DnsWire.MinUdpBytes, DnsWire.MaxUdpBytes) : DnsWire.MinUdpBytes;
+        if (response.Length <= limit)
+        {
+            return response;
+        }
+
+        byte[] target = new byte[DnsWire.MinUdpBytes];
+        int rcode = response[3] & 15;
+        NameResponse made = new ResponseWriter(target, message, in query, isRecursive: true).Finish(rcode);
+        target[2] |= DnsWire.Truncated >> 8;
+        return target[..made.Bytes];
+    }
+
+    private static byte[] Error(ReadOnlySpan<byte> message, int rcode)
+    {
+        byte[] target = new byte[DnsWire.MinUdpBytes];
+        return target[..NameErrors.Respond(message, target, rcode).Bytes];
+    }
+}

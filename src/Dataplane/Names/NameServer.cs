@@ -1,0 +1,6 @@
+namespace Dataplane.Names;
+
+/// <summary>One name server in force.</summary>
+/// <param name="Spec">What it was made from.</param>
+/// <param name="Table">Its answers.</param>
+internal sealed record NameServer(NameServerSpec Spec, NameTable Table);
