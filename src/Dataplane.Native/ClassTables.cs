@@ -53,7 +53,7 @@ internal sealed unsafe class ClassTables
     /// <summary>The classes of all packets of a batch, if all are IPv4; false when one is not, or when these tables need what is not looked at here.</summary>
     internal bool TryFindAll4(byte* record, int port, byte* all, int count, int* sources, int* destinations, int* services)
     {
-        if (!_service.IgnoresFlags || !TryServiceClasses(record, port, count, services))
+        if (!_service.IgnoresFlags || !_service.IgnoresStates || !TryServiceClasses(record, port, count, services))
             return false;
         byte* from = record + _layout.SourceOffset + sizeof(ulong), to = record + _layout.DestinationOffset + sizeof(ulong);
         if (_source.Direct is not Ipv4ClassTable source || _destination.Direct is not Ipv4ClassTable destination)
@@ -147,6 +147,17 @@ internal sealed unsafe class ClassTables
     private void ServiceClasses(byte* transports, uint* words, byte* pick, int* services, int count)
     {
         int size = _layout.RecordBytes;
+        if (!_service.IgnoresStates)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                ulong transport = *(ulong*)(transports + (pick[i] * size));
+                services[i] = _service.Find(words[pick[i]], (ushort)(transport >> 48), (ushort)(transport >> 32));
+            }
+
+            return;
+        }
+
         fixed (ushort* protocol = _service.Protocols, flags = _service.Flags, port = _service.Ports, sourcePort = _service.SourcePorts,
             destinationPort = _service.DestinationPorts)
         fixed (int* row = _service.Words, pair = _service.Pairs, @class = _service.ClassOf)

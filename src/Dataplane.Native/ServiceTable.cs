@@ -12,6 +12,7 @@ internal sealed unsafe class ServiceTable
     internal readonly ushort[] Protocols;
     internal readonly ushort[] Flags;
     internal readonly ushort[] Ports;
+    internal readonly ushort[] States;
     internal readonly int[] Words;
     internal readonly ushort[] SourcePorts;
     internal readonly int[] Pairs;
@@ -29,20 +30,24 @@ internal sealed unsafe class ServiceTable
     /// <param name="pairs">Where in <paramref name="classes"/> a row begins.</param>
     /// <param name="destinationPorts">By destination port: a place in a row of <paramref name="classes"/>.</param>
     /// <param name="classes">Classes.</param>
+    /// <param name="states">By bits 26 to 30 of the word: a summand; null when they say nothing.</param>
     /// <exception cref="ArgumentException">A table is too short, or leads out of the next.</exception>
     public ServiceTable(ushort[] protocols, ushort[] flags, ushort[] ports, int[] words, ushort[] sourcePorts, int[] pairs, ushort[] destinationPorts,
-        int[] classes)
+        int[] classes, ushort[]? states = null)
     {
+        states ??= new ushort[1 << 5];
         if (protocols.Length != 1 << 10 || flags.Length != 1 << 8 || ports.Length != 1 << 8 || sourcePorts.Length != 1 << 16
-            || destinationPorts.Length != 1 << 16)
-            throw new ArgumentException("Tables by field have 1024 (protocol), 256 (flags, port index) and 65536 (ports) entries.", nameof(protocols));
-        Check(protocols.Max() + flags.Max() + ports.Max(), words.Length, nameof(words));
+            || destinationPorts.Length != 1 << 16 || states.Length != 1 << 5)
+            throw new ArgumentException("Tables by field have 1024 (protocol), 256 (flags, port index), 32 (state) and 65536 (ports) entries.", nameof(protocols));
+        Check(protocols.Max() + flags.Max() + ports.Max() + states.Max(), words.Length, nameof(words));
         Check(words.Max() + sourcePorts.Max(), pairs.Length, nameof(pairs));
         Check(pairs.Max() + destinationPorts.Max(), classes.Length, nameof(classes));
         if (words.Min() < 0 || pairs.Min() < 0 || classes.Min() < 0)
             throw new ArgumentException("No entry is below 0.", nameof(classes));
         (Protocols, Flags, Ports, Words) = (protocols, flags, ports, words);
         (SourcePorts, Pairs, DestinationPorts, ClassOf) = (sourcePorts, pairs, destinationPorts, classes);
+        States = states;
+        IgnoresStates = !states.AsSpan().ContainsAnyExcept((ushort)0);
         Classes = classes.Max() + 1;
         IgnoresFlags = !flags.AsSpan().ContainsAnyExcept((ushort)0);
         IgnoresSourcePorts = !sourcePorts.AsSpan().ContainsAnyExcept((ushort)0);
@@ -55,6 +60,9 @@ internal sealed unsafe class ServiceTable
 
     /// <summary>Whether the class is the same whatever the flags are.</summary>
     internal bool IgnoresFlags { get; }
+
+    /// <summary>Whether the class is the same whatever the bits of states are.</summary>
+    internal bool IgnoresStates { get; }
 
     /// <summary>Whether the class is the same whatever the source port is.</summary>
     internal bool IgnoresSourcePorts { get; }
@@ -91,7 +99,7 @@ internal sealed unsafe class ServiceTable
     /// <param name="destinationPort">Destination port.</param>
     public int Find(uint word, ushort sourcePort, ushort destinationPort)
     {
-        int row = Words[Protocols[(word & 0xFF) | ((word >> 16) & 0x300)] + Flags[(byte)(word >> 16)] + Ports[(byte)(word >> 8)]];
+        int row = Words[Protocols[(word & 0xFF) | ((word >> 16) & 0x300)] + Flags[(byte)(word >> 16)] + Ports[(byte)(word >> 8)] + States[(word >> 26) & 0x1F]];
         return ClassOf[Pairs[row + SourcePorts[sourcePort]] + DestinationPorts[destinationPort]];
     }
 

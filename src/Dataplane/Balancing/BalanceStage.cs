@@ -2,6 +2,7 @@ using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Balancing;
 
@@ -73,6 +74,7 @@ internal static class BalanceStage
             else
             {
                 batch.Flows[i] = flow;
+                ConnectionFlows.Begin(context, batch, i, flow);
                 FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
                 if (!TTracing.IsOn)
                 {

@@ -26,10 +26,10 @@ internal static class ConfigKeys
 
     public static readonly KeyTable NextHop = new("a next hop", "address", "port", "vlan", "weight");
 
-    public static readonly KeyTable Filter = new("a filter", "default", "rules");
+    public static readonly KeyTable Filter = new("a filter", "default", "pick_up", "timeouts", "rules");
 
     public static readonly KeyTable FilterRule = new("a filter rule",
-        "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "port");
+        "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "state", "port");
 
     public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "pool", "timeouts");
 

@@ -15,6 +15,7 @@ internal static class FilterChecks
         }
 
         checks.Known("filter.default", spec.Filter.Default, SpecNames.Actions);
+        NatChecks.CheckTimeouts(checks, spec.Filter.Timeouts, "filter.timeouts");
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach ((FilterRuleSpec rule, string path, int index) in checks.Each(spec.Filter.Rules, "filter.rules"))
         {
@@ -26,6 +27,11 @@ internal static class FilterChecks
             CheckPrefix(checks, rule.To, $"{path}.to");
             CheckFamilies(checks, rule, path);
             CheckTransport(checks, rule, path);
+            if ((rule.State & ~SpecNames.AllStates) != 0)
+            {
+                checks.Error($"{path}.state", SpecNames.States.Problem, rule.State.ToString());
+            }
+
             if (!string.IsNullOrEmpty(rule.Port))
             {
                 checks.IsPort($"{path}.port", rule.Port);

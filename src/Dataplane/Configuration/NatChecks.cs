@@ -34,7 +34,7 @@ internal static class NatChecks
 
             FilterChecks.CheckPrefix(checks, rule.From, $"{path}.from");
             CheckPool(checks, rule, path);
-            CheckTimeouts(checks, rule, path);
+            CheckTimeouts(checks, rule.Timeouts, $"{path}.timeouts");
         }
     }
 
@@ -76,11 +76,11 @@ internal static class NatChecks
         }
     }
 
-    private static void CheckTimeouts(Checks checks, NatSpec rule, string path)
+    internal static void CheckTimeouts(Checks checks, NatTimeouts? given, string path)
     {
-        if (rule.Timeouts is not { } timeouts)
+        if (given is not { } timeouts)
         {
-            checks.Error($"{path}.timeouts", "is null; leave it out");
+            checks.Error(path, "is null; leave it out");
             return;
         }
 
@@ -91,7 +91,7 @@ internal static class NatChecks
         {
             if (!SpecLimits.IsNatTimeout(new System.Numerics.BigInteger(time.Ticks) * 100))
             {
-                checks.Error($"{path}.timeouts.{key}", SpecLimits.NatTimeoutProblem, time.ToString());
+                checks.Error($"{path}.{key}", SpecLimits.NatTimeoutProblem, time.ToString());
             }
         }
     }

@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Tracking;
 
 namespace Dataplane.Configuration;
 
@@ -22,6 +23,11 @@ internal static class SpecNames
         ("blackhole", RouteReject.Blackhole), ("unreachable", RouteReject.Unreachable), ("prohibited", RouteReject.Prohibited));
 
     public static readonly NameTable<FilterAction> Actions = new(("allow", FilterAction.Allow), ("deny", FilterAction.Deny));
+
+    public static readonly NameTable<ConnectionStates> States = new(
+        ("new", ConnectionStates.New), ("established", ConnectionStates.Established), ("related", ConnectionStates.Related), ("invalid", ConnectionStates.Invalid));
+
+    public const ConnectionStates AllStates = ConnectionStates.New | ConnectionStates.Established | ConnectionStates.Related | ConnectionStates.Invalid;
 
     public static readonly NameTable<BalancePolicy> Policies = new(
         ("maglev", BalancePolicy.Maglev), ("round_robin", BalancePolicy.RoundRobin), ("weighted", BalancePolicy.Weighted));

@@ -1,8 +1,10 @@
 using System.Numerics;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Routing;
+using Dataplane.Tracking;
 
 namespace Dataplane.Configuration;
 
@@ -59,6 +61,8 @@ public sealed partial class SpecReader
         return new FilterSpec
         {
             Default = map.Choice("default", SpecNames.Actions) ?? FilterAction.Allow,
+            PickUp = map.Flag("pick_up"),
+            Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
             Rules = [.. map.Items("rules", "each rule").Select(item => ReadRule(item.Node, item.Path))],
         };
     }
@@ -76,6 +80,7 @@ public sealed partial class SpecReader
             FromPort = ReadPortRange(map, "from_port"),
             ToPort = ReadPortRange(map, "to_port"),
             TcpFlags = ReadTcpFlags(map),
+            State = ReadStates(map),
             Port = map.Text("port"),
         };
     }
@@ -119,6 +124,49 @@ public sealed partial class SpecReader
         map.Error("tcp_flags", "is not a list of the flags fin, syn, rst, psh, ack, urg, ece and cwr, each at most once, with '!' before those "
             + "that must not be set, such as \"syn,!ack\"", text);
         return null;
+    }
+
+    /// <summary>One state stands for itself; several stand in a list, or in one text.</summary>
+    private ConnectionStates ReadStates(in MappingReader map)
+    {
+        ConnectionStates states = ConnectionStates.None;
+        if (map.Value("state") is { Kind: ConfigNodeKind.Sequence })
+        {
+            foreach ((ConfigNode node, string path) in map.Items("state", "each state"))
+            {
+                if (node.Kind == ConfigNodeKind.Scalar)
+                {
+                    states = AddState(states, node.Text, path);
+                }
+                else
+                {
+                    _errors.Add(new ConfigurationError(path, $"is {MappingReader.KindOf(node)} where a state is needed"));
+                }
+            }
+        }
+        else if (map.Scalar("state", null, "a state, or a list of states,") is { } text)
+        {
+            foreach (string word in text.Split(',', StringSplitOptions.TrimEntries))
+            {
+                states = AddState(states, word, map.PathOf("state"));
+            }
+        }
+
+        return states;
+    }
+
+    private ConnectionStates AddState(ConnectionStates states, string word, string path)
+    {
+        if (!SpecNames.States.TryRead(word, out ConnectionStates state))
+        {
+            _errors.Add(new ConfigurationError(path, SpecNames.States.Problem + WordList.DidYouMean(word, SpecNames.States.Names), word));
+        }
+        else if ((states & state) != 0)
+        {
+            _errors.Add(new ConfigurationError(path, "is there already", word));
+        }
+
+        return states | state;
     }
 
     private ServiceSpec ReadService(ConfigNode node, string path)

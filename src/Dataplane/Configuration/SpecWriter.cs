@@ -5,6 +5,7 @@ using Dataplane.Nat;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Tracking;
 
 namespace Dataplane.Configuration;
 
@@ -28,6 +29,8 @@ public static partial class SpecWriter
         FilterSpec filter = spec.Filter ?? new FilterSpec();
         var rules = new MappingWriter();
         rules.Word("default", filter.Default, SpecNames.Actions, FilterAction.Allow);
+        rules.Flag("pick_up", filter.PickUp);
+        rules.Part("timeouts", Timeouts(filter.Timeouts));
         rules.List("rules", filter.Rules, Rule);
 
         var top = new MappingWriter();
@@ -148,6 +151,12 @@ public static partial class SpecWriter
         map.Optional("from_port", rule.FromPort);
         map.Optional("to_port", rule.ToPort);
         map.Text("tcp_flags", rule.TcpFlags?.ToString());
+        if (rule.State != ConnectionStates.None)
+        {
+            map.Add("state", ConfigNode.Sequence([.. SpecNames.States.Names
+                .Where(name => SpecNames.States.TryRead(name, out ConnectionStates state) && (rule.State & state) != 0).Select(name => ConfigNode.Scalar(name))]));
+        }
+
         map.Text("port", rule.Port);
         return map.ToNode();
     }
@@ -160,14 +169,19 @@ public static partial class SpecWriter
         map.Optional("from", rule.From);
         map.Values("pool", rule.Pool);
 
-        NatTimeouts given = rule.Timeouts ?? new NatTimeouts(), defaults = new();
+        map.Part("timeouts", Timeouts(rule.Timeouts));
+        return map.ToNode();
+    }
+
+    private static MappingWriter Timeouts(NatTimeouts? set)
+    {
+        NatTimeouts given = set ?? new NatTimeouts(), defaults = new();
         var timeouts = new MappingWriter();
         timeouts.Duration("udp", given.Udp, defaults.Udp);
         timeouts.Duration("tcp_established", given.TcpEstablished, defaults.TcpEstablished);
         timeouts.Duration("tcp_transitory", given.TcpTransitory, defaults.TcpTransitory);
         timeouts.Duration("icmp", given.Icmp, defaults.Icmp);
-        map.Part("timeouts", timeouts);
-        return map.ToNode();
+        return timeouts;
     }
 
     private static ConfigNode Service(ServiceSpec service)

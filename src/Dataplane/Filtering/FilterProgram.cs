@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
@@ -36,6 +37,9 @@ internal sealed partial class FilterProgram
     /// <summary>The TCP flags that any rule looks at: packets of a flow that differ in others only are decided alike.</summary>
     public byte FlagsLookedAt { get; }
 
+    /// <summary>Whether any rule asks for states of connections.</summary>
+    public bool HasStates { get; }
+
     /// <summary>The number of rules.</summary>
     public int RuleCount => _rules.Length;
 
@@ -49,10 +53,11 @@ internal sealed partial class FilterProgram
     /// <param name="frames">What the parser found, 256 at most; packets that are not IP match no rule.</param>
     /// <param name="port">Index of the port they came by.</param>
     /// <param name="rules">Receives a rule for each packet.</param>
-    public void Match(ReadOnlySpan<ParsedFrame> frames, byte port, Span<int> rules)
+    /// <param name="states">The state of each packet; needed when <see cref="HasStates"/>.</param>
+    public void Match(ReadOnlySpan<ParsedFrame> frames, byte port, Span<int> rules, ReadOnlySpan<ConnectionStates> states = default)
     {
         rules[..frames.Length].Fill(NoRule);
-        if (_v4.Length == 1 && _pending.Length == 0 && _v4[0].TryFindAllV4(frames, port, rules))
+        if (!HasStates && _v4.Length == 1 && _pending.Length == 0 && _v4[0].TryFindAllV4(frames, port, rules))
         {
             return;
         }
@@ -60,6 +65,14 @@ internal sealed partial class FilterProgram
         Span<uint> words = stackalloc uint[PacketBatch.Capacity];
         Span<byte> v4 = stackalloc byte[PacketBatch.Capacity], v6 = stackalloc byte[PacketBatch.Capacity];
         (int v4Count, int v6Count) = Sort(frames, port, words, v4, v6);
+        if (HasStates)
+        {
+            for (int i = 0; i < states.Length; i++)
+            {
+                words[i] |= TransportWord.Of(states[i]);
+            }
+        }
+
         var batch = new FilterInput(frames, words);
         Find(_v4, in batch, v4[..v4Count], isV4: true, rules);
         Find(_v6, in batch, v6[..v6Count], isV4: false, rules);
@@ -74,12 +87,14 @@ internal sealed partial class FilterProgram
     /// <param name="key">Its flow key; packets that are not IP match no rule.</param>
     /// <param name="headers">Where its headers are.</param>
     /// <param name="port">Index of the port it came by.</param>
-    public int Match(in FlowKey key, in PacketHeaders headers, byte port) => MatchAfter(NoRule, in key, in headers, port);
+    /// <param name="state">Its state, where rules ask for it.</param>
+    public int Match(in FlowKey key, in PacketHeaders headers, byte port, ConnectionStates state = ConnectionStates.None) =>
+        MatchAfter(NoRule, in key, in headers, port, state);
 
     /// <summary>The first rule behind another that a packet would match if those up to it did not, or <see cref="NoRule"/>.</summary>
-    public int MatchAfter(int rule, in FlowKey key, in PacketHeaders headers, byte port)
+    public int MatchAfter(int rule, in FlowKey key, in PacketHeaders headers, byte port, ConnectionStates state = ConnectionStates.None)
     {
-        uint word = TransportWord.Of(in key, in headers, port);
+        uint word = TransportWord.Of(in key, in headers, port) | TransportWord.Of(state);
         return key.Family switch
         {
             (byte)IpFamily.V4 => First(Find(_v4, in key, word, rule), _pendingV4.FindV4(in key, word, rule)),

@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
@@ -29,6 +30,12 @@ public sealed record FilterRuleSpec
 
     /// <summary>TCP flags; null: any. Needs protocol TCP.</summary>
     public TcpFlagMatch? TcpFlags { get; init; }
+
+    /// <summary>
+    /// States of which the packet has one; none: any. With such a rule all forwarded TCP, UDP and ICMP echo is followed, and each flow takes a place in
+    /// the flow table.
+    /// </summary>
+    public ConnectionStates State { get; init; }
 
     /// <summary>Name of the port the packet came by; empty: any.</summary>
     public string Port { get; init; } = "";

@@ -1,6 +1,7 @@
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
@@ -22,7 +23,7 @@ internal static class FilterStage
             return;
         }
 
-        program.Match(batch.Parsed.Slice(0, batch.Count), batch.Port.Value, rules);
+        program.Match(batch.Parsed.Slice(0, batch.Count), batch.Port.Value, rules, batch.States.AsSpan(0, program.HasStates ? batch.Count : 0));
         Decide<TTracing>(context, batch, program, rules);
     }
 
@@ -58,7 +59,8 @@ internal static class FilterStage
     public static void Explain(WorkerContext context, PacketBatch batch, int i, FilterProgram program, int rule, FilterAction action)
     {
         string name = rule < 0 ? "default" : program.NameOf(rule);
-        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, in batch.Parsed[i].Headers, batch.Port.Value);
+        ConnectionStates state = program.HasStates ? batch.States[i] : ConnectionStates.None;
+        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, in batch.Parsed[i].Headers, batch.Port.Value, state);
         string otherwise = next < 0 ? "default" : program.NameOf(next);
         string outcome = action == FilterAction.Deny ? "denied" : "allowed";
         string detail = rule < 0

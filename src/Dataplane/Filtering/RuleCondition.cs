@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
@@ -37,6 +38,13 @@ internal readonly struct RuleCondition
         {
             mask |= TransportWord.HasPorts;
             value |= TransportWord.HasPorts;
+        }
+
+        if (rule.State != ConnectionStates.None)
+        {
+            uint others = TransportWord.Excluded(rule.State);
+            mask |= others;
+            value |= others;
         }
 
         Service = new RuleService(mask, value, rule.FromPort ?? PortRange.All, rule.ToPort ?? PortRange.All);

@@ -61,7 +61,7 @@ internal sealed partial class ServiceMap
         }
 
         int[] rowOfWord = [.. words.ClassOf.Select(@class => @class * source.Met.Count)], rowOfPair = [.. pairOf.Select(pair => pair * destination.Met.Count)];
-        var table = new ServiceTable(words.Protocols, words.Flags, words.Ports, rowOfWord, source.ClassOf, rowOfPair, destination.ClassOf, classes);
+        var table = new ServiceTable(words.Protocols, words.Flags, words.Ports, rowOfWord, source.ClassOf, rowOfPair, destination.ClassOf, classes, words.States);
         return new ServiceMap(table, met, source.IsExact && destination.IsExact && words.IsExact);
     }
 

@@ -1,16 +1,19 @@
+using System.Runtime.CompilerServices;
 using Dataplane.Packets;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
 /// <summary>What rules compare of a packet under a mask, its addresses aside, in one word.</summary>
 /// <remarks><code>
-///  31            26 25        24        23     16 15     8 7       0
-/// +----------------+---------+---------+---------+--------+---------+
-/// |       0        | has     | has     | TCP     | port   | IP      |
-/// |                | flags   | ports   | flags   | index  | protocol|
-/// +----------------+---------+---------+---------+--------+---------+
+///  31  30     29    26 25        24        23     16 15     8 7       0
+/// +---+------+--------+---------+---------+---------+--------+---------+
+/// | 0 | has  | not in | has     | has     | TCP     | port   | IP      |
+/// |   | state| state  | flags   | ports   | flags   | index  | protocol|
+/// +---+------+--------+---------+---------+---------+--------+---------+
 /// </code>A packet has ports or flags when the header they stand in is in this frame: in later fragments it is not, and a rule that
-/// asks for them does not match.</remarks>
+/// asks for them does not match. Of the bits 26 to 29 those are set that stand for states the packet is <em>not</em> in: so any set of states is one
+/// comparison under a mask, of the bits that stand for all others.</remarks>
 internal static class TransportWord
 {
     /// <summary>Position of the protocol number.</summary>
@@ -27,6 +30,22 @@ internal static class TransportWord
 
     /// <summary>Set when there is a TCP header.</summary>
     public const uint HasFlags = 1 << 25;
+
+    /// <summary>Position of the first of the states a packet is not in.</summary>
+    public const int StateShift = 26;
+
+    /// <summary>Set when the packet's state is known.</summary>
+    public const uint HasState = 1 << 30;
+
+    /// <summary>The bits of states.</summary>
+    public const uint StateBits = HasState | (0xFu << StateShift);
+
+    /// <summary>The bits to add for a packet in a state.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Of(ConnectionStates state) => state == ConnectionStates.None ? 0 : Excluded(state);
+
+    /// <summary>The bits that are set in the word of every packet in one of the states, and of no other.</summary>
+    public static uint Excluded(ConnectionStates states) => HasState | ((~(uint)states & 0xF) << StateShift);
 
     /// <summary>The word of a packet.</summary>
     /// <param name="key">Its flow key.</param>

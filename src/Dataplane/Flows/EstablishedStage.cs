@@ -7,6 +7,7 @@ using Dataplane.Pipeline;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Flows;
 
@@ -34,6 +35,11 @@ internal static class EstablishedStage
 
         // For every packet: the look at the buckets is cheaper than asking whether it is needed.
         context.Flows.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows, wholeEntries: true);
+        if (context.Tables.Filter.HasStates)
+        {
+            context.Flows.AskForConnections(batch.Flows.AsSpan(0, batch.Count));
+        }
+
         context.Ways.Begin();
         Forward<TTracing>(context, batch, untagged);
     }
@@ -51,6 +57,7 @@ internal static class EstablishedStage
         int version = tables.Version;
         uint ticks = FlowTable.Ticks(context.NowNs);
         int rule = FilterProgram.NoRule;
+        bool follows = filter.HasStates;
         long packets = 0, bytes = 0;
         for (int i = 0; i < batch.Count; i++)
         {
@@ -72,6 +79,7 @@ internal static class EstablishedStage
             int offset = batch.Offsets[i], length = headers.EndOffset - headers.NetworkOffset;
             ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
             if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || (length > way.Mtu && batch.IsTooLong(i, way.Mtu))
+                || (follows && !ConnectionFlows.TryPass(context, batch, i, flow, in entry))
                 || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, way.LinkStart, way.LinkEnd))
             {
                 continue;
@@ -134,6 +142,12 @@ internal static class EstablishedStage
         NextHop hop = tables.NextHops[entry.NextHop];
         (batch.NextHops[i], batch.Neighbours[i]) = (entry.NextHop, entry.Neighbour);
         IngressStage.Explain(context, batch, i, untagged);
+        (batch.States[i], batch.StateReasons[i]) = tables.Filter.HasStates ? (ConnectionStates.Established, StateReason.Answered) : default;
+        if (tables.Filter.HasStates)
+        {
+            ConnectionStage.Explain(context, batch, i, batch.States[i], batch.StateReasons[i]);
+        }
+
         FilterStage.Explain(context, batch, i, tables.Filter, entry.FilterRule, FilterAction.Allow);
         FlowStage.Explain(context, batch, in entry);
         RouteStage.ExplainNextHop(context, batch, i, hop);

@@ -74,6 +74,9 @@ internal struct FlowEntry
     /// <summary>Whether this is the direction of the first packet.</summary>
     public bool IsForward;
 
+    /// <summary>Whether its packets leave as they come: the flow is only followed, not translated. The same in both directions.</summary>
+    public bool IsPlain;
+
     /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
     public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);
 

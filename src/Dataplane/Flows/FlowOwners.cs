@@ -22,11 +22,16 @@ internal sealed class FlowOwners
     private readonly Place[] _backends;
     private readonly uint _mask;
     private readonly NatTable _nat;
+    private readonly bool _ownsAll;
 
     /// <summary>Notes all backends of the services, and where sources are translated.</summary>
-    public FlowOwners(ServiceTable services, NatTable nat)
+    /// <param name="services">The services.</param>
+    /// <param name="nat">The translations.</param>
+    /// <param name="ownsAll">Whether packets that nobody translates belong to flows as well, because rules ask for states.</param>
+    public FlowOwners(ServiceTable services, NatTable nat, bool ownsAll)
     {
         _services = services;
+        _ownsAll = ownsAll;
         _nat = nat;
         HashSet<(IpAddress Address, ushort Port, byte Protocol)> backends =
             [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol)))];
@@ -55,7 +60,7 @@ internal sealed class FlowOwners
         byte protocol = key.Protocol, family = key.Family;
         if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
         {
-            return protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 ? TranslatedOwnerOf(in key, port, hash, share) : Anyone;
+            return protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 ? TranslatedOwnerOf(in key, port, hash, share) : PlainOwnerOf(in key, hash, share);
         }
 
         return _services.Find(in key) is not null ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, protocol))
@@ -68,7 +73,7 @@ internal sealed class FlowOwners
     {
         if (_nat.IsEmpty)
         {
-            return Anyone;
+            return PlainOwnerOf(in key, hash, share);
         }
 
         // The identifier of an echo may be another on the way back, and is no port of the remote end.
@@ -77,7 +82,19 @@ internal sealed class FlowOwners
             ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, hasPorts ? key.SourcePort : (ushort)0, key.Protocol))
             : _nat.MayTranslate(port, key.Source)
                 ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, hasPorts ? key.DestinationPort : (ushort)0, key.Protocol))
-                : Anyone;
+                : PlainOwnerOf(in key, hash, share);
+    }
+
+    /// <summary>Of a flow that is only followed, both ends together choose the worker, whichever of them sends.</summary>
+    private int PlainOwnerOf(in FlowKey key, FlowHash hash, WorkerShare share)
+    {
+        if (!_ownsAll)
+        {
+            return Anyone;
+        }
+
+        uint source = hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, key.Protocol);
+        return share.OwnerOf(source ^ hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, key.DestinationPort, key.Protocol));
     }
 
     private bool IsBackend(ulong high, ulong low, ulong transport)

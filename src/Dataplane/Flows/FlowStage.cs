@@ -3,6 +3,7 @@ using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Flows;
 
@@ -64,7 +65,15 @@ internal static class FlowStage
             return;
         }
 
-        if (TcpStates.Matters(entry.State, flags))
+        if (tables.Filter.HasStates)
+        {
+            if (!ConnectionFlows.Follow(context, batch, i, index))
+            {
+                End<TTracing>(context, batch, index, "a new connection reuses its ports");
+                return;
+            }
+        }
+        else if (TcpStates.Matters(entry.State, flags))
         {
             if (TcpStates.Reopens(entry.State, flags, entry.IsForward))
             {
@@ -76,8 +85,9 @@ internal static class FlowStage
             context.Flows[entry.Peer].State = entry.State;
         }
 
+        // What does not belong to the connection does not keep it alive.
         uint ticks = FlowTable.Ticks(context.NowNs);
-        if (entry.LastSeen != ticks)
+        if (entry.LastSeen != ticks && (!tables.Filter.HasStates || batch.States[i] != ConnectionStates.Invalid))
         {
             entry.LastSeen = ticks;
         }
@@ -102,8 +112,11 @@ internal static class FlowStage
         int rule = batch.FilterRules[i];
         entry.FilterRule = rule;
 
-        // Echo never takes the short way, which knows ports only where TCP and UDP have them.
-        entry.InPort = rule == FilterProgram.Unknown || entry.State == FlowState.IcmpQuery ? FlowEntry.NoPort : batch.Port.Value;
+        // Echo and others never take the short way, which knows ports only where TCP and UDP have them. Where rules ask for states, a rule holds for the packets
+        // to come only if they will be in the same.
+        bool holds = rule != FilterProgram.Unknown && entry.State is not (FlowState.IcmpQuery or FlowState.Other)
+            && (!context.Tables.Filter.HasStates || batch.StateReasons[i] == StateReason.Answered);
+        entry.InPort = holds ? batch.Port.Value : FlowEntry.NoPort;
         entry.FilterFlags = (byte)(batch.Parsed[i].Headers.TcpFlags & context.Tables.Filter.FlagsLookedAt);
     }
 
@@ -124,6 +137,15 @@ internal static class FlowStage
         else if (headers.TransportOffset != 0 && headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6))
         {
             HandleIcmp<TTracing>(context, batch, i);
+        }
+        else if (context.Tables.Tracked is not null)
+        {
+            // Without ports: a flow by addresses alone, if anybody follows it.
+            int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
+            if (index >= 0)
+            {
+                Hit<TTracing>(context, batch, i, index);
+            }
         }
     }
 
@@ -160,6 +182,13 @@ internal static class FlowStage
     /// <summary>Says which flow the packet belongs to.</summary>
     public static void Explain(WorkerContext context, PacketBatch batch, in FlowEntry entry)
     {
+        if (entry.IsPlain)
+        {
+            string way = entry.IsForward ? "there" : "back";
+            context.Trace!.Add(batch, "flow", "hit", $"established flow {way}: {entry.State}, leaves as it is", ("state", entry.State.ToString()), ("direction", way));
+            return;
+        }
+
         string direction = entry.IsForward ? entry.IsSourceTranslated ? "outwards" : "to the backend" : context.Flows[entry.Peer].IsSourceTranslated ? "inwards" : "to the client";
         context.Trace!.Add(batch, "flow", "hit", $"established flow {direction}: {entry.State}, leaves as {entry.NewSource} > {entry.NewDestination}",
             ("state", entry.State.ToString()), ("direction", direction), ("new_source", entry.NewSource.ToString()),

@@ -23,4 +23,7 @@ internal enum FlowState : byte
 
     /// <summary>ICMP echo (RFC 5508 REQ-2: 60 seconds).</summary>
     IcmpQuery,
+
+    /// <summary>Any other protocol, by addresses alone: as long as UDP.</summary>
+    Other,
 }

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using Dataplane.Native;
 using Dataplane.Packets;
+using Dataplane.Tracking;
 
 namespace Dataplane.Flows;
 
@@ -25,6 +26,7 @@ internal sealed class FlowTable
     private readonly MappedArray<FlowEntry> _entries;
     private readonly int[] _free;
     private readonly int[] _retired = new int[2 * PacketBatch.Capacity];
+    private MappedArray<Connection>? _connections;
     private int _freeCount;
     private int _retiredCount;
     private int _hand;
@@ -54,7 +56,7 @@ internal sealed class FlowTable
     public long Places => _buckets.Places;
 
     /// <summary>Bytes of entries and buckets, all of them from the start.</summary>
-    public long MemoryBytes => _entries.LengthBytes + _buckets.MemoryBytes + ((long)_free.Length * sizeof(int));
+    public long MemoryBytes => _entries.LengthBytes + _buckets.MemoryBytes + ((long)_free.Length * sizeof(int)) + (_connections?.LengthBytes ?? 0);
 
     /// <summary>Entries in use.</summary>
     public int Count => Capacity - _freeCount;
@@ -70,6 +72,40 @@ internal sealed class FlowTable
 
     /// <summary>The entry at an index returned by this table.</summary>
     public ref FlowEntry this[int index] => ref _entries[index];
+
+    /// <summary>Makes room for what is followed of connections, if there is none yet. Control side, before tables that need it are published.</summary>
+    /// <exception cref="LinuxException">The kernel has no such memory.</exception>
+    public void Track()
+    {
+        if (_connections is null)
+        {
+            Volatile.Write(ref _connections, new MappedArray<Connection>(Capacity));
+        }
+    }
+
+    /// <summary>The connection of a flow, from either of its entries. Only behind <see cref="Track"/>.</summary>
+    public ref Connection ConnectionOf(int index)
+    {
+        ref readonly FlowEntry entry = ref this[index];
+        return ref ConnectionAt(entry.IsForward ? index : entry.Peer);
+    }
+
+    /// <summary>The connection of a flow, from its forward entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref Connection ConnectionAt(int forward) => ref _connections![forward];
+
+    /// <summary>Asks the processor for the connections of candidates, whose entries have been asked for before.</summary>
+    public void AskForConnections(ReadOnlySpan<int> candidates)
+    {
+        foreach (int candidate in candidates)
+        {
+            if (candidate >= 0)
+            {
+                ref readonly FlowEntry entry = ref this[candidate];
+                _connections!.Prefetch(entry.IsForward ? candidate : entry.Peer);
+            }
+        }
+    }
 
     /// <summary>Converts worker time to ticks of <see cref="FlowEntry.LastSeen"/>.</summary>
     public static uint Ticks(long nowNs) => (uint)(nowNs >> TickShift);
@@ -207,6 +243,11 @@ internal sealed class FlowTable
         this[second].LastSeen = ticks;
         this[first].IsForward = true;
         this[second].IsForward = false;
+        if (_connections is not null)
+        {
+            _connections[first] = default;
+        }
+
         return first;
     }
 

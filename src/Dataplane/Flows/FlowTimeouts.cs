@@ -7,7 +7,7 @@ internal sealed class FlowTimeouts
 {
     private const long ClosingSeconds = 120;
 
-    private readonly uint[] _ticks = new uint[(int)FlowState.IcmpQuery + 1];
+    private readonly uint[] _ticks = new uint[(int)FlowState.Other + 1];
 
     private FlowTimeouts(NatTimeouts timeouts)
     {
@@ -15,6 +15,7 @@ internal sealed class FlowTimeouts
         _ticks[(int)FlowState.TcpTransitory] = Ticks(timeouts.TcpTransitory);
         _ticks[(int)FlowState.TcpClosing] = Math.Min(Ticks(TimeSpan.FromSeconds(ClosingSeconds)), Ticks(timeouts.TcpTransitory));
         _ticks[(int)FlowState.Udp] = Ticks(timeouts.Udp);
+        _ticks[(int)FlowState.Other] = Ticks(timeouts.Udp);
         _ticks[(int)FlowState.IcmpQuery] = Ticks(timeouts.Icmp);
     }
 

@@ -16,9 +16,13 @@ internal static class IcmpErrorTranslation
 
     /// <summary>The key, in the direction in which the error itself travels, of the flow that a packet is an ICMP error about.</summary>
     /// <returns>False for any other packet.</returns>
-    public static bool TryReadFlow(PacketBatch batch, int i, out FlowKey about)
+    public static bool TryReadFlow(PacketBatch batch, int i, out FlowKey about) => TryReadFlow(batch, i, out about, out _);
+
+    /// <summary>The same, and of a TCP segment that is quoted the sequence number.</summary>
+    public static bool TryReadFlow(PacketBatch batch, int i, out FlowKey about, out uint sequence)
     {
         about = default;
+        sequence = 0;
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         bool isV4 = headers.IpVersion == 4;
         if (headers.Protocol != (isV4 ? IpProtocols.Icmp : IpProtocols.Icmpv6) || headers.TransportOffset == 0 || headers.Fragment != FragmentKind.None)
@@ -33,6 +37,7 @@ internal static class IcmpErrorTranslation
         }
 
         about = inner.Key.Reversed();
+        sequence = inner.SequenceIn(message[IcmpHeader..]);
         return true;
     }
 
@@ -58,6 +63,11 @@ internal static class IcmpErrorTranslation
         FlowKey turned = inner.Key.Reversed();
         int index = context.Flows.Find(in turned, context.Hash.Of(in turned));
         if (index < 0)
+        {
+            return;
+        }
+
+        if (context.Flows[index].IsPlain)
         {
             return;
         }

@@ -53,6 +53,9 @@ internal readonly struct QuotedPacket
         return true;
     }
 
+    /// <summary>The sequence number of a TCP segment; of others what stands in its place.</summary>
+    public uint SequenceIn(ReadOnlySpan<byte> quoted) => BinaryPrimitives.ReadUInt32BigEndian(quoted[(_transport + 4)..]);
+
     /// <summary>Writes other addresses and ports into the quotation and adjusts the checksums it contains.</summary>
     public void Rewrite(Span<byte> quoted, IpAddress source, ushort sourcePort, IpAddress destination, ushort destinationPort)
     {

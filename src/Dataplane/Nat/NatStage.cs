@@ -5,6 +5,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Nat;
 
@@ -68,6 +69,11 @@ internal static class NatStage
             ref FlowEntry entry = ref context.Flows[flow];
             batch.Flows[i] = flow;
             (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (batch.NextHops[i], context.Tables.Version, -1);
+            if (isNew)
+            {
+                ConnectionFlows.Begin(context, batch, i, flow);
+            }
+
             FlowStage.RememberFilter(context, batch, i, ref entry);
             if (isNew && !TTracing.IsOn)
             {

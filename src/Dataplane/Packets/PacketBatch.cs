@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Dataplane.Native;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Tracking;
 
 namespace Dataplane.Packets;
 
@@ -26,6 +27,8 @@ public sealed class PacketBatch
     internal readonly short[] InInterfaces = new short[Capacity];
     internal readonly int[] Flows = new int[Capacity];
     internal readonly int[] FilterRules = new int[Capacity];
+    internal readonly ConnectionStates[] States = new ConnectionStates[Capacity];
+    internal readonly StateReason[] StateReasons = new StateReason[Capacity];
     internal readonly int[] Routes = new int[Capacity];
     internal readonly int[] NextHops = new int[Capacity];
     internal readonly int[] Neighbours = new int[Capacity];

@@ -8,6 +8,7 @@ using Dataplane.Packets;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Pipeline;
 
@@ -60,6 +61,7 @@ internal static class ForwardingPipeline
         {
             IngressStage.Process<TTracing>(context, batch);                                         // port     -> interface; martians, ARP, ND
             Mark<TTracing>(context, TimedStage.Ingress);
+            ConnectionStage.Process<TTracing>(context, batch);                                      // connection -> state, if rules ask
             FilterStage.Process<TTracing>(context, batch);                                          // rules    -> pass or drop
             Mark<TTracing>(context, TimedStage.Filter);
             context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
@@ -101,6 +103,7 @@ internal static class ForwardingPipeline
         Mark<TTracing>(context, TimedStage.Balance);
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
         NatStage.Process<TTracing>(context, batch);                                                 // inside   -> outside: new flow
+        ConnectionFlows.Process<TTracing>(context, batch);                                          // new connection -> flow, if rules ask
         Mark<TTracing>(context, TimedStage.Route);
         NeighbourStage.Process<TTracing>(context, batch);                                           // next hop -> hardware address, or held
         Mark<TTracing>(context, TimedStage.Neighbour);

@@ -40,6 +40,15 @@ internal sealed record ForwardingTables
     /// <summary>Name servers.</summary>
     public required NameServers Names { get; init; }
 
+    /// <summary>Stands for the backend of flows that are only followed; null unless a rule of the filter asks for states.</summary>
+    public BackendRuntime? Tracked { get; init; }
+
+    /// <summary>Whether TCP connections are followed from the middle on.</summary>
+    public bool PicksUp => Spec.Filter.PickUp;
+
+    /// <summary>Idle times of flows by backend slot.</summary>
+    public required FlowTimeouts?[] TimeoutsBySlot { get; init; }
+
     /// <summary>Generation of each backend slot; a flow whose own is another has outlived its backend.</summary>
     public required uint[] BackendGenerations { get; init; }
 

@@ -1,11 +1,13 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
+using Dataplane.Tracking;
 
 namespace Dataplane.Pipeline;
 
@@ -23,7 +25,9 @@ internal static class TableCompiler
         IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods)
     {
         L3Interface[] interfaces = CompileInterfaces(spec, ports);
-        HashSet<BackendSlots.Identity> used = [.. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
+        bool tracks = spec.Filter.Rules.Any(rule => rule.State != ConnectionStates.None);
+        BackendSlots.Identity[] followed = tracks ? [new(default, 0, 0, default, 0, "connections")] : [];
+        HashSet<BackendSlots.Identity> used = [.. followed, .. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
         slots.ReleaseAllBut(used);
         (ServiceRuntime[] services, ServiceChange[] changes) = ServiceCompiler.Compile(spec.Services, slots, previous);
         var routes = new RouteCompiler(interfaces, ports);
@@ -32,8 +36,11 @@ internal static class TableCompiler
         IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. NameAddresses(spec, interfaces)];
         routes.AddServed(served);
         NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots);
+        BackendRuntime? tracked = followed.Select(identity => Tracked(identity, slots)).FirstOrDefault();
         var tables = new ForwardingTables
         {
+            Tracked = tracked,
+            TimeoutsBySlot = Timeouts(nat, tracked, spec.Filter),
             Version = (previous?.Version ?? 0) + 1,
             Spec = spec,
             Ports = ports.ById,
@@ -55,6 +62,25 @@ internal static class TableCompiler
     /// <summary>Addresses of name servers that no interface has.</summary>
     private static IEnumerable<IpAddress> NameAddresses(DataplaneSpec spec, L3Interface[] interfaces) =>
         spec.Names.SelectMany(server => server.Addresses).Where(address => !interfaces.Any(entry => entry.Addresses.Any(own => own.Address == address)));
+
+    private static BackendRuntime Tracked(BackendSlots.Identity identity, BackendSlots slots)
+    {
+        (int slot, uint generation, BackendCounter counter) = slots.Acquire(identity);
+        return new BackendRuntime { Slot = slot, Generation = generation, Counter = counter, Address = default, Port = 0, Weight = 1 };
+    }
+
+    private static FlowTimeouts?[] Timeouts(NatTable nat, BackendRuntime? tracked, FilterSpec filter)
+    {
+        if (tracked is null)
+        {
+            return nat.TimeoutsBySlot;
+        }
+
+        var timeouts = new FlowTimeouts?[Math.Max(nat.TimeoutsBySlot.Length, tracked.Slot + 1)];
+        nat.TimeoutsBySlot.CopyTo(timeouts, 0);
+        timeouts[tracked.Slot] = FlowTimeouts.Of(filter.Timeouts);
+        return timeouts;
+    }
 
     private static L3Interface[] CompileInterfaces(DataplaneSpec spec, PortSet ports)
     {

@@ -297,7 +297,13 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         if (!ReferenceEquals(published, _plan) && published is not null)
         {
             Context.Tables = published.Tables;
-            Context.Flows.TimeoutsBySlot = published.Tables.Nat.TimeoutsBySlot;
+            Context.Flows.TimeoutsBySlot = published.Tables.TimeoutsBySlot;
+            if (published.Tables.Tracked is not null)
+            {
+                // Done when the tables were published, unless by a test.
+                Context.Flows.Track();
+            }
+
             ConfiguredNeighbours.Apply(Context);
             Volatile.Write(ref _plan, published);
         }

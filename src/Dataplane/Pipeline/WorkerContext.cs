@@ -3,6 +3,7 @@ using Dataplane.Names;
 using Dataplane.Packets;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Pipeline;
 
@@ -54,6 +55,9 @@ internal sealed class WorkerContext
 
     /// <summary>What it needs to answer queries for names.</summary>
     public NameWorker Names { get; }
+
+    /// <summary>Packets whose state was invalid, by <see cref="StateReason"/>. Any thread may read it.</summary>
+    public long[] InvalidPackets { get; } = new long[StateReasons.Count];
 
     public WorkerCounters Counters { get; } = new();
 

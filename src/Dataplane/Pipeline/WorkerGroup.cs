@@ -66,10 +66,17 @@ internal sealed class WorkerGroup : IDisposable
     /// <summary>Hands tables to all workers.</summary>
     public void Publish(ForwardingTables tables, PortSet ports)
     {
+        if (tables.Tracked is not null)
+        {
+            Array.ForEach(_workers, worker => worker.Context.Flows.Track());
+        }
+
         if (Count > 1)
         {
-            bool hasFlows = !tables.Services.IsEmpty || !tables.Nat.IsEmpty;
-            tables = tables.Owners is null && hasFlows ? tables with { Owners = new FlowOwners(tables.Services, tables.Nat) } : tables;
+            bool hasFlows = !tables.Services.IsEmpty || !tables.Nat.IsEmpty || tables.Tracked is not null;
+            tables = tables.Owners is null && hasFlows
+                ? tables with { Owners = new FlowOwners(tables.Services, tables.Nat, ownsAll: tables.Tracked is not null) }
+                : tables;
             ForwardingTables[] before = _views;
             _views = [.. _workers.Select((worker, index) => WorkerView.Of(tables, ports, worker.Context, _tables, before.ElementAtOrDefault(index)))];
         }

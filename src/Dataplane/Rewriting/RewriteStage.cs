@@ -57,7 +57,7 @@ internal static class RewriteStage
     {
         Span<byte> packet = memory.Slice(network, headers.EndOffset - headers.NetworkOffset);
         bool isV4 = headers.IpVersion == 4;
-        if (flow < 0)
+        if (flow < 0 || context.Flows[flow].IsPlain)
         {
             TakeTtl(packet, isV4, takeTtl);
         }
@@ -147,9 +147,10 @@ internal static class RewriteStage
     public static void Explain(WorkerContext context, PacketBatch batch, int i, L3Interface way, int flow, bool takeTtl)
     {
         string ttl = takeTtl ? "TTL taken down by one" : "TTL as it is";
-        string nat = flow >= 0 ? $", addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";
+        bool translated = flow >= 0 && !context.Flows[flow].IsPlain;
+        string nat = translated ? $", addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";
         string link = new MacAddress(context.Neighbours[batch.Neighbours[i]].Mac).ToString();
-        context.Trace!.Add(batch, "rewrite", "transmit", $"{ttl}{nat}, to {link} by {way}", ("port", way.PortName), ("mac", link), ("translated", flow >= 0),
+        context.Trace!.Add(batch, "rewrite", "transmit", $"{ttl}{nat}, to {link} by {way}", ("port", way.PortName), ("mac", link), ("translated", translated),
             ("length", batch.Lengths[i]));
     }
 }

@@ -142,6 +142,11 @@ internal sealed class ExplainRunner
         var spec = new WorkerSpec { FlowEntries = 64, NeighbourEntries = live.Neighbours.Capacity, IcmpErrorsPerSecond = 1000 };
         var shadow = new WorkerContext(spec, live.Hash, 9216, live.Stages) { Share = live.Share, Tables = live.Tables, NowNs = live.NowNs, Trace = trace };
         shadow.Neighbours.CopyFrom(live.Neighbours);
+        if (live.Tables.Tracked is not null)
+        {
+            shadow.Flows.Track();
+        }
+
         PacketHeaders headers = default;
         FlowKey key = default;
         if (PacketParser.Parse(_frame, ref headers, ref key) != DropReason.None)
@@ -171,6 +176,10 @@ internal sealed class ExplainRunner
 
         ref FlowEntry entry = ref live.Flows[index];
         ref FlowEntry peer = ref live.Flows[entry.Peer];
-        shadow.Flows.InsertPair(entry.IsForward ? entry : peer, entry.IsForward ? peer : entry, live.NowNs);
+        int copy = shadow.Flows.InsertPair(entry.IsForward ? entry : peer, entry.IsForward ? peer : entry, live.NowNs);
+        if (live.Tables.Tracked is not null)
+        {
+            shadow.Flows.ConnectionOf(copy) = live.Flows.ConnectionOf(index);
+        }
     }
 }

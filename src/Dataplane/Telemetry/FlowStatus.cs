@@ -14,7 +14,7 @@ namespace Dataplane.Telemetry;
 /// <param name="NewDestination">Where they go.</param>
 /// <param name="NewDestinationPort">And to which port.</param>
 /// <param name="IsForward">Whether this is the direction of the flow's first packet.</param>
-/// <param name="State"><c>tcp_transitory</c>, <c>tcp_established</c>, <c>tcp_closing</c>, <c>udp</c> or <c>icmp_query</c>.</param>
+/// <param name="State"><c>tcp_transitory</c>, <c>tcp_established</c>, <c>tcp_closing</c>, <c>udp</c>, <c>icmp_query</c> or <c>other</c>.</param>
 /// <param name="Idle">Since the last packet of this direction, to 17 ms.</param>
 public sealed record FlowStatus(byte Protocol, IpAddress Source, int SourcePort, IpAddress Destination, int DestinationPort, IpAddress NewSource,
     int NewSourcePort, IpAddress NewDestination, int NewDestinationPort, bool IsForward, string State, TimeSpan Idle)
@@ -23,7 +23,7 @@ public sealed record FlowStatus(byte Protocol, IpAddress Source, int SourcePort,
         entry.Key.Destination, entry.Key.DestinationPort, entry.NewSource, (int)(entry.NewPorts >> 16), entry.NewDestination, (ushort)entry.NewPorts,
         entry.IsForward, NameOf(entry.State), FlowTable.IdleTime(entry.LastSeen, nowNs));
 
-    private static string NameOf(byte protocol) => protocol switch { IpProtocols.Tcp => "tcp", IpProtocols.Udp => "udp", _ => "icmp" };
+    private static string NameOf(byte protocol) => protocol switch { IpProtocols.Tcp => "tcp", IpProtocols.Udp => "udp", IpProtocols.Icmp or IpProtocols.Icmpv6 => "icmp", _ => $"proto-{protocol}" };
 
     private static string NameOf(FlowState state) => state switch
     {
@@ -31,6 +31,7 @@ public sealed record FlowStatus(byte Protocol, IpAddress Source, int SourcePort,
         FlowState.TcpEstablished => "tcp_established",
         FlowState.TcpClosing => "tcp_closing",
         FlowState.IcmpQuery => "icmp_query",
+        FlowState.Other => "other",
         _ => "udp",
     };
 
