@@ -1,4 +1,6 @@
 using Dataplane.Configuration;
+using Dataplane.Nat;
+using Dataplane.Tracking;
 
 namespace Dataplane.Filtering;
 
@@ -7,12 +9,12 @@ public sealed class FilterBuilder
 {
     private readonly List<FilterRuleSpec> _rules;
     private readonly List<ConfigurationError> _errors;
-    private FilterAction _default;
+    private FilterSpec _spec;
 
     internal FilterBuilder(FilterSpec spec, List<ConfigurationError> errors)
     {
         _rules = [.. spec.Rules];
-        _default = spec.Default;
+        _spec = spec;
         _errors = errors;
     }
 
@@ -24,8 +26,10 @@ public sealed class FilterBuilder
     /// <param name="toPort">Destination port or range, such as <c>22-23</c>.</param>
     /// <param name="port">Name of the port the packet came by.</param>
     /// <param name="name">Name for counters and explain.</param>
+    /// <param name="state">States of which the packet has one.</param>
     public FilterBuilder Deny(string? from = null, string? to = null, byte? protocol = null, string? fromPort = null, string? toPort = null,
-        string? port = null, string? name = null) => Add(FilterAction.Deny, from, to, protocol, fromPort, toPort, port, name);
+        string? port = null, string? name = null, ConnectionStates state = ConnectionStates.None) =>
+        Add(FilterAction.Deny, from, to, protocol, fromPort, toPort, port, name, state);
 
     /// <summary>Adds a rule that allows; conditions left out match everything.</summary>
     /// <param name="from">Source prefix or address.</param>
@@ -35,8 +39,10 @@ public sealed class FilterBuilder
     /// <param name="toPort">Destination port or range, such as <c>22-23</c>.</param>
     /// <param name="port">Name of the port the packet came by.</param>
     /// <param name="name">Name for counters and explain.</param>
+    /// <param name="state">States of which the packet has one.</param>
     public FilterBuilder Allow(string? from = null, string? to = null, byte? protocol = null, string? fromPort = null, string? toPort = null,
-        string? port = null, string? name = null) => Add(FilterAction.Allow, from, to, protocol, fromPort, toPort, port, name);
+        string? port = null, string? name = null, ConnectionStates state = ConnectionStates.None) =>
+        Add(FilterAction.Allow, from, to, protocol, fromPort, toPort, port, name, state);
 
     /// <summary>Adds a rule as it is.</summary>
     public FilterBuilder Rule(FilterRuleSpec rule)
@@ -48,20 +54,35 @@ public sealed class FilterBuilder
     /// <summary>Lets pass what no rule matches.</summary>
     public FilterBuilder DefaultAllow()
     {
-        _default = FilterAction.Allow;
+        _spec = _spec with { Default = FilterAction.Allow };
         return this;
     }
 
     /// <summary>Denies what no rule matches.</summary>
     public FilterBuilder DefaultDeny()
     {
-        _default = FilterAction.Deny;
+        _spec = _spec with { Default = FilterAction.Deny };
         return this;
     }
 
-    internal FilterSpec Build() => new() { Default = _default, Rules = [.. _rules] };
+    /// <summary>Takes TCP segments in the middle of connections that are not known for new, where rules ask for states.</summary>
+    public FilterBuilder PickUp()
+    {
+        _spec = _spec with { PickUp = true };
+        return this;
+    }
 
-    private FilterBuilder Add(FilterAction action, string? from, string? to, byte? protocol, string? fromPort, string? toPort, string? port, string? name)
+    /// <summary>Sets how long connections may be idle that are followed because rules ask for states.</summary>
+    public FilterBuilder Timeouts(NatTimeouts timeouts)
+    {
+        _spec = _spec with { Timeouts = timeouts };
+        return this;
+    }
+
+    internal FilterSpec Build() => _spec with { Rules = [.. _rules] };
+
+    private FilterBuilder Add(FilterAction action, string? from, string? to, byte? protocol, string? fromPort, string? toPort, string? port, string? name,
+        ConnectionStates state)
     {
         string path = $"filter.rules[{_rules.Count}]";
         _rules.Add(new FilterRuleSpec
@@ -73,6 +94,7 @@ public sealed class FilterBuilder
             Protocol = protocol,
             FromPort = fromPort is null ? null : TextReading.Ports(fromPort, $"{path}.from_port", _errors),
             ToPort = toPort is null ? null : TextReading.Ports(toPort, $"{path}.to_port", _errors),
+            State = state,
             Port = port ?? "",
         });
         return this;

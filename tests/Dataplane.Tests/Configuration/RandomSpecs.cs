@@ -5,6 +5,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Tracking;
 using Dataplane.Switching;
 using FsCheck;
 using FsCheck.Fluent;
@@ -44,7 +45,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Interfaces = Maybe(List(3, _ => new InterfaceSpec { Port = Needed(), Address = Prefix(), Mac = Null(Mac()), Vlan = In(0, 4094) }))!,
         Neighbours = Maybe(List(3, _ => new NeighbourSpec { Port = Needed(), Address = Address(), Mac = Mac(), Learned = Coin(), Vlan = In(0, 4094) }))!,
         Routes = Maybe(List(4, _ => Route()))!,
-        Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), Rules = Maybe(List(4, _ => Rule()))! })!,
+        Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), PickUp = In(0, 1) == 1, Rules = Maybe(List(4, _ => Rule()))! })!,
         Nat = Maybe(List(3, _ => Nat()))!,
         Services = Maybe(List(3, _ => Service()))!,
         Networks = Maybe(List(3, _ => Network()))!,
@@ -117,6 +118,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         byte mask = (byte)In(1, 255);
         return new FilterRuleSpec
         {
+            State = (ConnectionStates)In(0, isWild ? 31 : 15),
             Name = Text(),
             Action = Pick<FilterAction>(),
             From = Null(Prefix()),

@@ -6,6 +6,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Tracking;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -115,6 +116,11 @@ public class SpecValidatorTests
             "filter.rules[0].from: is empty: a prefix or an address is needed, or nothing at all"),
         ["range backwards"] = (Rule(new FilterRuleSpec { Protocol = 17, ToPort = new PortRange(9, 8) }),
             "filter.rules[0].to_port: \"9-8\": is a range whose first port is above its last"),
+        ["state out of the enumeration"] = (Rule(new FilterRuleSpec { State = (ConnectionStates)16 }),
+            "filter.rules[0].state: \"16\": is not new, established, related or invalid"),
+        ["null timeouts of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = null! } }, "filter.timeouts: is null; leave it out"),
+        ["timeout of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = new NatTimeouts { Udp = TimeSpan.Zero } } },
+            "filter.timeouts.udp: \"00:00:00\": is not a time from 1s to 604800s (7 days) in whole milliseconds"),
         ["flags without mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(0, 0) }),
             "filter.rules[0].tcp_flags: \"mask 0x00, value 0x00\": looks at no flag; a mask with at least one flag, and a value inside the mask are needed"),
         ["flags outside the mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(2, 3) }),
