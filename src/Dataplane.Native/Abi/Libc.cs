@@ -93,6 +93,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Ftruncate(int fd, long length);
 
+    [LibraryImport(Library, EntryPoint = "fsync", SetLastError = true)]
+    internal static partial int Fsync(int fd);
+
     [LibraryImport(Library, EntryPoint = "lseek", SetLastError = true)]
     internal static partial long Lseek(int fd, long offset, int whence);
 
