@@ -1,6 +1,16 @@
+using Dataplane.Gateway.Cni;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Commands;
+using Dataplane.Gateway.Commands.Network;
 using Dataplane.Gateway.Demo.Traffic;
+using Dataplane.Gateway.Networks;
+
+// Container runtimes call plugins without arguments, and say by environment what they want.
+if (args.Length == 0 && CniEnvironment.Read(Environment.GetEnvironmentVariable) is { Command.Length: > 0 } request)
+{
+    string input = await Console.In.ReadToEndAsync().ConfigureAwait(false);
+    return await CniPlugin.RunAsync(request, input, Console.Out, socket => new ControlClient(socket)).ConfigureAwait(false);
+}
 
 Command[] commands =
 [
@@ -9,6 +19,14 @@ Command[] commands =
     new ExplainCommand(),
     new ReplayCommand(),
     new DemoCommand(),
+    new NetworkServeCommand(),
+    new NetworkCreateCommand(),
+    new NetworkListCommand(),
+    new NetworkInspectCommand(),
+    new NetworkRemoveCommand(),
+    new NetworkAttachCommand(),
+    new NetworkDetachCommand(),
+    new NetworkPublishCommand(),
     new CapabilitiesCommand(),
     new DemoServerCommand(),
     new DemoClientCommand(),

@@ -19,13 +19,16 @@ internal static class Dispatcher
                 await output.Out.WriteLineAsync(HelpText.Version).ConfigureAwait(false);
                 return ExitCode.Ok;
             case ["help", .. var rest]:
-                return await RunAsync(commands, [rest[0], "--help"], output).ConfigureAwait(false);
+                return await RunAsync(commands, [.. rest, "--help"], output).ConfigureAwait(false);
         }
 
-        Command? command = commands.FirstOrDefault(candidate => candidate.Name == words[0]);
+        // The name of some commands has two words, as in "network create".
+        Command? command = commands.FirstOrDefault(candidate => words.Length > 1 && candidate.Name == $"{words[0]} {words[1]}")
+            ?? commands.FirstOrDefault(candidate => candidate.Name == words[0]);
         if (command is null)
         {
-            await output.Error.WriteLineAsync($"dataplane: {Unknown(commands, words[0])} See dataplane --help.").ConfigureAwait(false);
+            string wrong = words.Length > 1 && IsGroup(commands, words[0]) ? $"{words[0]} {words[1]}" : words[0];
+            await output.Error.WriteLineAsync($"dataplane: {Unknown(commands, wrong)} See dataplane --help.").ConfigureAwait(false);
             return ExitCode.Usage;
         }
 
@@ -38,6 +41,11 @@ internal static class Dispatcher
         return await RunGuardedAsync(command, words, output).ConfigureAwait(false);
     }
 
+    private static bool IsGroup(IReadOnlyList<Command> commands, string word) =>
+        commands.Any(candidate => candidate.Name.StartsWith(word + " ", StringComparison.Ordinal));
+
+    private static int WordsOf(Command command) => command.Name.Contains(' ', StringComparison.Ordinal) ? 2 : 1;
+
     private static string Unknown(IReadOnlyList<Command> commands, string word) => word.StartsWith('-')
         ? $"there is no option {word} in front of a command.{ArgumentParser.Suggestion(word, ["--help", "--version"])}"
         : $"there is no command \"{word}\".{ArgumentParser.Suggestion(word, commands.Where(known => !known.IsHidden).Select(known => known.Name))}";
@@ -46,7 +54,7 @@ internal static class Dispatcher
     {
         try
         {
-            return await command.RunAsync(ArgumentParser.Parse(command, words.AsSpan(1)), output).ConfigureAwait(false);
+            return await command.RunAsync(ArgumentParser.Parse(command, words.AsSpan(WordsOf(command))), output).ConfigureAwait(false);
         }
         catch (UsageException wrong)
         {

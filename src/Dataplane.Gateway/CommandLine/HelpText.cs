@@ -38,7 +38,7 @@ internal static class HelpText
             """);
         foreach (Command command in commands.Where(command => !command.IsHidden))
         {
-            text.Append(CultureInfo.InvariantCulture, $"  {command.Name,-14}{command.Summary}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  {command.Name,-18}{command.Summary}\n");
         }
 
         return text.Append(CultureInfo.InvariantCulture, $"\nNew here? Try: dataplane demo\n\n{ExitCodes}\n").ToString();

@@ -102,6 +102,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "fstatfs", SetLastError = true)]
     internal static partial int Fstatfs(int fd, statfs* buffer);
 
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(int directory, string path, int flags, uint mask, statx* state);
+
     [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
     internal static partial int EpollCreate1(int flags);
 

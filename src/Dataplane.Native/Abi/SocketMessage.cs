@@ -67,6 +67,7 @@ internal struct statfs
 internal static class FileSystems
 {
     internal const int TMPFS_MAGIC = 0x01021994;
+    internal const int NSFS_MAGIC = 0x6E736673;
 }
 
 /// <summary>Flags of preadv2(2).</summary>

@@ -1,10 +1,12 @@
+using System.Globalization;
+using Dataplane.Native;
+
 namespace Dataplane.Networks;
 
 /// <summary>Which network namespace a path leads to: the same path may lead to another later, or to none.</summary>
 public static class NamespaceIdentity
 {
     private const string Named = "/var/run/netns/";
-    private const string Kind = "net:[";
 
     /// <summary>The kernel's word for the namespace, such as <c>net:[4026532281]</c>; not used again while the namespace lives.</summary>
     /// <param name="networkNamespace">A name as in <c>ip netns list</c>, or a path such as <c>/proc/PID/ns/net</c>.</param>
@@ -13,15 +15,7 @@ public static class NamespaceIdentity
     {
         ArgumentException.ThrowIfNullOrEmpty(networkNamespace);
         string path = networkNamespace.Contains('/', StringComparison.Ordinal) ? networkNamespace : Named + networkNamespace;
-        try
-        {
-            using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            string? target = new FileInfo($"/proc/self/fd/{handle.DangerousGetHandle()}").LinkTarget;
-            return target?.StartsWith(Kind, StringComparison.Ordinal) == true ? target : null;
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        ulong number = NamespaceFile.TryIdentify(path);
+        return number == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"net:[{number}]");
     }
 }

@@ -33,7 +33,7 @@ public class DispatcherTests
     public async Task RunAsync_Help_ListsEveryCommandThatIsNotHidden(string words)
     {
         Ended ended = (await Called.WithAsync(words.Split(' '))).With(ExitCode.Ok);
-        Assert.All(Called.Commands, command => Assert.Contains($"  {command.Name,-14}{command.Summary}", ended.Lines));
+        Assert.All(Called.Commands, command => Assert.Contains($"  {command.Name,-18}{command.Summary}", ended.Lines));
         Assert.Empty(ended.Error);
     }
 

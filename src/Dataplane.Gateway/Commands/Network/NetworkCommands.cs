@@ -1,0 +1,213 @@
+using System.Globalization;
+using System.Text.Json;
+using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.Networks;
+
+namespace Dataplane.Gateway.Commands.Network;
+
+/// <summary>Makes a network.</summary>
+internal sealed class NetworkCreateCommand : Command
+{
+    private static readonly Option s_subnet = new("--subnet", "PREFIX", "address range; without one, a free one of Docker's default pools") { IsRepeatable = true };
+    private static readonly Option s_gateway = new("--gateway", "ADDR", "gateway in a subnet; its first address by default") { IsRepeatable = true };
+    private static readonly Option s_range = new("--ip-range", "PREFIX", "part of a subnet that addresses are given from") { IsRepeatable = true };
+    private static readonly Option s_reserve = new("--reserve", "ADDR", "address that is given to nobody") { IsRepeatable = true };
+    private static readonly Option s_ipv6 = new("--ipv6", "", "choose an IPv6 subnet as well, where none is given");
+    private static readonly Option s_internal = new("--internal", "", "no way out and none in");
+    private static readonly Option s_isolate = new("--isolate", "", "endpoints reach the gateway only, not each other");
+    private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
+    private static readonly Option s_reach = new("--reach", "NETWORK", "network that this one and it reach each other with") { IsRepeatable = true };
+
+    public override string Name => "network create";
+
+    public override string Summary => "make a network";
+
+    public override IReadOnlyList<string> Positionals => ["NAME"];
+
+    public override IReadOnlyList<Option> Options =>
+        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, NetworkOptions.Socket, NetworkOptions.Json];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        string[] Within(Option option, string subnet) => [.. arguments.GetAll(option).Where(text => NetworkOptions.Prefix(s_subnet, subnet).Contains(
+            option == s_range ? NetworkOptions.Prefix(option, text).Address : NetworkOptions.Address(option, text)))];
+        var request = new NetworkRecord(arguments.Positionals[0])
+        {
+            Subnets = [.. arguments.GetAll(s_subnet).Select(subnet => new SubnetRecord(subnet)
+            {
+                Gateway = Within(s_gateway, subnet).FirstOrDefault(),
+                Range = Within(s_range, subnet).FirstOrDefault(),
+                Reserved = Within(s_reserve, subnet),
+            })],
+            Ipv6 = arguments.Has(s_ipv6),
+            Internal = arguments.Has(s_internal),
+            Isolate = arguments.Has(s_isolate),
+            Mtu = (int)(arguments.GetNumber(s_mtu, 576, 9000) ?? 1500),
+            Reach = [.. arguments.GetAll(s_reach)],
+        };
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        NetworkView made = await client.CreateAsync(request).ConfigureAwait(false);
+        await output.Out.WriteLineAsync(arguments.Has(NetworkOptions.Json)
+            ? JsonSerializer.Serialize(made, NetworkJson.Default.NetworkView)
+            : $"{made.Network.Name} {string.Join(' ', made.Network.Subnets.Select(subnet => subnet.Subnet))}").ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Lists networks.</summary>
+internal sealed class NetworkListCommand : Command
+{
+    public override string Name => "network ls";
+
+    public override string Summary => "list networks, and what is open on the host";
+
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, NetworkOptions.Json];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        NetworkView[] all = await client.ListAsync().ConfigureAwait(false);
+        if (arguments.Has(NetworkOptions.Json))
+        {
+            await output.Out.WriteLineAsync(JsonSerializer.Serialize(all, NetworkJson.Default.NetworkViewArray)).ConfigureAwait(false);
+            return ExitCode.Ok;
+        }
+
+        await output.Out.WriteLineAsync("NAME                 SUBNETS                                  ENDPOINTS  FLAGS").ConfigureAwait(false);
+        foreach (NetworkView view in all)
+        {
+            string flags = string.Join(' ', ((string?[])[view.Network.Internal ? "internal" : null, view.Network.Isolate ? "isolate" : null]).OfType<string>());
+            await output.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                $"{view.Network.Name,-20} {string.Join(' ', view.Network.Subnets.Select(subnet => subnet.Subnet)),-40} {view.Endpoints.Count,9}  {flags}").TrimEnd()).ConfigureAwait(false);
+        }
+
+        foreach (string open in (await client.StatusAsync().ConfigureAwait(false)).Open)
+        {
+            await output.Out.WriteLineAsync($"open on the host: {open}").ConfigureAwait(false);
+        }
+
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Shows a network and who is attached.</summary>
+internal sealed class NetworkInspectCommand : Command
+{
+    public override string Name => "network inspect";
+
+    public override string Summary => "print a network and who is attached, as JSON";
+
+    public override IReadOnlyList<string> Positionals => ["NAME"];
+
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        NetworkView view = await client.GetAsync(arguments.Positionals[0]).ConfigureAwait(false);
+        await output.Out.WriteLineAsync(JsonSerializer.Serialize(view, NetworkJson.Default.NetworkView)).ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Removes a network.</summary>
+internal sealed class NetworkRemoveCommand : Command
+{
+    public override string Name => "network rm";
+
+    public override string Summary => "remove a network that nobody is attached to";
+
+    public override IReadOnlyList<string> Positionals => ["NAME"];
+
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        await client.RemoveAsync(arguments.Positionals[0]).ConfigureAwait(false);
+        await output.Out.WriteLineAsync(arguments.Positionals[0]).ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Attaches a network namespace.</summary>
+internal sealed class NetworkAttachCommand : Command
+{
+    internal static readonly Option Container = new("--container", "ID", "who is attached; the last part of the namespace's path by default");
+    internal static readonly Option Interface = new("--ifname", "NAME", "name of the interface, eth0 by default");
+    private static readonly Option s_namespace = new("--netns", "PATH", "network namespace: a path such as /proc/PID/ns/net, or a name of ip netns") { IsRequired = true };
+    private static readonly Option s_address = new("--ip", "ADDR", "address that it must have") { IsRepeatable = true };
+    private static readonly Option s_mac = new("--mac", "MAC", "MAC address that it must have");
+    private static readonly Option s_name = new("--name", "NAME", "what people call it");
+    private static readonly Option s_publish = new("--publish", "[HOST:]PORT:PORT[/udp]", "port of the host that leads to it; ranges as 8000-8010:80-90") { IsRepeatable = true };
+
+    public override string Name => "network attach";
+
+    public override string Summary => "give a network namespace an interface on a network";
+
+    public override IReadOnlyList<string> Positionals => ["NETWORK"];
+
+    public override IReadOnlyList<Option> Options => [s_namespace, Interface, Container, s_address, s_mac, s_name, s_publish, NetworkOptions.Socket, NetworkOptions.Json];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        string path = arguments.Get(s_namespace)!;
+        var request = new EndpointRecord(arguments.Get(Container) ?? Path.GetFileName(path), arguments.Get(Interface) ?? "eth0")
+        {
+            Namespace = path.Contains('/', StringComparison.Ordinal) ? path : "/var/run/netns/" + path,
+            Name = arguments.Get(s_name) ?? "",
+            Addresses = [.. arguments.GetAll(s_address)],
+            Mac = arguments.Get(s_mac),
+            Ports = [.. arguments.GetAll(s_publish).Select(NetworkOptions.Publish)],
+        };
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        AttachReply made = await client.AttachAsync(arguments.Positionals[0], request).ConfigureAwait(false);
+        await output.Out.WriteLineAsync(arguments.Has(NetworkOptions.Json)
+            ? JsonSerializer.Serialize(made, NetworkJson.Default.AttachReply)
+            : $"{made.Endpoint.Key} {made.Endpoint.Mac} {string.Join(' ', made.Endpoint.Addresses)}").ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Detaches an endpoint.</summary>
+internal sealed class NetworkDetachCommand : Command
+{
+    public override string Name => "network detach";
+
+    public override string Summary => "take an endpoint's interface away; one that is not attached is no error";
+
+    public override IReadOnlyList<string> Positionals => ["NETWORK", "CONTAINER"];
+
+    public override IReadOnlyList<Option> Options => [NetworkAttachCommand.Interface, NetworkOptions.Socket];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        Removed gone = await client.DetachAsync(arguments.Positionals[0], arguments.Positionals[1], arguments.Get(NetworkAttachCommand.Interface) ?? "eth0").ConfigureAwait(false);
+        await output.Out.WriteLineAsync(gone.Keys.Count == 0 ? "was not attached" : gone.Keys[0]).ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}
+
+/// <summary>Changes what is published of an endpoint.</summary>
+internal sealed class NetworkPublishCommand : Command
+{
+    private static readonly Option s_publish = new("--publish", "[HOST:]PORT:PORT[/udp]", "port of the host that leads to it; none: nothing is published any more") { IsRepeatable = true };
+
+    public override string Name => "network publish";
+
+    public override string Summary => "set the published ports of an endpoint, while it runs";
+
+    public override IReadOnlyList<string> Positionals => ["NETWORK", "CONTAINER"];
+
+    public override IReadOnlyList<Option> Options => [s_publish, NetworkAttachCommand.Interface, NetworkOptions.Socket];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
+        EndpointRecord now = await client.PublishAsync(arguments.Positionals[0], arguments.Positionals[1], arguments.Get(NetworkAttachCommand.Interface) ?? "eth0",
+            [.. arguments.GetAll(s_publish).Select(NetworkOptions.Publish)]).ConfigureAwait(false);
+        await output.Out.WriteLineAsync($"{now.Key}{string.Concat(now.Ports.Select(port => " " + NetworkRequests.Describe(port)))}").ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.Networks;
+using Dataplane.Packets;
+using Dataplane.Ports;
+
+namespace Dataplane.Gateway.Commands.Network;
+
+/// <summary>Runs the network service until it is told to stop.</summary>
+internal sealed class NetworkServeCommand : Command
+{
+    private static readonly Option s_state = new("--state", "DIR", $"where networks, endpoints and leases are kept; {ServeOptions.DefaultState} by default");
+    private static readonly Option s_host = new("--host-interface", "NAME", "the host's end of its link to the containers, dp0 by default; none: there is no such link");
+    private static readonly Option s_link = new("--host-link", "ADDR/LEN", "the host's address on that link, the engine has the next; 100.127.255.253/30 and fd64:7064::1/126 by default") { IsRepeatable = true };
+    private static readonly Option s_uplink = new("--uplink", "NAME", "interface by which containers reach the outside, and the outside their published ports");
+    private static readonly Option s_kind = new("--uplink-kind", "KIND", "af_packet (the default) or af_xdp");
+    private static readonly Option s_address = new("--uplink-address", "ADDR/LEN", "address of the engine there, which nobody else has") { IsRepeatable = true };
+    private static readonly Option s_gateway = new("--uplink-gateway", "ADDR", "next router there") { IsRepeatable = true };
+
+    public override string Name => "network serve";
+
+    public override string Summary => "run the container networks: engine, control socket, restart without loss";
+
+    public override string Details => """
+        Prints "ready" alone on a line when every network forwards. Networks, endpoints and leases are kept: after a crash, the next service
+        takes over the interfaces in the containers as they are, connections included.
+
+        The host reaches the containers, and they the host, by the link dp0. To the outside there are two ways:
+          --uplink eth0 --uplink-address 192.0.2.50/24 --uplink-gateway 192.0.2.1
+              The engine is a host of its own on that network. Containers leave with its address; published ports are open at it, and the
+              container sees the client's address. Nothing of the host's kernel or firewall is involved.
+          without --uplink
+              What leaves goes to the host, which forwards it if it is a router (net.ipv4.ip_forward=1, and a rule that masquerades the
+              networks' ranges). Published ports are open at the host's addresses for its own programs; other clients are relayed, and the
+              container sees the host's address on the link in place of theirs.
+        """;
+
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway];
+
+    public override async Task<int> RunAsync(Arguments arguments, Output output)
+    {
+        ServeOptions options = Read(arguments);
+        var print = new LinePrinter(output.Out);
+        using var signals = new Signals(PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT);
+        ContainerNetworks networks = await ContainerNetworks.StartAsync(options, print.Line).ConfigureAwait(false);
+        await using (networks.ConfigureAwait(false))
+        {
+            await using ControlServer server = await ControlServer.StartAsync(NetworkOptions.SocketOf(arguments), networks).ConfigureAwait(false);
+            print.Line("ready");
+            await Task.WhenAny(networks.Completion, signals.NextAsync().AsTask()).ConfigureAwait(false);
+        }
+
+        foreach (string line in AccountingReport.Lines(networks.Accounting))
+        {
+            print.Line(line);
+        }
+
+        if (networks.Completion.IsFaulted)
+        {
+            await output.Error.WriteLineAsync($"dataplane network serve: the worker died: {networks.Completion.Exception.InnerException}").ConfigureAwait(false);
+            return ExitCode.Failed;
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static ServeOptions Read(Arguments arguments)
+    {
+        var defaults = new ServeOptions();
+        IpPrefix[] links = [.. arguments.GetAll(s_link).Select(text => NetworkOptions.Prefix(s_link, text))];
+        var options = new ServeOptions
+        {
+            StateDirectory = arguments.Get(s_state) ?? defaults.StateDirectory,
+            HostInterface = arguments.Get(s_host) switch { null => defaults.HostInterface, "none" => "", { } name => name },
+            HostLinks = links.Length > 0 ? links : defaults.HostLinks,
+            Uplink = arguments.Get(s_uplink) ?? "",
+            UplinkKind = arguments.Get(s_kind) switch
+            {
+                null or "af_packet" => PortKind.AfPacket,
+                "af_xdp" => PortKind.AfXdp,
+                { } other => throw new UsageException($"{s_kind.Name} \"{other}\": is not af_packet or af_xdp."),
+            },
+            UplinkAddresses = [.. arguments.GetAll(s_address).Select(text => NetworkOptions.Prefix(s_address, text))],
+            UplinkGateways = [.. arguments.GetAll(s_gateway).Select(text => NetworkOptions.Address(s_gateway, text))],
+        };
+        return options.Uplink.Length > 0 == options.UplinkAddresses.Count > 0
+            ? options
+            : throw new UsageException($"{s_uplink.Name} and {s_address.Name} belong together: the engine needs an address of its own there.");
+    }
+}

@@ -1,0 +1,130 @@
+using System.Text.Json.Serialization;
+
+namespace Dataplane.Gateway.Networks;
+
+/// <summary>One subnet of a network, as files and messages have it.</summary>
+internal sealed record SubnetRecord(string Subnet)
+{
+    /// <summary>The part that is given out when no address is asked for.</summary>
+    public string? Range { get; init; }
+
+    public string? Gateway { get; init; }
+
+    public IReadOnlyList<string> Reserved { get; init; } = [];
+}
+
+/// <summary>A network. In a request, what is missing is chosen; what is kept has everything.</summary>
+internal sealed record NetworkRecord(string Name)
+{
+    public IReadOnlyList<SubnetRecord> Subnets { get; init; } = [];
+
+    /// <summary>In a request without an IPv6 subnet: whether one is to be chosen.</summary>
+    public bool Ipv6 { get; init; }
+
+    public bool Internal { get; init; }
+
+    public bool Isolate { get; init; }
+
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>Networks that this one reaches and is reached by.</summary>
+    public IReadOnlyList<string> Reach { get; init; } = [];
+
+    /// <summary>Who made it, such as <c>compose:PROJECT</c>; for those who tidy up.</summary>
+    public string Owner { get; init; } = "";
+}
+
+/// <summary>Ports of the host that lead to an endpoint.</summary>
+/// <param name="HostPort">First port of the host.</param>
+/// <param name="Port">First port of the endpoint.</param>
+internal sealed record PublishedPort(int HostPort, int Port)
+{
+    /// <summary>Address of the host; empty: all.</summary>
+    public string HostAddress { get; init; } = "";
+
+    /// <summary><c>tcp</c> or <c>udp</c>.</summary>
+    public string Protocol { get; init; } = "tcp";
+
+    /// <summary>How many ports in a row.</summary>
+    public int Count { get; init; } = 1;
+}
+
+/// <summary>How much an endpoint may send and receive: bits per second, and bytes at once.</summary>
+internal sealed record RateRecord(long? In, long? Out, long? InBurst = null, long? OutBurst = null);
+
+/// <summary>An endpoint. In a request, what is missing is chosen; what is kept has everything.</summary>
+/// <param name="Container">Who is attached, one word: the runtime's identifier of the container.</param>
+/// <param name="Interface">Name of the interface in its namespace.</param>
+internal sealed record EndpointRecord(string Container, string Interface)
+{
+    /// <summary>Path of its network namespace.</summary>
+    public string Namespace { get; init; } = "";
+
+    /// <summary>The kernel's word for the namespace, by which another one at the same path is told apart.</summary>
+    public string Identity { get; init; } = "";
+
+    /// <summary>What people call it.</summary>
+    public string Name { get; init; } = "";
+
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    public string? Mac { get; init; }
+
+    public IReadOnlyList<string> Addresses { get; init; } = [];
+
+    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+
+    public RateRecord? Rate { get; init; }
+
+    /// <summary>Whether its default route leads here; not so for a second interface.</summary>
+    public bool DefaultRoute { get; init; } = true;
+
+    [JsonIgnore]
+    public string Key => $"{Container}/{Interface}";
+}
+
+/// <summary>A network with who is attached to it.</summary>
+internal sealed record NetworkView(NetworkRecord Network, IReadOnlyList<EndpointRecord> Endpoints);
+
+/// <summary>What is kept over restarts: one file, replaced whole.</summary>
+internal sealed record NetworkState
+{
+    public int Version { get; init; } = 1;
+
+    /// <summary>A word that only this host has; its IPv6 ranges are made from it.</summary>
+    public string Site { get; init; } = "";
+
+    public IReadOnlyList<NetworkView> Networks { get; init; } = [];
+}
+
+/// <summary>An endpoint that was attached, and all that its interface was set up with.</summary>
+internal sealed record AttachReply(EndpointRecord Endpoint, NetworkRecord Network);
+
+/// <summary>Attachments that the runtime knows of: everything else is to go.</summary>
+internal sealed record ValidAttachments(IReadOnlyList<string> Keys);
+
+/// <summary>Something was removed.</summary>
+internal sealed record Removed(IReadOnlyList<string> Keys);
+
+/// <summary>A refusal.</summary>
+/// <param name="Code">One of <see cref="NetworkFault"/>, in words.</param>
+/// <param name="Message">What is wrong, and what would help.</param>
+internal sealed record ErrorReply(string Code, string Message);
+
+/// <summary>How a running control service is.</summary>
+internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, int Endpoints, IReadOnlyList<string> Open, IReadOnlyDictionary<string, long> Accounting);
+
+/// <summary>How all of these are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(NetworkState))]
+[JsonSerializable(typeof(NetworkRecord))]
+[JsonSerializable(typeof(NetworkView))]
+[JsonSerializable(typeof(NetworkView[]))]
+[JsonSerializable(typeof(EndpointRecord))]
+[JsonSerializable(typeof(AttachReply))]
+[JsonSerializable(typeof(ValidAttachments))]
+[JsonSerializable(typeof(Removed))]
+[JsonSerializable(typeof(ErrorReply))]
+[JsonSerializable(typeof(ServiceStatus))]
+[JsonSerializable(typeof(PublishedPort[]))]
+internal sealed partial class NetworkJson : JsonSerializerContext;

@@ -1,0 +1,31 @@
+using Dataplane.Packets;
+using Dataplane.Ports;
+
+namespace Dataplane.Gateway.Networks;
+
+/// <summary>How the control service runs.</summary>
+internal sealed record ServeOptions
+{
+    public const string DefaultSocket = "/run/dataplane/network.sock";
+    public const string DefaultState = "/var/lib/dataplane/networks";
+
+    /// <summary>Where state and leases are kept.</summary>
+    public string StateDirectory { get; init; } = DefaultState;
+
+    /// <summary>Interface of the host's end of the link between the host and the engine; empty: there is none.</summary>
+    public string HostInterface { get; init; } = "dp0";
+
+    /// <summary>The host's end of the link; the engine has the next address. From the shared address space (RFC 6598), and unique local addresses.</summary>
+    public IReadOnlyList<IpPrefix> HostLinks { get; init; } = [IpPrefix.Parse("100.127.255.253/30"), IpPrefix.Parse("fd64:7064::1/126")];
+
+    /// <summary>Interface by which the engine is on a network of its own right; empty: the way out is the host.</summary>
+    public string Uplink { get; init; } = "";
+
+    public PortKind UplinkKind { get; init; } = PortKind.AfPacket;
+
+    /// <summary>Addresses of the engine there, which are nobody else's.</summary>
+    public IReadOnlyList<IpPrefix> UplinkAddresses { get; init; } = [];
+
+    /// <summary>Next routers there, one of each family at most.</summary>
+    public IReadOnlyList<IpAddress> UplinkGateways { get; init; } = [];
+}
