@@ -88,7 +88,20 @@ public sealed partial class DataplaneEngine
         return new NatStatus(rule.Spec.Inside, rule.Spec.Outside, rule.Spec.From, address.Address, counts.Flows, counts.Packets, counts.Bytes);
     }
 
-    private static ServiceStatus Describe(ServiceRuntime service) => new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol,
-        [.. service.All.Select(backend => new BackendStatus(backend.Address, backend.Port, backend.Weight,
-            backend.Counter.Total.Flows, backend.Counter.Total.Packets, backend.Counter.Total.Bytes))]);
+    private static ServiceStatus Describe(ServiceRuntime service) =>
+        new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol, [.. service.All.Select(Describe)]) { IsPanicking = service.IsPanicking };
+
+    private static BackendStatus Describe(BackendRuntime backend)
+    {
+        BackendCounts counts = backend.Counter.Total;
+        return new BackendStatus(backend.Address, backend.Port, backend.Weight, counts.Flows, counts.Packets, counts.Bytes)
+        {
+            State = backend.State,
+            Reason = backend.State == BackendState.Down ? backend.Reason : "",
+            ActiveFlows = counts.Active,
+            Established = counts.Established,
+            Refused = counts.Refused,
+            Unanswered = counts.Unanswered,
+        };
+    }
 }

@@ -59,7 +59,7 @@ public sealed partial class DataplaneEngine
         CompiledTables compiled;
         try
         {
-            compiled = TableCompiler.Compile(spec, after, _slots, _workers!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods);
+            compiled = TableCompiler.Compile(spec, after, _slots, _workers!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods, NowNs);
         }
         catch
         {
@@ -72,6 +72,7 @@ public sealed partial class DataplaneEngine
         int lost = _learnt.DropUnreachable(spec.Interfaces);
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         StartForwarder();
+        ChangeReceipt receipt = Conclude(compiled);
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
         if (closed.Length > 0)
         {
@@ -84,10 +85,7 @@ public sealed partial class DataplaneEngine
         }
 
         string[] openedNames = [.. after.Entries.Where(entry => opened.Contains(entry.Port)).Select(entry => entry.Spec.Name)];
-        return new ChangeReceipt(compiled.Tables.Version, compiled.Changes, openedNames, [.. closed.Select(entry => entry.Spec.Name)])
-        {
-            LearntRoutesLost = lost,
-        };
+        return receipt with { PortsOpened = openedNames, PortsClosed = [.. closed.Select(entry => entry.Spec.Name)], LearntRoutesLost = lost };
     }
 
     /// <summary>Waits until no ring between workers has a frame for a port that has gone: its number may soon be another's.</summary>

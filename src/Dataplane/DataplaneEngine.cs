@@ -64,6 +64,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 State = EngineState.Failed;
                 _completion.TrySetException(error);
             });
+            Arm(_dueNs);
         }
         finally
         {
@@ -87,6 +88,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             throw new InvalidOperationException("RunOnce needs an engine started by StartManual.");
         }
 
+        RefreshIfDue();
         return _workers.RunOnce();
     }
 
@@ -152,7 +154,9 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             ulong seed = Spec.Workers.Seed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
             _workers = new WorkerGroup(Spec.Workers, new FlowHash(seed), maxMtu, maxReceived, _options, _periods);
             SetWakers(_ports, opened);
-            _workers.Publish(TableCompiler.Compile(Spec, _ports, _slots, null, [], _periods).Tables, _ports);
+            CompiledTables compiled = TableCompiler.Compile(Spec, _ports, _slots, null, [], _periods, NowNs);
+            _workers.Publish(compiled.Tables, _ports);
+            Volatile.Write(ref _dueNs, compiled.NextDueNs);
             _closed = false;
             State = EngineState.Running;
             StartForwarder();
@@ -167,6 +171,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     private void Close()
     {
         _closed = true;
+        _dueTimer?.Dispose();
         foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
         {
             port.Dispose();

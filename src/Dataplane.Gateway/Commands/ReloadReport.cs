@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Hosting.Reloading;
+using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Commands;
 
@@ -26,7 +27,11 @@ internal static class ReloadReport
 
     /// <summary>What an applied reload has done: the version, what changed, what that moved.</summary>
     public static IReadOnlyList<string> Lines(ReloadOutcome outcome) =>
-        [$"version {outcome.Receipt!.Version}", .. SpecDifferences.Lines(outcome.Before, outcome.After), .. outcome.Receipt.Services.Select(Moved)];
+        [$"version {outcome.Receipt!.Version}", .. SpecDifferences.Lines(outcome.Before, outcome.After), .. outcome.Receipt.Services.Select(Moved),
+            .. outcome.Receipt.Backends.Select(change => change.ToString()), .. Flows(outcome.Receipt.Flows)];
+
+    private static IEnumerable<string> Flows(FlowChange flows) =>
+        flows.Total == 0 ? [] : [$"flows: {flows.Kept} kept, {flows.Moved} moved, {flows.Ended} ended, {flows.Leaving} leaving since earlier"];
 
     private static string Moved(ServiceChange change) =>
         $"service {change.Service}: {change.SlotsMoved} of {change.Slots} slots moved, the least possible is {change.MinimumSlotsMoved}";

@@ -48,9 +48,12 @@ internal static class SpecDifferences
         {
             ServiceSpec? known = before.FirstOrDefault(candidate => candidate.Name == service.Name);
             Compare(lines, $"service {service.Name} backend", known?.Backends ?? [], service.Backends,
-                backend => SpecNaming.EndPoint(backend.Address, backend.Port), backend => $"{SpecNaming.EndPoint(backend.Address, backend.Port)} weight {backend.Weight}");
+                backend => SpecNaming.EndPoint(backend.Address, backend.Port), Backend);
         }
     }
+
+    private static string Backend(BackendSpec backend) =>
+        $"{SpecNaming.EndPoint(backend.Address, backend.Port)} weight {backend.Weight}{(backend.Drain ? " drained" : "")}";
 
     private static void Compare<T>(List<string> lines, string what, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> key, Func<T, string> text)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using Dataplane.Balancing;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Telemetry;
@@ -96,6 +97,12 @@ internal static class EngineMetrics
         new("dataplane.backend.count", MetricKind.UpDownCounter, "{backend}", "Backends of a service.",
             reading => reading.Services.Select(service => Of(service.Backends.Count, (Service, service.Name)))),
         new("dataplane.backend.weight", MetricKind.Gauge, "1", "Share of new flows a backend is given.", reading => PerBackend(reading, backend => backend.Weight)),
+        new("dataplane.backend.up", MetricKind.Gauge, "1", "1 while a backend is taken to be up, otherwise 0: down, draining or drained.",
+            reading => PerBackend(reading, backend => backend.State == BackendState.Up ? 1 : 0)),
+        new("dataplane.service.panicking", MetricKind.Gauge, "1", "1 while so few backends are up that health is disregarded.",
+            reading => reading.Services.Select(service => Of(service.IsPanicking ? 1 : 0, (Service, service.Name)))),
+        new("dataplane.backend.flow.active", MetricKind.UpDownCounter, "{flow}", "Flows that remember a backend now.",
+            reading => PerBackend(reading, backend => backend.ActiveFlows)),
         new("dataplane.backend.flow.count", MetricKind.Counter, "{flow}", "Flows a backend has been given.", reading => PerBackend(reading, backend => backend.Flows)),
         new("dataplane.backend.packet.count", MetricKind.Counter, "{packet}", "Packets to and from a backend.",
             reading => PerBackend(reading, backend => backend.Packets)),

@@ -11,6 +11,18 @@ internal struct BackendCounts
     public long Flows;
     public long Packets;
     public long Bytes;
+
+    /// <summary>Flows that remember the backend now.</summary>
+    public long Active;
+
+    /// <summary>Connections whose handshake was completed.</summary>
+    public long Established;
+
+    /// <summary>Connections that the backend refused by a reset before the handshake was completed.</summary>
+    public long Refused;
+
+    /// <summary>SYNs that clients repeated, since the first had no answer.</summary>
+    public long Unanswered;
 }
 
 /// <summary>One backend in force: its addresses, and a slot number that stays its own as long as it is configured.</summary>
@@ -26,6 +38,15 @@ internal sealed class BackendRuntime
     public required ushort Port { get; init; }
 
     public required int Weight { get; init; }
+
+    /// <summary>Its share of new flows now: the weight, less during a slow start; 0 when it takes none. In a unit of the service's own.</summary>
+    public int Share { get; init; } = 1;
+
+    /// <summary>Whether it takes new flows.</summary>
+    public BackendState State { get; init; }
+
+    /// <summary>Why it is down.</summary>
+    public string Reason { get; init; } = "";
 
     /// <summary>Carried over from one version of the tables to the next.</summary>
     public required BackendCounter Counter { get; init; }
@@ -51,6 +72,10 @@ internal sealed class BackendCounter
                 total.Flows += other.Counts.Flows;
                 total.Packets += other.Counts.Packets;
                 total.Bytes += other.Counts.Bytes;
+                total.Active += Volatile.Read(ref other.Counts.Active);
+                total.Established += other.Counts.Established;
+                total.Refused += other.Counts.Refused;
+                total.Unanswered += other.Counts.Unanswered;
             }
 
             return total;

@@ -13,4 +13,10 @@ public sealed record BackendSpec
 
     /// <summary>Share of new flows, 0 to 65535; 0: no new flows, established ones stay.</summary>
     public int Weight { get; init; } = 1;
+
+    /// <summary>True: no new flows, established ones stay; as weight 0, but said as what it is, and with a deadline if wanted.</summary>
+    public bool Drain { get; init; }
+
+    /// <summary>How long established flows may go on after the drain began, 1 second to 7 days; then they end as if the backend had been removed. Null: for ever.</summary>
+    public TimeSpan? DrainDeadline { get; init; }
 }

@@ -1,6 +1,7 @@
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
 
@@ -51,7 +52,7 @@ internal static class BalanceStage
         if (flow >= 0)
         {
             FlowStage.Hit<TTracing>(context, batch, i, flow);
-            if (batch.Flows[i] >= 0)
+            if (batch.Flows[i] >= 0 || batch.Verdicts[i] != Verdict.Continue)
             {
                 return;
             }
@@ -62,7 +63,7 @@ internal static class BalanceStage
         BackendRuntime? backend = service.Choose(in batch.Parsed[i].Key, out int slot);
         if (backend is null)
         {
-            batch.Drop(i, DropReason.NoBackend);
+            Refuse(context, batch, i, service);
         }
         else
         {
@@ -87,6 +88,23 @@ internal static class BalanceStage
         {
             Explain(context, batch, i, service, backend, slot);
         }
+    }
+
+    private static void Refuse(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service)
+    {
+        if (service.Spec.NoBackend == NoBackendPolicy.Reject)
+        {
+            if (batch.Parsed[i].Headers.Protocol == IpProtocols.Tcp)
+            {
+                TcpResets.Answer(context, batch, i);
+            }
+            else
+            {
+                IcmpErrors.SendPortUnreachable(context, batch, i);
+            }
+        }
+
+        batch.Drop(i, DropReason.NoBackend);
     }
 
     private static void Count(BackendCounter counter, int bytes)

@@ -1,41 +1,137 @@
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Telemetry;
 
 namespace Dataplane.Balancing;
 
 /// <summary>Compiles services: backend slots, Maglev tables, schedules. Control side.</summary>
-internal static class ServiceCompiler
+internal sealed class ServiceCompiler
 {
-    public static (ServiceRuntime[] Services, ServiceChange[] Changes) Compile(IReadOnlyList<ServiceSpec> specs, BackendSlots slots, ForwardingTables? previous)
-    {
-        var changes = new List<ServiceChange>();
-        var services = new ServiceRuntime[specs.Count];
-        for (int i = 0; i < specs.Count; i++)
-        {
-            services[i] = Compile(specs[i], slots, previous, changes);
-        }
+    /// <summary>Steps of a slow start.</summary>
+    public const int RampSteps = 10;
 
-        return (services, [.. changes]);
+    private readonly BackendSlots _slots;
+    private readonly ForwardingTables? _previous;
+    private readonly long _nowNs;
+    private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _before = [];
+    private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _after = [];
+
+    /// <summary>Begins.</summary>
+    /// <param name="slots">What is known of backends, and is brought up to date.</param>
+    /// <param name="previous">The tables in force; null at the start.</param>
+    /// <param name="nowNs">Worker time: drains begin and end, and slow starts go on, by it.</param>
+    public ServiceCompiler(BackendSlots slots, ForwardingTables? previous, long nowNs)
+    {
+        (_slots, _previous, _nowNs) = (slots, previous, nowNs);
+        foreach (ServiceRuntime service in previous?.Services.Services ?? [])
+        {
+            _before[KeyOf(service.Spec)] = service;
+        }
     }
 
-    /// <summary>The slots that the services need; those of others may be given back.</summary>
+    /// <summary>Consistent-hash tables that were changed.</summary>
+    public List<ServiceChange> Changes { get; } = [];
+
+    /// <summary>Slots for which something has changed.</summary>
+    public List<BackendShift> Shifts { get; } = [];
+
+    /// <summary>When something changes by itself next, in worker time.</summary>
+    public long NextDueNs { get; private set; } = long.MaxValue;
+
+    /// <summary>The slots that services need.</summary>
     public static IEnumerable<BackendSlots.Identity> Identities(IReadOnlyList<ServiceSpec> specs) =>
         specs.SelectMany(spec => spec.Backends.Select(backend => IdentityOf(spec, backend)));
 
-    private static ServiceRuntime Compile(ServiceSpec spec, BackendSlots slots, ForwardingTables? previous, List<ServiceChange> changes)
+    /// <summary>The slot of a backend.</summary>
+    public static BackendSlots.Identity IdentityOf(ServiceSpec service, BackendSpec backend) =>
+        new(service.Address, service.Port, service.Protocol, backend.Address, backend.Port);
+
+    /// <summary>Compiles the services.</summary>
+    public ServiceRuntime[] Compile(IReadOnlyList<ServiceSpec> specs)
     {
-        BackendRuntime[] all = [.. spec.Backends.Select(backend => Compile(spec, backend, slots))];
-        BackendRuntime[] eligible = [.. all.Where(backend => backend.Weight > 0)];
-        ServiceRuntime? before = previous?.Services.Services.FirstOrDefault(service =>
-            service.Spec.Address == spec.Address && service.Spec.Port == spec.Port && service.Spec.Protocol == spec.Protocol);
-        MaglevTable? table = spec.Balance == BalancePolicy.Maglev ? BuildTable(spec, eligible, before?.Table, changes) : null;
-        int[] weights = [.. eligible.Select(backend => backend.Weight)];
+        var services = new ServiceRuntime[specs.Count];
+        for (int i = 0; i < specs.Count; i++)
+        {
+            services[i] = Compile(specs[i]);
+            _after[KeyOf(specs[i])] = services[i];
+        }
+
+        return services;
+    }
+
+    /// <summary>Says what becomes of the flows of slots that nobody uses any more.</summary>
+    public void Depart(IReadOnlyList<BackendSlot> gone)
+    {
+        foreach (BackendSlot slot in gone)
+        {
+            BackendSlots.Identity identity = slot.Identity;
+            (IpAddress, ushort, byte) key = (identity.Service, identity.ServicePort, identity.Protocol);
+            _after.TryGetValue(key, out ServiceRuntime? service);
+            ServiceSpec? spec = service?.Spec ?? _before.GetValueOrDefault(key)?.Spec;
+            BackendFate fate = spec is null ? BackendFate.Move : FateOfRemoved(spec);
+
+            if (identity == BackendSlots.Connections)
+            {
+                // Their packets go on as they did; it is only that nobody follows them any more.
+                slot.Fate = BackendFate.Move;
+                Shifts.Add(new BackendShift(slot.Number, FlowOutcome.Kept, null));
+                continue;
+            }
+
+            // Nothing answers for a service that has gone: there is no keeping its flows.
+            fate = fate == BackendFate.Stay && service is null ? BackendFate.Move : fate;
+            BackendChange? change = spec is null ? null : new BackendChange(spec.Name, identity.Address, identity.Port, slot.State, null) { WeightBefore = slot.Weight };
+            Shift(slot, fate, service is { Eligible.Length: > 0 }, change);
+            slot.State = null;
+        }
+    }
+
+    private static (IpAddress, ushort, byte) KeyOf(ServiceSpec spec) => (spec.Address, spec.Port, spec.Protocol);
+
+    private static BackendFate FateOfRemoved(ServiceSpec spec) => spec switch
+    {
+        { Protocol: not IpProtocols.Tcp } => BackendFate.Move,
+        { OnRemove: RemovePolicy.Keep } => BackendFate.Stay,
+        { OnRemove: RemovePolicy.Reset } => BackendFate.Reset,
+        _ => BackendFate.Move,
+    };
+
+    private ServiceRuntime Compile(ServiceSpec spec)
+    {
+        BackendSlot[] slots = [.. spec.Backends.Select(backend => _slots.Acquire(IdentityOf(spec, backend)))];
+        bool isPanicking = IsPanicking(spec, slots);
+        var all = new BackendRuntime[slots.Length];
+        bool isRamping = false;
+        for (int i = 0; i < all.Length; i++)
+        {
+            isRamping |= RampOf(spec, slots[i]) < RampSteps;
+        }
+
+        for (int i = 0; i < all.Length; i++)
+        {
+            all[i] = Compile(spec, spec.Backends[i], slots[i], isPanicking, isRamping);
+        }
+
+        BackendRuntime[] eligible = [.. all.Where(backend => backend.Share > 0)];
+        for (int i = 0; i < all.Length; i++)
+        {
+            Tell(spec, all[i], slots[i], eligible.Length > 0, isPanicking);
+        }
+
+        return Compile(spec, all, eligible, isPanicking);
+    }
+
+    private ServiceRuntime Compile(ServiceSpec spec, BackendRuntime[] all, BackendRuntime[] eligible, bool isPanicking)
+    {
+        ServiceRuntime? before = _before.GetValueOrDefault(KeyOf(spec));
+        int[] weights = [.. eligible.Select(backend => backend.Share)];
         return new ServiceRuntime
         {
             Spec = spec,
             All = all,
             Eligible = eligible,
-            Table = table,
+            IsPanicking = isPanicking,
+            Table = spec.Balance == BalancePolicy.Maglev ? BuildTable(spec, eligible, before?.Table) : null,
             Schedule = spec.Balance switch
             {
                 BalancePolicy.RoundRobin => WeightedSchedule.BuildEqual(weights),
@@ -46,17 +142,133 @@ internal static class ServiceCompiler
         };
     }
 
-    private static MaglevTable? BuildTable(ServiceSpec spec, BackendRuntime[] eligible, MaglevTable? before, List<ServiceChange> changes)
+    /// <summary>Health is disregarded when too few are up: rather some packets to a dead backend than all to the few that are left.</summary>
+    private static bool IsPanicking(ServiceSpec spec, BackendSlot[] slots)
     {
-        if (eligible.Length == 0)
+        int candidates = 0, up = 0;
+        for (int i = 0; i < slots.Length; i++)
         {
-            return null;
+            bool isCandidate = spec.Backends[i].Weight > 0 && !spec.Backends[i].Drain;
+            candidates += isCandidate ? 1 : 0;
+            up += isCandidate && !slots[i].IsDown ? 1 : 0;
         }
 
-        MaglevMember[] members = [.. eligible.Select(backend => new MaglevMember(MaglevIdentity.Of(backend.Address, backend.Port), backend.Weight))];
+        return up < candidates && up * 100L < (long)candidates * (spec.Health?.PanicPercent ?? 0);
+    }
+
+    private BackendRuntime Compile(ServiceSpec service, BackendSpec spec, BackendSlot slot, bool isPanicking, bool isRamping)
+    {
+        BackendState state = StateOf(spec, slot);
+        bool takes = state == BackendState.Up || (state == BackendState.Down && isPanicking && !spec.Drain);
+        int share = !takes ? 0 : isRamping ? spec.Weight * RampOf(service, slot) : spec.Weight;
+        return new BackendRuntime
+        {
+            Slot = slot.Number,
+            Generation = slot.Generation,
+            Counter = slot.Counter,
+            Address = spec.Address,
+            Port = spec.Port,
+            Weight = spec.Weight,
+            Share = share,
+            State = state,
+            Reason = slot.Reason,
+        };
+    }
+
+    /// <summary>What is down is down, also while it is drained: nobody shall wait for a deadline there.</summary>
+    private BackendState StateOf(BackendSpec spec, BackendSlot slot)
+    {
+        slot.DrainSinceNs = spec.Drain ? slot.DrainSinceNs ?? _nowNs : null;
+        if (spec.DrainDeadline is { } deadline && slot.DrainSinceNs is { } sinceNs)
+        {
+            long endNs = sinceNs + (long)deadline.TotalNanoseconds;
+            if (_nowNs >= endNs)
+            {
+                return BackendState.Drained;
+            }
+
+            NextDueNs = Math.Min(NextDueNs, endNs);
+        }
+
+        return slot.IsDown ? BackendState.Down : spec.Drain ? BackendState.Draining : BackendState.Up;
+    }
+
+    /// <summary>Tenths of its weight that a backend has: ten, but for one that has come up lately.</summary>
+    private int RampOf(ServiceSpec spec, BackendSlot slot)
+    {
+        long lengthNs = (long)(spec.Health?.SlowStart.TotalNanoseconds ?? 0);
+        if (slot.RisenNs is not { } risenNs || slot.IsDown)
+        {
+            return RampSteps;
+        }
+
+        long sinceNs = _nowNs - risenNs;
+        if (sinceNs >= lengthNs)
+        {
+            slot.RisenNs = null;
+            return RampSteps;
+        }
+
+        long stepNs = Math.Max(1, lengthNs / RampSteps);
+        int step = (int)Math.Min(RampSteps - 1, sinceNs / stepNs) + 1;
+        NextDueNs = Math.Min(NextDueNs, step == RampSteps ? risenNs + lengthNs : risenNs + (step * stepNs));
+        return step;
+    }
+
+    private void Tell(ServiceSpec service, BackendRuntime backend, BackendSlot slot, bool hasEligible, bool isPanicking)
+    {
+        BackendFate fate = backend.State switch
+        {
+            // The deadline is there to end flows: to keep them then is refused by the checks.
+            BackendState.Drained => FateOfRemoved(service),
+
+            // Nobody knows by itself that the other end of a UDP flow is gone; where there is nobody else, moving it would help nobody.
+            BackendState.Down when service.Protocol == IpProtocols.Udp && hasEligible && !isPanicking => BackendFate.Move,
+            _ => BackendFate.Stay,
+        };
+        bool isChanged = slot.State != backend.State || slot.Weight != backend.Weight;
+        BackendChange? change = isChanged
+            ? new BackendChange(service.Name, backend.Address, backend.Port, slot.State, backend.State)
+            {
+                WeightBefore = slot.Weight,
+                WeightAfter = backend.Weight,
+                Reason = ReasonOf(slot.State, backend, slot),
+            }
+            : null;
+        if (change is not null || fate != slot.Fate)
+        {
+            Shift(slot, fate, hasEligible, change);
+        }
+
+        (slot.State, slot.Weight) = (backend.State, backend.Weight);
+    }
+
+    private static string ReasonOf(BackendState? before, BackendRuntime backend, BackendSlot slot) => backend.State switch
+    {
+        BackendState.Down => slot.Reason,
+        BackendState.Up when before == BackendState.Down => slot.Reason,
+        BackendState.Drained => "drain deadline",
+        _ => "",
+    };
+
+    private void Shift(BackendSlot slot, BackendFate fate, bool canMove, BackendChange? change)
+    {
+        FlowOutcome outcome = fate == BackendFate.Stay ? FlowOutcome.Kept
+            : slot.Fate != BackendFate.Stay ? FlowOutcome.Leaving
+            : fate == BackendFate.Move && canMove ? FlowOutcome.Moved : FlowOutcome.Ended;
+        slot.Fate = fate;
+        if (_previous is not null)
+        {
+            Shifts.Add(new BackendShift(slot.Number, outcome, change));
+        }
+    }
+
+    private MaglevTable? BuildTable(ServiceSpec spec, BackendRuntime[] eligible, MaglevTable? before)
+    {
+        MaglevMember[] members = [.. eligible.Select(backend => new MaglevMember(MaglevIdentity.Of(backend.Address, backend.Port), backend.Share))];
         if (before is null || before.Size != spec.TableSize)
         {
-            return MaglevTable.Build(members, spec.TableSize);
+            return members.Length == 0 ? null : MaglevTable.Build(members, spec.TableSize);
         }
 
         if (before.Members.SequenceEqual(members))
@@ -65,16 +277,7 @@ internal static class ServiceCompiler
         }
 
         MaglevTable table = before.Change(members);
-        changes.Add(new ServiceChange(spec.Name, table.Size, table.SlotsMoved, table.MinimumSlotsMoved));
+        Changes.Add(new ServiceChange(spec.Name, table.Size, table.SlotsMoved, table.MinimumSlotsMoved));
         return table;
     }
-
-    private static BackendRuntime Compile(ServiceSpec service, BackendSpec spec, BackendSlots slots)
-    {
-        (int slot, uint generation, BackendCounter counter) = slots.Acquire(IdentityOf(service, spec));
-        return new BackendRuntime { Slot = slot, Generation = generation, Counter = counter, Address = spec.Address, Port = spec.Port, Weight = spec.Weight };
-    }
-
-    private static BackendSlots.Identity IdentityOf(ServiceSpec service, BackendSpec backend) =>
-        new(service.Address, service.Port, service.Protocol, backend.Address, backend.Port);
 }

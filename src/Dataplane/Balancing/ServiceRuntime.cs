@@ -9,7 +9,7 @@ internal sealed class ServiceRuntime
 
     public required ServiceSpec Spec { get; init; }
 
-    /// <summary>Backends of weight above 0, in the order that the table's and the schedule's members have.</summary>
+    /// <summary>Backends that take new flows, in the order that the table's and the schedule's members have.</summary>
     public required BackendRuntime[] Eligible { get; init; }
 
     /// <summary>All backends in the order of the configuration.</summary>
@@ -21,6 +21,9 @@ internal sealed class ServiceRuntime
     /// <summary>Sequence of members for round robin and weighted; null for Maglev.</summary>
     public required WeightedSchedule? Schedule { get; init; }
 
+    /// <summary>Whether so few backends are up that health is disregarded.</summary>
+    public bool IsPanicking { get; init; }
+
     /// <summary>Place in the schedule; carried over when the service stays.</summary>
     public int Cursor
     {
@@ -30,7 +33,7 @@ internal sealed class ServiceRuntime
 
     /// <summary>The same service with a cursor of its own.</summary>
     public ServiceRuntime With(int cursor) =>
-        new() { Spec = Spec, Eligible = Eligible, All = All, Table = Table, Schedule = Schedule, Cursor = cursor };
+        new() { Spec = Spec, Eligible = Eligible, All = All, Table = Table, Schedule = Schedule, IsPanicking = IsPanicking, Cursor = cursor };
 
     /// <summary>Chooses a backend for a new flow.</summary>
     /// <param name="key">The flow, as the client sends it.</param>

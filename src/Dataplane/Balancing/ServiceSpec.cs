@@ -1,3 +1,4 @@
+using Dataplane.Health;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
@@ -25,6 +26,15 @@ public sealed record ServiceSpec
 
     /// <summary>Slots of the Maglev table: a prime from 251 to 5,000,011, at least 100 times the backends for shares within 1 %.</summary>
     public int TableSize { get; init; } = 65537;
+
+    /// <summary>What becomes of the TCP flows of a backend that is taken out. Flows of a service that is taken out itself end, by reset if this says so.</summary>
+    public RemovePolicy OnRemove { get; init; }
+
+    /// <summary>What senders hear when there is no backend to take their packet.</summary>
+    public NoBackendPolicy NoBackend { get; init; }
+
+    /// <summary>How the backends' health is found out; null: all are taken to be up.</summary>
+    public HealthSpec? Health { get; init; }
 
     /// <summary>The backends, of the service's address family. None: packets are dropped as no_backend.</summary>
     public IReadOnlyList<BackendSpec> Backends { get; init; } = [];

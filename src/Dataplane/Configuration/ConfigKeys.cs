@@ -36,9 +36,12 @@ internal static class ConfigKeys
     public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "icmp");
 
     public static readonly KeyTable Service = new("a service",
-        "name", "address", "port", "protocol", "balance", "forward", "table_size", "backends");
+        "name", "address", "port", "protocol", "balance", "forward", "table_size", "on_remove", "no_backend", "health", "backends");
 
-    public static readonly KeyTable Backend = new("a backend", "address", "port", "weight");
+    public static readonly KeyTable Health = new("a health section", "check", "port", "source", "path", "host", "status", "send", "interval", "timeout",
+        "rise", "fall", "slow_start", "panic", "passive", "hold");
+
+    public static readonly KeyTable Backend = new("a backend", "address", "port", "weight", "drain", "drain_deadline");
 
     public static readonly KeyTable Network = new("a network",
         "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints");
@@ -52,7 +55,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Backend, Network, Endpoint, Rate, Workers,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Network, Endpoint, Rate, Workers,
     ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>

@@ -42,6 +42,9 @@ internal static class ServiceChecks
 
             checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);
             checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
+            checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
+            checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
+            HealthChecks.Check(checks, service, path);
             CheckBackends(checks, service, path);
             CheckTableSize(checks, service, path);
         }
@@ -74,6 +77,7 @@ internal static class ServiceChecks
         {
             checks.Range($"{at}.port", backend.Port, SpecLimits.TransportPort);
             checks.Range($"{at}.weight", backend.Weight, SpecLimits.BackendWeight);
+            HealthChecks.CheckDrain(checks, service, backend, at);
             if (!checks.Host($"{at}.address", backend.Address))
             {
                 continue;

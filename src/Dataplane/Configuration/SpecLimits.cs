@@ -23,6 +23,29 @@ internal static class SpecLimits
 
     public static IntRange BackendWeight => new("weight", 0, ushort.MaxValue);
 
+    public static IntRange HealthPort => new("port, or 0 for the backend's own", 0, ushort.MaxValue);
+
+    public static IntRange HttpStatus => new("HTTP status", 100, 599);
+
+    public static IntRange Rise => new("number of checks", 1, 100);
+
+    public static IntRange Panic => new("percentage", 0, 100);
+
+    public static IntRange Passive => new("number of failures", 0, 1_000_000);
+
+    public const int MaxHealthSendBytes = 512;
+    public const int MaxHealthTextLength = 255;
+
+    public static DurationRange HealthInterval => new(TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), "10ms to 3600s");
+
+    public static DurationRange HealthTimeout => new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "10ms to 60s");
+
+    public static DurationRange SlowStart => new(TimeSpan.Zero, TimeSpan.FromHours(1), "0 to 3600s");
+
+    public static DurationRange Hold => new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "1s to 86400s");
+
+    public static DurationRange DrainDeadline => new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), "1s to 604800s");
+
     public static IntRange TableSize => new("prime", 251, 5_000_011);
 
     public static IntRange SocketId => new("number", 0, uint.MaxValue);

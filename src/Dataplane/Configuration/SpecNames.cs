@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Health;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -33,6 +34,14 @@ internal static class SpecNames
         ("maglev", BalancePolicy.Maglev), ("round_robin", BalancePolicy.RoundRobin), ("weighted", BalancePolicy.Weighted));
 
     public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat));
+
+    public static readonly NameTable<RemovePolicy> RemovePolicies = new(
+        ("move", RemovePolicy.Move), ("reset", RemovePolicy.Reset), ("keep", RemovePolicy.Keep));
+
+    public static readonly NameTable<NoBackendPolicy> NoBackendPolicies = new(("drop", NoBackendPolicy.Drop), ("reject", NoBackendPolicy.Reject));
+
+    public static readonly NameTable<HealthCheckKind> HealthChecks = new(
+        ("none", HealthCheckKind.None), ("tcp", HealthCheckKind.Tcp), ("http", HealthCheckKind.Http), ("https", HealthCheckKind.Https), ("udp", HealthCheckKind.Udp));
 
     /// <summary>Modes the format has words for and this version no code.</summary>
     public static readonly string[] LaterForwardModes = ["dsr", "ipip", "gue"];

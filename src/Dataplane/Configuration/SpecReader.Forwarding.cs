@@ -179,6 +179,9 @@ public sealed partial class SpecReader
             Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
             Forward = ReadForward(map),
+            OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
+            NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
+            Health = map.Value("health") is { } health ? ReadHealth(health, map.PathOf("health")) : null,
             Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path))],
         };
         return service with
@@ -218,6 +221,8 @@ public sealed partial class SpecReader
             Address = map.Address("address"),
             Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
             Weight = (int)map.Integer("weight", SpecLimits.BackendWeight, 1),
+            Drain = map.Flag("drain"),
+            DrainDeadline = ReadDuration(map, "drain_deadline", SpecLimits.DrainDeadline),
         };
     }
 }

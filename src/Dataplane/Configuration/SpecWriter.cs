@@ -195,6 +195,13 @@ public static partial class SpecWriter
         map.Word("balance", service.Balance, SpecNames.Policies, defaults.Balance);
         map.Word("forward", service.Forward, SpecNames.ForwardModes, defaults.Forward);
         map.Number("table_size", service.TableSize, defaults.TableSize);
+        map.Word("on_remove", service.OnRemove, SpecNames.RemovePolicies, defaults.OnRemove);
+        map.Word("no_backend", service.NoBackend, SpecNames.NoBackendPolicies, defaults.NoBackend);
+        if (service.Health is { } health)
+        {
+            map.Add("health", Health(health));
+        }
+
         map.List("backends", service.Backends, Backend);
         return map.ToNode();
     }
@@ -205,6 +212,12 @@ public static partial class SpecWriter
         map.Value("address", backend.Address);
         map.Value("port", backend.Port);
         map.Number("weight", backend.Weight, 1);
+        map.Flag("drain", backend.Drain);
+        if (backend.DrainDeadline is { } deadline)
+        {
+            map.Duration("drain_deadline", deadline, default);
+        }
+
         return map.ToNode();
     }
 
@@ -228,7 +241,7 @@ public static partial class SpecWriter
     }
 
     /// <summary>Collects the keys of one mapping.</summary>
-    private sealed class MappingWriter
+    private sealed partial class MappingWriter
     {
         private readonly List<ConfigEntry> _entries = [];
 

@@ -27,14 +27,16 @@ internal sealed class FlowOwners
     /// <summary>Notes all backends of the services, and where sources are translated.</summary>
     /// <param name="services">The services.</param>
     /// <param name="nat">The translations.</param>
+    /// <param name="departed">Backends that have gone, and whose flows are still there.</param>
     /// <param name="ownsAll">Whether packets that nobody translates belong to flows as well, because rules ask for states.</param>
-    public FlowOwners(ServiceTable services, NatTable nat, bool ownsAll)
+    public FlowOwners(ServiceTable services, NatTable nat, IReadOnlyList<BackendSlots.Identity> departed, bool ownsAll)
     {
         _services = services;
         _ownsAll = ownsAll;
         _nat = nat;
         HashSet<(IpAddress Address, ushort Port, byte Protocol)> backends =
-            [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol)))];
+            [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol))),
+                .. departed.Where(gone => gone.Protocol != 0).Select(gone => (gone.Address, gone.Port, gone.Protocol))];
         _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, backends.Count * 4)) - 1;
         _backends = new Place[_mask + 1];
         foreach ((IpAddress address, ushort port, byte protocol) in backends)

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
+using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
 
@@ -59,10 +61,15 @@ internal static class FlowStage
         ref FlowEntry entry = ref context.Flows[index];
         byte flags = batch.Parsed[i].Headers.TcpFlags;
         ForwardingTables tables = context.Tables;
-        if (entry.TablesVersion != tables.Version && tables.GenerationOf(entry.Backend) != entry.BackendGeneration)
+        if (entry.TablesVersion != tables.Version && tables.FateOf(entry.Backend, entry.BackendGeneration) is var fate && fate != BackendFate.Stay)
         {
-            End<TTracing>(context, batch, index, "its backend or address has gone");
+            Leave<TTracing>(context, batch, i, index, fate);
             return;
+        }
+
+        if (!TTracing.IsOn && entry.State == FlowState.TcpTransitory)
+        {
+            Judge(in entry, flags, ref tables.BackendCounters[entry.Backend].Counts);
         }
 
         if (tables.Filter.HasStates)
@@ -100,9 +107,40 @@ internal static class FlowStage
         }
         else
         {
-            ref Balancing.BackendCounts counts = ref tables.BackendCounters[entry.Backend].Counts;
+            ref BackendCounts counts = ref tables.BackendCounters[entry.Backend].Counts;
             counts.Packets++;
             counts.Bytes += batch.Lengths[i];
+        }
+    }
+
+    /// <summary>Counts what a packet of a beginning or ending connection says about its backend's health.</summary>
+    private static void Judge(in FlowEntry entry, byte flags, ref BackendCounts counts)
+    {
+        if (!entry.IsForward)
+        {
+            counts.Refused += (flags & TcpStates.Rst) != 0 ? 1 : 0;
+        }
+        else if ((flags & (TcpStates.Syn | TcpStates.Ack)) == TcpStates.Syn)
+        {
+            // The client says it again: nothing has come to it.
+            counts.Unanswered++;
+        }
+        else
+        {
+            counts.Established += TcpStates.Next(entry.State, flags, forward: true) == FlowState.TcpEstablished ? 1 : 0;
+        }
+    }
+
+    /// <summary>Ends the flow of a packet whose backend has gone; the packet goes on as one without a flow, or is answered by a reset.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Once per flow.
+    private static void Leave<TTracing>(WorkerContext context, PacketBatch batch, int i, int index, BackendFate fate)
+        where TTracing : struct, ITracing
+    {
+        End<TTracing>(context, batch, index, "its backend or address has gone");
+        if (fate == BackendFate.Reset)
+        {
+            TcpResets.Answer(context, batch, i);
+            batch.Drop(i, DropReason.FlowReset);
         }
     }
 

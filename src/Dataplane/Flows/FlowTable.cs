@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Dataplane.Balancing;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Tracking;
@@ -69,6 +70,12 @@ internal sealed class FlowTable
 
     /// <summary>Idle times by slot of <see cref="FlowEntry.Backend"/>; where there is none, <see cref="FlowTimeouts.Default"/> hold.</summary>
     public FlowTimeouts?[] TimeoutsBySlot { get; set; } = [];
+
+    /// <summary>Counters by slot of <see cref="FlowEntry.Backend"/>, of which the table keeps the number of flows that remember the slot.</summary>
+    public BackendCounter[] CountersBySlot { get; set; } = [];
+
+    /// <summary>Flows in use: those that packets find.</summary>
+    public int FlowCount => (Capacity - _freeCount - _retiredCount) / 2;
 
     /// <summary>The entry at an index returned by this table.</summary>
     public ref FlowEntry this[int index] => ref _entries[index];
@@ -248,6 +255,7 @@ internal sealed class FlowTable
             _connections[first] = default;
         }
 
+        Book(first, 1);
         return first;
     }
 
@@ -255,6 +263,11 @@ internal sealed class FlowTable
     public void RemovePair(int index)
     {
         int peer = this[index].Peer;
+        if (this[index].State != FlowState.Ended)
+        {
+            Book(index, -1);
+        }
+
         Detach(index);
         Detach(peer);
     }
@@ -265,6 +278,7 @@ internal sealed class FlowTable
     public void RetirePair(int index)
     {
         int peer = this[index].Peer;
+        Book(index, -1);
         Unlink(index);
         Unlink(peer);
         this[index].State = this[peer].State = FlowState.Ended;
@@ -303,6 +317,18 @@ internal sealed class FlowTable
                 RemovePair(index);
                 Expired++;
             }
+        }
+    }
+
+    /// <summary>Counts a flow for its backend slot. The control side reads the number: a slot that nobody remembers may become another's.</summary>
+    private void Book(int index, int change)
+    {
+        BackendCounter[] counters = CountersBySlot;
+        int slot = this[index].Backend;
+        if ((uint)slot < (uint)counters.Length)
+        {
+            ref long active = ref counters[slot].Counts.Active;
+            Volatile.Write(ref active, active + change);
         }
     }
 

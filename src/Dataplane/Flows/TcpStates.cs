@@ -5,7 +5,7 @@ namespace Dataplane.Flows;
 /// <summary>How TCP flags move a flow from state to state; only as exact as ageing needs.</summary>
 internal static class TcpStates
 {
-    private const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
+    public const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
 
     /// <summary>State of a flow by its first packet. One that begins in the middle, behind a restart, counts as established.</summary>
     public static FlowState First(byte protocol, byte flags)

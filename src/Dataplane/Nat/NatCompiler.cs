@@ -41,8 +41,8 @@ internal static class NatCompiler
 
     private static BackendRuntime Compile(NatSpec spec, IpAddress address, BackendSlots slots)
     {
-        (int slot, uint generation, BackendCounter counter) = slots.Acquire(IdentityOf(spec, address));
-        return new BackendRuntime { Slot = slot, Generation = generation, Counter = counter, Address = address, Port = 0, Weight = 1 };
+        BackendSlot slot = slots.Acquire(IdentityOf(spec, address));
+        return new BackendRuntime { Slot = slot.Number, Generation = slot.Generation, Counter = slot.Counter, Address = address, Port = 0, Weight = 1 };
     }
 
     private static BackendSlots.Identity IdentityOf(NatSpec spec, IpAddress address) =>

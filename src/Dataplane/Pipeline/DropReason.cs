@@ -80,8 +80,11 @@ public enum DropReason : byte
     /// <summary>Protocol, or ICMP message, whose source would need to be translated and cannot: TCP, UDP and ICMP echo can.</summary>
     NatUnsupported,
 
-    /// <summary>The service has no backend.</summary>
+    /// <summary>The service has no backend that takes new flows; whether the sender hears of it is the service's choice.</summary>
     NoBackend,
+
+    /// <summary>Its flow's backend has gone, and the service says that such flows are reset: the sender got a TCP reset.</summary>
+    FlowReset,
 
     /// <summary>No free flow entry and none old enough to give up.</summary>
     FlowTableFull,

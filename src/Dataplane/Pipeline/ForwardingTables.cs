@@ -52,6 +52,15 @@ internal sealed record ForwardingTables
     /// <summary>Generation of each backend slot; a flow whose own is another has outlived its backend.</summary>
     public required uint[] BackendGenerations { get; init; }
 
+    /// <summary>What becomes of flows at their next packet, by backend slot.</summary>
+    public required BackendFate[] BackendFates { get; init; }
+
+    /// <summary>Slots whose flows are counted when these tables come into force.</summary>
+    public int[] CountedSlots { get; init; } = [];
+
+    /// <summary>Backends that have gone and whose flows are still there.</summary>
+    public BackendSlots.Identity[] Departed { get; init; } = [];
+
     /// <summary>Counters by backend slot.</summary>
     public required BackendCounter[] BackendCounters { get; init; }
 
@@ -76,8 +85,9 @@ internal sealed record ForwardingTables
     /// <summary>What a destination's route leads to, or null.</summary>
     public RouteEntry? Lookup(IpAddress destination) => Routes.Entries[Routes.Table.Lookup(destination)];
 
-    /// <summary>Generation of a backend slot, 0 when there is no such slot.</summary>
-    public uint GenerationOf(int slot) => (uint)slot < (uint)BackendGenerations.Length ? BackendGenerations[slot] : 0;
+    /// <summary>What becomes of a flow at its next packet.</summary>
+    public BackendFate FateOf(int slot, uint generation) =>
+        (uint)slot < (uint)BackendFates.Length && BackendGenerations[slot] == generation ? BackendFates[slot] : BackendFate.Move;
 
     /// <summary>Some address of the engine, for an interface that has none of the family.</summary>
     public IpAddress AnyAddress(bool isV4)

@@ -21,22 +21,19 @@ internal static class TableCompiler
     /// <param name="previous">The tables in force, from which counters, cursors and Maglev slots are carried over; null at the start.</param>
     /// <param name="learnt">Routes learnt while running.</param>
     /// <param name="periods">Where the worker says that it has passed between two batches.</param>
+    /// <param name="nowNs">Worker time.</param>
     public static CompiledTables Compile(DataplaneSpec spec, PortSet ports, BackendSlots slots, ForwardingTables? previous,
-        IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods)
+        IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods, long nowNs = 0)
     {
         L3Interface[] interfaces = CompileInterfaces(spec, ports);
-        bool tracks = spec.Filter.Rules.Any(rule => rule.State != ConnectionStates.None);
-        BackendSlots.Identity[] followed = tracks ? [new(default, 0, 0, default, 0, "connections")] : [];
-        HashSet<BackendSlots.Identity> used = [.. followed, .. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
-        slots.ReleaseAllBut(used);
-        (ServiceRuntime[] services, ServiceChange[] changes) = ServiceCompiler.Compile(spec.Services, slots, previous);
+        ServiceRuntime[] services = CompileServices(spec, interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
         var routes = new RouteCompiler(interfaces, ports);
         routes.AddInterfaces();
         routes.AddRoutes(spec.Routes);
         IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. NameAddresses(spec, interfaces)];
         routes.AddServed(served);
         NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots);
-        BackendRuntime? tracked = followed.Select(identity => Tracked(identity, slots)).FirstOrDefault();
+        BackendRuntime? tracked = Followed(spec).Select(identity => Tracked(identity, slots)).FirstOrDefault();
         var tables = new ForwardingTables
         {
             Tracked = tracked,
@@ -52,11 +49,14 @@ internal static class TableCompiler
             Nat = nat,
             Names = NameServers.Compile(spec.Names, previous?.Names),
             BackendGenerations = slots.Generations,
+            BackendFates = slots.Fates,
             BackendCounters = slots.Counters,
+            CountedSlots = CountedSlots(slots, compiler),
+            Departed = [.. slots.Departed.Select(slot => slot.Identity)],
             Routes = routes.Compile(learnt, previous?.Routes, periods),
             Neighbours = [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour))],
         };
-        return new CompiledTables(tables, changes);
+        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs);
     }
 
     /// <summary>Addresses of name servers that no interface has.</summary>
@@ -65,8 +65,8 @@ internal static class TableCompiler
 
     private static BackendRuntime Tracked(BackendSlots.Identity identity, BackendSlots slots)
     {
-        (int slot, uint generation, BackendCounter counter) = slots.Acquire(identity);
-        return new BackendRuntime { Slot = slot, Generation = generation, Counter = counter, Address = default, Port = 0, Weight = 1 };
+        BackendSlot slot = slots.Acquire(identity);
+        return new BackendRuntime { Slot = slot.Number, Generation = slot.Generation, Counter = slot.Counter, Address = default, Port = 0, Weight = 1 };
     }
 
     private static FlowTimeouts?[] Timeouts(NatTable nat, BackendRuntime? tracked, FilterSpec filter)
@@ -81,6 +81,80 @@ internal static class TableCompiler
         timeouts[tracked.Slot] = FlowTimeouts.Of(filter.Timeouts);
         return timeouts;
     }
+
+    /// <summary>Compiles the services of tables in force again, since something is known of their backends that was not before; all else stays.</summary>
+    public static CompiledTables Recompile(ForwardingTables previous, BackendSlots slots, long nowNs)
+    {
+        ServiceRuntime[] services = CompileServices(previous.Spec, previous.Interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
+        ForwardingTables tables = previous with
+        {
+            Version = previous.Version + 1,
+            Services = new ServiceTable(services),
+            BackendGenerations = slots.Generations,
+            BackendFates = slots.Fates,
+            BackendCounters = slots.Counters,
+            CountedSlots = CountedSlots(slots, compiler),
+            Departed = [.. slots.Departed.Select(slot => slot.Identity)],
+            Owners = null,
+        };
+        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs);
+    }
+
+    /// <summary>Finds out what another configuration would mean for the services and their flows, on copies.</summary>
+    /// <param name="spec">The configuration.</param>
+    /// <param name="slots">A copy.</param>
+    /// <param name="previous">The tables in force.</param>
+    /// <param name="nowNs">Worker time.</param>
+    /// <param name="counted">Slots whose flows are to be counted.</param>
+    public static ServiceCompiler Preview(DataplaneSpec spec, BackendSlots slots, ForwardingTables previous, long nowNs, out int[] counted)
+    {
+        CompileServices(spec, AddressesOf(spec), slots, previous, nowNs, out ServiceCompiler compiler);
+        counted = CountedSlots(slots, compiler);
+        return compiler;
+    }
+
+    private static ServiceRuntime[] CompileServices(DataplaneSpec spec, L3Interface[] interfaces, BackendSlots slots, ForwardingTables? previous, long nowNs,
+        out ServiceCompiler compiler)
+    {
+        slots.Reclaim();
+        compiler = new ServiceCompiler(slots, previous, nowNs);
+        ServiceRuntime[] services = compiler.Compile(spec.Services);
+        HashSet<BackendSlots.Identity> used = [.. Followed(spec), .. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
+        compiler.Depart(slots.Depart(used));
+        return services;
+    }
+
+    /// <summary>The slot of flows that are only followed, if rules ask for their states.</summary>
+    private static IEnumerable<BackendSlots.Identity> Followed(DataplaneSpec spec) =>
+        spec.Filter.Rules.Any(rule => rule.State != ConnectionStates.None) ? [BackendSlots.Connections] : [];
+
+    /// <summary>Those for which something has changed, and those whose flows are about to end anyway.</summary>
+    private static int[] CountedSlots(BackendSlots slots, ServiceCompiler compiler) =>
+        [.. compiler.Shifts.Select(shift => shift.Slot)
+            .Concat(slots.Used.Concat(slots.Departed).Where(slot => slot.Fate != BackendFate.Stay).Select(slot => slot.Number)).Distinct()];
+
+    /// <summary>The interfaces as far as they are known without their ports: names and addresses.</summary>
+    private static L3Interface[] AddressesOf(DataplaneSpec spec) => [.. spec.Interfaces
+        .GroupBy(entry => (entry.Port, entry.Vlan), entry => entry.Address)
+        .Select(group => new L3Interface
+        {
+            Index = 0,
+            Port = 0,
+            PortName = group.Key.Port,
+            Vlan = (ushort)group.Key.Vlan,
+            Mac = default,
+            Mtu = 0,
+            Addresses = [.. group],
+            V4 = FirstV4([.. group]),
+            V6 = FirstV6([.. group]),
+            LinkLocal = default,
+            Answered = [],
+        })];
+
+    private static IpAddress FirstV4(IpPrefix[] addresses) => addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv4);
+
+    private static IpAddress FirstV6(IpPrefix[] addresses) =>
+        addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal);
 
     private static L3Interface[] CompileInterfaces(DataplaneSpec spec, PortSet ports)
     {
@@ -106,8 +180,8 @@ internal static class TableCompiler
                 Mac = mac,
                 Mtu = port.Mtu,
                 Addresses = addresses,
-                V4 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv4),
-                V6 = configured.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal),
+                V4 = FirstV4(configured),
+                V6 = FirstV6(configured),
                 LinkLocal = linkLocal,
                 Answered = [.. addresses.Select(prefix => prefix.Address), .. served],
             });

@@ -304,6 +304,8 @@ internal sealed partial class Worker : IPortWaker, IDisposable
                 Context.Flows.Track();
             }
 
+            Context.Flows.CountersBySlot = published.Tables.BackendCounters;
+            published.Count(Context.Flows);
             ConfiguredNeighbours.Apply(Context);
             Volatile.Write(ref _plan, published);
         }

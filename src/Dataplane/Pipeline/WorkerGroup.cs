@@ -75,7 +75,7 @@ internal sealed class WorkerGroup : IDisposable
         {
             bool hasFlows = !tables.Services.IsEmpty || !tables.Nat.IsEmpty || tables.Tracked is not null;
             tables = tables.Owners is null && hasFlows
-                ? tables with { Owners = new FlowOwners(tables.Services, tables.Nat, ownsAll: tables.Tracked is not null) }
+                ? tables with { Owners = new FlowOwners(tables.Services, tables.Nat, tables.Departed, ownsAll: tables.Tracked is not null) }
                 : tables;
             ForwardingTables[] before = _views;
             _views = [.. _workers.Select((worker, index) => WorkerView.Of(tables, ports, worker.Context, _tables, before.ElementAtOrDefault(index)))];
@@ -92,6 +92,22 @@ internal sealed class WorkerGroup : IDisposable
         {
             _workers[worker].Publish(_plans[worker]);
         }
+    }
+
+    /// <summary>What the workers counted when they adopted the tables in force: all flows, and those of each counted slot.</summary>
+    public (long Flows, Dictionary<int, long> BySlot) ReadCounted()
+    {
+        var bySlot = new Dictionary<int, long>();
+        foreach (WorkerPlan plan in _plans)
+        {
+            for (int i = 0; i < plan.CountedFlows.Length; i++)
+            {
+                int slot = plan.Tables.CountedSlots[i];
+                bySlot[slot] = bySlot.GetValueOrDefault(slot) + plan.CountedFlows[i];
+            }
+        }
+
+        return (_plans.Sum(plan => plan.Flows), bySlot);
     }
 
     /// <summary>Frees what only the tables before the last were in need of, once all have left them.</summary>

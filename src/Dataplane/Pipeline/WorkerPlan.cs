@@ -1,3 +1,4 @@
+using Dataplane.Flows;
 using Dataplane.Native;
 using Dataplane.Ports;
 
@@ -12,7 +13,14 @@ internal sealed class WorkerPlan : IDisposable
         Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (byte)id)];
         FileDescriptor[] descriptors = [.. tables.Ports.Select(port => port?.PollDescriptor).OfType<FileDescriptor>()];
         Poller = new Poller(descriptors, wake);
+        CountedFlows = new long[tables.CountedSlots.Length];
     }
+
+    /// <summary>Flows the worker knew when it adopted the plan: one number for each of the tables' counted slots. Written before the adoption is seen.</summary>
+    public long[] CountedFlows { get; }
+
+    /// <summary>All flows the worker knew then.</summary>
+    public long Flows { get; private set; }
 
     public ForwardingTables Tables { get; }
 
@@ -27,6 +35,16 @@ internal sealed class WorkerPlan : IDisposable
         foreach (byte id in Ids)
         {
             Tables.Ports[id]!.PrepareSleep();
+        }
+    }
+
+    /// <summary>Counts flows. The worker, between its last batch by the plan before and its first by this one.</summary>
+    public void Count(FlowTable flows)
+    {
+        Flows = flows.FlowCount;
+        for (int i = 0; i < CountedFlows.Length; i++)
+        {
+            CountedFlows[i] = Tables.BackendCounters[Tables.CountedSlots[i]].Counts.Active;
         }
     }
 

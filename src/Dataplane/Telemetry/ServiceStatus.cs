@@ -8,4 +8,8 @@ namespace Dataplane.Telemetry;
 /// <param name="Port">Its port.</param>
 /// <param name="Protocol">6 TCP, 17 UDP.</param>
 /// <param name="Backends">Its backends in the order of the configuration.</param>
-public sealed record ServiceStatus(string Name, IpAddress Address, ushort Port, byte Protocol, IReadOnlyList<BackendStatus> Backends);
+public sealed record ServiceStatus(string Name, IpAddress Address, ushort Port, byte Protocol, IReadOnlyList<BackendStatus> Backends)
+{
+    /// <summary>Whether so few backends are up that health is disregarded (<see cref="Health.HealthSpec.PanicPercent"/>).</summary>
+    public bool IsPanicking { get; init; }
+}

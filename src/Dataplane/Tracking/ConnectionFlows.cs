@@ -18,7 +18,7 @@ internal static class ConnectionFlows
     public static bool IsLive(WorkerContext context, int index)
     {
         ref readonly FlowEntry entry = ref context.Flows[index];
-        return entry.TablesVersion == context.Tables.Version || context.Tables.GenerationOf(entry.Backend) == entry.BackendGeneration;
+        return entry.TablesVersion == context.Tables.Version || context.Tables.FateOf(entry.Backend, entry.BackendGeneration) == BackendFate.Stay;
     }
 
     /// <summary>Gives new connections that are translated by nobody their flows.</summary>

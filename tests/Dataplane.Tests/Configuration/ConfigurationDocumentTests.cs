@@ -24,6 +24,7 @@ public class ConfigurationDocumentTests
         ["NAT rules"] = ConfigKeys.Nat,
         ["NAT timeouts"] = ConfigKeys.NatTimeouts,
         ["Services"] = ConfigKeys.Service,
+        ["Health"] = ConfigKeys.Health,
         ["Backends"] = ConfigKeys.Backend,
         ["Networks"] = ConfigKeys.Network,
         ["Endpoints"] = ConfigKeys.Endpoint,
@@ -55,6 +56,9 @@ public class ConfigurationDocumentTests
         AssertRow("Filter rules", "protocol", SpecNames.Protocols.Names);
         AssertRow("Services", "balance", SpecNames.Policies.Names);
         AssertRow("Services", "forward", [.. SpecNames.ForwardModes.Names, .. SpecNames.LaterForwardModes]);
+        AssertRow("Services", "on_remove", SpecNames.RemovePolicies.Names);
+        AssertRow("Services", "no_backend", SpecNames.NoBackendPolicies.Names);
+        AssertRow("Health", "check", SpecNames.HealthChecks.Names);
     }
 
     [Fact]
@@ -73,6 +77,16 @@ public class ConfigurationDocumentTests
         AssertRange("Networks", "mtu", SpecLimits.Mtu);
         AssertRange("Rates", "in_burst", SpecLimits.BurstBytes);
         AssertRange("Rates", "out_burst", SpecLimits.BurstBytes);
+        AssertRange("Health", "port", SpecLimits.TransportPort);
+        AssertRange("Health", "status", SpecLimits.HttpStatus);
+        AssertRange("Health", "rise", SpecLimits.Rise);
+        AssertRange("Health", "fall", SpecLimits.Rise);
+        AssertRange("Health", "passive", SpecLimits.Passive);
+        AssertRange("Health", "interval", SpecLimits.HealthInterval);
+        AssertRange("Health", "timeout", SpecLimits.HealthTimeout);
+        AssertRange("Health", "slow_start", SpecLimits.SlowStart);
+        AssertRange("Health", "hold", SpecLimits.Hold);
+        AssertRange("Backends", "drain_deadline", SpecLimits.DrainDeadline);
         AssertRange("Ports", "worker", SpecLimits.Worker);
         AssertRange("Workers", "count", SpecLimits.WorkerCount);
         AssertRange("Workers", "cpu", SpecLimits.Cpu);
@@ -94,6 +108,11 @@ public class ConfigurationDocumentTests
         AssertDefault("Services", "table_size", new Dataplane.Balancing.ServiceSpec { Name = "", Address = default, Port = 0 }.TableSize);
         AssertDefault("Backends", "weight", new Dataplane.Balancing.BackendSpec { Address = default, Port = 0 }.Weight);
         AssertDefault("Networks", "mtu", new Dataplane.Switching.NetworkSpec { Name = "" }.Mtu);
+        var health = new Dataplane.Health.HealthSpec();
+        AssertDefault("Health", "rise", health.Rise);
+        AssertDefault("Health", "fall", health.Fall);
+        Assert.Equal(("`5s`", "`2s`", "`30s`"), (Row("Health", "interval").Cells[2], Row("Health", "timeout").Cells[2], Row("Health", "hold").Cells[2]));
+        Assert.Equal((5.0, 2.0, 30.0), (health.Interval.TotalSeconds, health.Timeout.TotalSeconds, health.Hold.TotalSeconds));
         AssertDefault("Next hops", "weight", new Dataplane.Routing.NextHopSpec().Weight);
     }
 
@@ -102,6 +121,8 @@ public class ConfigurationDocumentTests
 
     private static void AssertRange(string title, string key, IntRange range) =>
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{range.Min} to {range.Max}"), Row(title, key).Cells[3], StringComparison.Ordinal);
+
+    private static void AssertRange(string title, string key, DurationRange range) => Assert.Contains(range.Text, Row(title, key).Cells[3], StringComparison.Ordinal);
 
     private static void AssertDefault(string title, string key, int value) =>
         Assert.Equal(value.ToString(CultureInfo.InvariantCulture), Row(title, key).Cells[2]);

@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Health;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -151,7 +152,17 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Balance = Pick<BalancePolicy>(),
         Forward = Pick<ForwardMode>(),
         TableSize = Coin() ? 65537 : In(251, 5_000_011),
-        Backends = Maybe(List(3, _ => new BackendSpec { Address = Address(), Port = (ushort)In(isWild ? 0 : 1, 65535), Weight = In(0, 65535) }))!,
+        OnRemove = Pick<RemovePolicy>(),
+        NoBackend = Pick<NoBackendPolicy>(),
+        Health = Coin() ? Health() : null,
+        Backends = Maybe(List(3, _ => new BackendSpec
+        {
+            Address = Address(),
+            Port = (ushort)In(isWild ? 0 : 1, 65535),
+            Weight = In(0, 65535),
+            Drain = Coin(),
+            DrainDeadline = Null(Milliseconds(1000, 604_800_000)),
+        }))!,
     };
 
     private NetworkSpec Network() => new()
@@ -177,6 +188,32 @@ internal sealed class RandomSpecs(int seed, bool isWild)
     };
 
     private long Rate() => isWild ? _random.NextInt64() : In(1, 1_000_000) * (Coin() ? 1_000L : 1_000_000L);
+
+    private HealthSpec Health()
+    {
+        int status = In(100, 599);
+        return new HealthSpec
+        {
+            Check = Pick<HealthCheckKind>(),
+            Port = In(0, 65535),
+            Source = Null(Address()),
+            Path = isWild ? Text() : Coin() ? "/" : "/a?b=#c%20",
+            Host = Text(),
+            StatusFrom = status,
+            StatusTo = In(Math.Clamp(status, 100, 599), 599),
+            Send = Text(),
+            Interval = Milliseconds(10, 3_600_000),
+            Timeout = Milliseconds(10, 60_000),
+            Rise = In(1, 100),
+            Fall = In(1, 100),
+            SlowStart = Milliseconds(0, 3_600_000),
+            PanicPercent = In(0, 100),
+            Passive = In(0, 1_000_000),
+            Hold = Milliseconds(1000, 86_400_000),
+        };
+    }
+
+    private TimeSpan Milliseconds(int min, int max) => TimeSpan.FromMilliseconds(In(min, max));
 
     private PortRange Range()
     {

@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
+using Dataplane.Health;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -147,6 +148,49 @@ public class SpecValidatorTests
             "services[0].balance: \"9\": is not maglev, round_robin or weighted"),
         ["mode out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Forward = (ForwardMode)9 }] },
             "services[0].forward: \"9\": is not nat"),
+        ["removal out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { OnRemove = (RemovePolicy)9 }] },
+            "services[0].on_remove: \"9\": is not move, reset or keep"),
+        ["refusal out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { NoBackend = (NoBackendPolicy)9 }] },
+            "services[0].no_backend: \"9\": is not drop or reject"),
+        ["check out of the enumeration"] = (Healthy(new HealthSpec { Check = (HealthCheckKind)9 }), "services[0].health.check: \"9\": is not none, tcp, http, https or udp"),
+        ["port out of range"] = (Healthy(new HealthSpec { Port = 65536 }),
+            "services[0].health.port: \"65536\": is not a port, or 0 for the backend's own from 0 to 65535"),
+        ["source of the other family"] = (Healthy(new HealthSpec { Source = IpAddress.Parse("2001:db8::1") }),
+            "services[0].health.source: \"2001:db8::1\": is of another family than the service's address 192.0.2.9 and the backends'; both must be of one"),
+        ["source that no host has"] = (Healthy(new HealthSpec { Source = IpAddress.Parse("224.0.0.1") }),
+            "services[0].health.source: \"224.0.0.1\": is a multicast address; the address of one host is needed"),
+        ["path without a slash"] = (Healthy(new HealthSpec { Path = "healthz" }),
+            "services[0].health.path: \"healthz\": is not a path: \"/\" and up to 254 visible ASCII characters are needed"),
+        ["path with a line of its own"] = (Healthy(new HealthSpec { Path = "/\r\nX:" }),
+            "services[0].health.path: \"/\\u000d\\u000aX:\": is not a path: \"/\" and up to 254 visible ASCII characters are needed"),
+        ["host with a blank"] = (Healthy(new HealthSpec { Host = "a b" }),
+            "services[0].health.host: \"a b\": is not a host name: up to 255 visible ASCII characters are allowed"),
+        ["status out of range"] = (Healthy(new HealthSpec { StatusFrom = 99 }), "services[0].health.status: \"99\": is not a HTTP status from 100 to 599"),
+        ["status turned round"] = (Healthy(new HealthSpec { StatusFrom = 300, StatusTo = 200 }),
+            "services[0].health.status: \"300-200\": is not a range: its end must not be before its beginning, nor above 599"),
+        ["udp check that says nothing"] = (Healthy(new HealthSpec { Check = HealthCheckKind.Udp }),
+            "services[0].health.send: is missing: what udp checks send; a server must answer it"),
+        ["udp check that says too much"] = (Healthy(new HealthSpec { Send = new string('x', 513) }),
+            $"services[0].health.send: \"{new string('x', 120)}…\": is longer than 512 bytes, or null"),
+        ["interval of nothing"] = (Healthy(new HealthSpec { Interval = TimeSpan.Zero }),
+            "services[0].health.interval: \"00:00:00\": is not a time from 10ms to 3600s in whole milliseconds"),
+        ["timeout of a fraction"] = (Healthy(new HealthSpec { Timeout = TimeSpan.FromTicks(1_000_001) }),
+            "services[0].health.timeout: \"00:00:00.1000001\": is not a time from 10ms to 60s in whole milliseconds"),
+        ["no check to rise"] = (Healthy(new HealthSpec { Rise = 0 }), "services[0].health.rise: \"0\": is not a number of checks from 1 to 100"),
+        ["too many to fall"] = (Healthy(new HealthSpec { Fall = 101 }), "services[0].health.fall: \"101\": is not a number of checks from 1 to 100"),
+        ["more than all in panic"] = (Healthy(new HealthSpec { PanicPercent = 101 }), "services[0].health.panic: \"101\": is not a percentage from 0 to 100"),
+        ["passive check of datagrams"] = (Healthy(new HealthSpec { Passive = 3 }, protocol: 17),
+            "services[0].health.passive: \"3\": is of no use to udp, whose packets do not say whether they are answered; remove it"),
+        ["drain for a moment"] = (s_good with
+            {
+                Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { Drain = true, DrainDeadline = TimeSpan.FromMilliseconds(999) })],
+            },
+            "services[0].backends[0].drain_deadline: \"00:00:00.9990000\": is not a time from 1s to 604800s in whole milliseconds"),
+        ["deadline with nothing to end"] = (s_good with
+            {
+                Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { DrainDeadline = TimeSpan.FromSeconds(5) }) with { OnRemove = RemovePolicy.Keep }],
+            },
+            "services[0].backends[0].drain_deadline: \"5s\": has nothing to end while the service says on_remove: keep; move or reset is needed with it"),
         ["null backend"] = (s_good with { Services = [Service("x", "192.0.2.9", 1, [null!])] }, "services[0].backends[0]: is null; leave it out"),
         ["more backends than slots"] = (s_good with
         {
@@ -264,6 +308,9 @@ public class SpecValidatorTests
     private static RouteSpec To(string prefix, params NextHopSpec[] via) => new() { To = IpPrefix.Parse(prefix), Via = via };
 
     private static DataplaneSpec Rule(FilterRuleSpec rule) => s_good with { Filter = new FilterSpec { Rules = [rule] } };
+
+    private static DataplaneSpec Healthy(HealthSpec health, byte protocol = 6) =>
+        s_good with { Services = [Service("x", "192.0.2.9", 1) with { Health = health, Protocol = protocol }] };
 
     private static BackendSpec Backend(string address, ushort port) => new() { Address = IpAddress.Parse(address), Port = port };
 

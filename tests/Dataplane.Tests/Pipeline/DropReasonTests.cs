@@ -43,6 +43,7 @@ public sealed class DropReasonTests
         [DropReason.NatFragment] = () => One(V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[1], builder => builder.Nat("wan", "lan")),
         [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
+        [DropReason.FlowReset] = ResetAFlow,
         [DropReason.FlowTableFull] = () => Many([.. Enumerable.Range(0, 513).Select(i => ServiceNet.V4.FromClient().Udp((ushort)(2000 + i), 80).Build())],
             builder => Service(builder, 11).Workers(workers => workers with { FlowEntries = 1024 })),
         [DropReason.NoFreePort] = ExhaustPorts,
@@ -140,6 +141,15 @@ public sealed class DropReasonTests
     {
         await using var plane = new OffloadPlane(FrameOffloads.None);
         plane.Send(Unfinished.Of(V4("10.1.0.11").Tcp(1, 2, TcpFlags.Ack).PayloadOf(3000).Build(), 1000) with { SegmentBytes = segmentBytes });
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> ResetAFlow()
+    {
+        await using TestPlane plane = ServiceNet.V4.Create(hosts: [11]);
+        plane.Send("wan", ServiceNet.V4.FromClient().Tcp(1, 80).Build());
+        await plane.Engine.UpdateAsync(spec => spec with { Services = [spec.Services[0] with { OnRemove = RemovePolicy.Reset, Backends = [] }] });
+        plane.Send("wan", ServiceNet.V4.FromClient().Tcp(1, 80, TcpFlags.Ack).Build());
         return plane.Engine.ReadAccounting();
     }
 
