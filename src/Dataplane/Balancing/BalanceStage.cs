@@ -9,7 +9,7 @@ namespace Dataplane.Balancing;
 
 /// <summary>Gives the first packet of a flow to a service its backend, and the flow its entries.</summary>
 /// <remarks>
-/// Input: packets without a flow. Output: a flow for those to a service. Drops: no backend, full table, no free port, fragments.
+/// Input: packets without a flow. Output: a flow for those to a service. Drops: no backend, full table, no free port.
 /// State: flow table, cursors. Cost: one hash look-up for packets that are for no service; the rest is paid once per flow.
 /// </remarks>
 internal static class BalanceStage
@@ -41,14 +41,9 @@ internal static class BalanceStage
     private static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service)
         where TTracing : struct, ITracing
     {
-        if (batch.Parsed[i].Headers.Fragment != FragmentKind.None)
-        {
-            batch.Drop(i, DropReason.ServiceFragment);
-            return;
-        }
-
-        // An earlier packet of this batch may have made the flow.
-        int flow = context.Flows.Find(in batch.Parsed[i].Key, batch.Parsed[i].Hash);
+        // An earlier packet of this batch may have made the flow. Fragments have another hash.
+        uint hash = batch.Parsed[i].Headers.Fragment == FragmentKind.None ? batch.Parsed[i].Hash : context.Hash.Of(in batch.Parsed[i].Key);
+        int flow = context.Flows.Find(in batch.Parsed[i].Key, hash);
         if (flow >= 0)
         {
             FlowStage.Hit<TTracing>(context, batch, i, flow);
@@ -67,7 +62,7 @@ internal static class BalanceStage
         }
         else
         {
-            flow = NatFlows.Create(context, in batch.Parsed[i].Key, batch.Parsed[i].Hash, batch.Parsed[i].Headers.TcpFlags, service, backend, out DropReason reason);
+            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, service, backend, out DropReason reason);
             if (flow < 0)
             {
                 batch.Drop(i, reason);

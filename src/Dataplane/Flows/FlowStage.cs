@@ -11,7 +11,7 @@ namespace Dataplane.Flows;
 
 /// <summary>Finds the flow a packet belongs to, keeps the flow alive, follows its state, and has it remember what may be.</summary>
 /// <remarks>
-/// Input: packets that passed the filter. Output: the flow's index. Drops: fragments of flows, invalid ICMP errors.
+/// Input: packets that passed the filter. Output: the flow's index. Drops: invalid ICMP errors.
 /// State: flow table. Cost: one bucket line and one entry line for a hit; the other line of the entry is paid by the rewrite. Most packets of established
 /// flows do not come here: <see cref="EstablishedStage"/> has sent them on.
 /// </remarks>
@@ -166,31 +166,34 @@ internal static class FlowStage
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         if (headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp)
         {
-            // Its later fragments carry no ports and could not follow it through the translation.
-            if (context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key)) >= 0)
-            {
-                batch.Drop(i, DropReason.ServiceFragment);
-            }
+            HandleFragment<TTracing>(context, batch, i);
         }
         else if (headers.TransportOffset != 0 && headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6))
         {
             HandleIcmp<TTracing>(context, batch, i);
         }
-        else if (context.Tables.Tracked is not null)
+        else if (context.Tables.Tracked is not null || (batch.Marks[i] & PacketMarks.Followed) != 0)
         {
-            // Without ports: a flow by addresses alone, if anybody follows it.
-            int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
-            if (index >= 0)
-            {
-                Hit<TTracing>(context, batch, i, index);
-            }
+            // Later fragments of echo; and without ports, a flow by addresses alone, if anybody follows it.
+            HandleFragment<TTracing>(context, batch, i);
+        }
+    }
+
+    /// <summary>The hash of a fragment leaves the ports out, and its flow's has them.</summary>
+    private static void HandleFragment<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
+        if (index >= 0)
+        {
+            Hit<TTracing>(context, batch, i, index);
         }
     }
 
     private static void HandleIcmp<TTracing>(WorkerContext context, PacketBatch batch, int i)
         where TTracing : struct, ITracing
     {
-        if (batch.Parsed[i].Headers.Fragment == FragmentKind.None && IcmpEcho.Is(batch.Parsed[i].Headers.Protocol, batch.Frame(i)[batch.Parsed[i].Headers.TransportOffset]))
+        if (IcmpEcho.Is(batch.Parsed[i].Headers.Protocol, batch.Frame(i)[batch.Parsed[i].Headers.TransportOffset]))
         {
             int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
             if (index >= 0)

@@ -19,7 +19,7 @@ internal readonly struct QuotedPacket
     /// <summary>The quoted packet's flow.</summary>
     public FlowKey Key { get; }
 
-    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; IPv6 extension headers are not followed.</summary>
+    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; of IPv6 extension headers only the fragment header is stepped over.</summary>
     public static bool TryRead(ReadOnlySpan<byte> quoted, bool isV4, out QuotedPacket packet)
     {
         packet = default;
@@ -34,6 +34,16 @@ internal readonly struct QuotedPacket
         {
             header = (quoted[0] & 0x0F) << 2;
             if (header < 20 || quoted.Length < header + 8 || (BinaryPrimitives.ReadUInt16BigEndian(quoted[6..]) & 0x1FFF) != 0)
+            {
+                return false;
+            }
+        }
+        else if (protocol == IpProtocols.Fragment)
+        {
+            // The first fragment, or a packet that is whole (RFC 6946); of later ones nobody knows the ports.
+            protocol = quoted[header];
+            header += 8;
+            if (quoted.Length < header + 8 || (BinaryPrimitives.ReadUInt16BigEndian(quoted[(header - 6)..]) & 0xFFF8) != 0)
             {
                 return false;
             }

@@ -11,7 +11,7 @@ namespace Dataplane.Nat;
 
 /// <summary>Gives the first packet of a flow from inside to outside the address it is to seem to come from, and the flow its entries.</summary>
 /// <remarks>
-/// Input: packets with verdict forward and without a flow. Output: a flow for those that a rule covers. Drops: fragments, protocols without ports, full
+/// Input: packets with verdict forward and without a flow. Output: a flow for those that a rule covers. Drops: protocols without ports, full
 /// table, no free port. State: flow table. Cost: a few comparisons per rule, one rule after the other, for packets without a flow; the rest is paid once per flow.
 /// It stands behind the routing, because where a packet leaves decides what it seems to come from.
 /// </remarks>
@@ -92,9 +92,7 @@ internal static class NatStage
         where TTracing : struct, ITracing
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        reason = headers.Fragment != FragmentKind.None ? DropReason.NatFragment
-            : headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i) ? DropReason.None
-            : DropReason.NatUnsupported;
+        reason = headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i) ? DropReason.None : DropReason.NatUnsupported;
         if (reason != DropReason.None)
         {
             return -1;
@@ -113,8 +111,9 @@ internal static class NatStage
     private static bool IsEchoRequest(PacketBatch batch, int i)
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        return headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && headers.TransportOffset != 0
-            && batch.Frame(i)[headers.TransportOffset] == (headers.Protocol == IpProtocols.Icmp ? Icmpv4Types.EchoRequest : Icmpv6Types.EchoRequest);
+        bool isFollowed = (batch.Marks[i] & PacketMarks.Followed) != 0;
+        return headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && (isFollowed || headers.TransportOffset != 0)
+            && (isFollowed ? batch.Followed[i].Flags : batch.Frame(i)[headers.TransportOffset]) == (headers.Protocol == IpProtocols.Icmp ? Icmpv4Types.EchoRequest : Icmpv6Types.EchoRequest);
     }
 
     private static void Count(ref BackendCounts counts, int bytes)

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Dataplane.Native;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Reassembly;
 using Dataplane.Tracking;
 
 namespace Dataplane.Packets;
@@ -29,6 +30,7 @@ public sealed class PacketBatch
     internal readonly int[] FilterRules = new int[Capacity];
     internal readonly ConnectionStates[] States = new ConnectionStates[Capacity];
     internal readonly StateReason[] StateReasons = new StateReason[Capacity];
+    internal readonly FollowedPacket[] Followed = new FollowedPacket[Capacity];
     internal readonly int[] Routes = new int[Capacity];
     internal readonly int[] NextHops = new int[Capacity];
     internal readonly int[] Neighbours = new int[Capacity];
@@ -55,6 +57,9 @@ public sealed class PacketBatch
     /// <summary>Whether any packet was added with something left to finish; <see cref="Offloads"/> means nothing for the others.</summary>
     internal bool HasOffloads { get; private set; }
 
+    /// <summary>Whether any packet is a fragment. Valid behind the parser.</summary>
+    internal bool HasFragments { get; set; }
+
     /// <summary>Empties the batch for frames of a port.</summary>
     public void Clear(PortId port, long nowNs)
     {
@@ -62,6 +67,7 @@ public sealed class PacketBatch
         Port = port;
         NowNs = nowNs;
         HasOffloads = false;
+        HasFragments = false;
         _sealed = false;
     }
 

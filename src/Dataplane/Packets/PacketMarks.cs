@@ -23,4 +23,7 @@ internal enum PacketMarks : byte
 
     /// <summary>TCP data or UDP datagrams of several segments in one frame; always <see cref="Unfinished"/> as well.</summary>
     SuperFrame = 32,
+
+    /// <summary>A later fragment that has the ports of the first of its datagram.</summary>
+    Followed = 64,
 }

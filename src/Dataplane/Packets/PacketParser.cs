@@ -52,6 +52,7 @@ internal static partial class PacketParser
         }
 
         // All fragments of a packet must take one way, so their hash leaves the ports out: only the first has them.
+        batch.HasFragments |= headers.Fragment != FragmentKind.None;
         batch.Parsed[i].Hash = headers.Fragment == FragmentKind.None ? hash.Of(in key) : hash.OfAddresses(in key);
     }
 

@@ -71,11 +71,14 @@ public enum DropReason : byte
     /// <summary>No filter rule matched and the default is deny.</summary>
     FilterDefault,
 
-    /// <summary>Fragment of a packet to a service; the ports that choose the backend are not in it.</summary>
-    ServiceFragment,
+    /// <summary>Fragment that overlaps, or repeats, another of its datagram (RFC 5722), and whatever else comes of a datagram with overlaps.</summary>
+    FragmentOverlap,
 
-    /// <summary>Fragment that would need its source translated: its later parts carry no ports.</summary>
-    NatFragment,
+    /// <summary>Fragment that waited in vain for the first of its datagram, which has the ports.</summary>
+    FragmentTimeout,
+
+    /// <summary>No room for another fragment to wait for the first of its datagram, or a datagram in more pieces than are followed.</summary>
+    FragmentStoreFull,
 
     /// <summary>Protocol, or ICMP message, whose source would need to be translated and cannot: TCP, UDP and ICMP echo can.</summary>
     NatUnsupported,

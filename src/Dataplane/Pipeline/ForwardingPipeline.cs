@@ -5,6 +5,7 @@ using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
+using Dataplane.Reassembly;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
@@ -21,6 +22,7 @@ internal static class ForwardingPipeline
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
+        FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held
         Mark<TTracing>(context, TimedStage.Parse);
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
         Mark<TTracing>(context, TimedStage.UserStages);
@@ -44,6 +46,7 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         PacketParser.Process(batch, context.Hash);
+        FragmentStage.Process<TTracing>(context, batch);
         Mark<TTracing>(context, TimedStage.Parse);
         if (!context.Stages.HasAfterFilter)
         {
@@ -51,6 +54,21 @@ internal static class ForwardingPipeline
         }
 
         Mark<TTracing>(context, TimedStage.Established);
+        Enter<TTracing>(context, batch);
+    }
+
+    /// <summary>Fragments that have waited for the first of their datagram: they have its ports now.</summary>
+    public static void Resume<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        PacketParser.Process(batch, context.Hash);
+        FragmentStage.Restore(batch);
+        context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
+        if (context.Links is { } links)
+        {
+            HandOverStage.Process(context, batch, links);
+        }
+
         Enter<TTracing>(context, batch);
     }
 
@@ -79,6 +97,7 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         PacketParser.Process(batch, context.Hash);
+        FragmentStage.Restore(batch);
         IngressStage.Restore(context, batch);
         Forward<TTracing>(context, batch);
         context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);

@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Reassembly;
 
 namespace Dataplane.Pipeline;
 
@@ -48,8 +49,9 @@ internal sealed class HeldPackets
     /// <param name="port">The port it came by.</param>
     /// <param name="marks">Its marks.</param>
     /// <param name="offload">What is left to finish in it, its transport header counted from the start of the frame; means nothing unless it is marked so.</param>
+    /// <param name="followed">What it has from the first fragment of its datagram; means nothing unless it is marked so.</param>
     /// <returns>False when there is no room.</returns>
-    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, byte port, PacketMarks marks, in PacketOffload offload)
+    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, byte port, PacketMarks marks, in PacketOffload offload, in FollowedPacket followed)
     {
         int slot = _freeFirst;
         if (slot < 0 || frame.Length > _slotBytes - Headroom)
@@ -59,10 +61,22 @@ internal sealed class HeldPackets
 
         _freeFirst = _slots[slot].Next;
         frame.CopyTo(_slab.AsSpan((slot * _slotBytes) + Headroom));
-        _slots[slot] = new Slot { Next = -1, Length = frame.Length, Port = port, Marks = marks, Offload = offload };
+        _slots[slot] = new Slot { Next = -1, Length = frame.Length, Port = port, Marks = marks, Offload = offload, Followed = followed };
         Append(ref first, ref last, slot, slot);
         Count++;
         return true;
+    }
+
+    /// <summary>Gives a chain of later fragments what the first of their datagram says; each knows how far into it it reaches.</summary>
+    public void Follow(int first, in FollowedPacket followed)
+    {
+        for (int slot = first; slot >= 0; slot = _slots[slot].Next)
+        {
+            uint end = _slots[slot].Followed.End;
+            _slots[slot].Followed = followed;
+            _slots[slot].Followed.End += end;
+            _slots[slot].Marks |= PacketMarks.Followed;
+        }
     }
 
     /// <summary>Marks a whole chain as to be released.</summary>
@@ -111,6 +125,7 @@ internal sealed class HeldPackets
             batch.Add((slot * _slotBytes) + Headroom, _slots[slot].Length);
             int packet = batch.Count - 1;
             batch.Marks[packet] = _slots[slot].Marks | PacketMarks.Released;
+            batch.Followed[packet] = _slots[slot].Followed;
             if ((batch.Marks[packet] & PacketMarks.Unfinished) != 0)
             {
                 PacketOffload offload = _slots[slot].Offload;
@@ -168,5 +183,6 @@ internal sealed class HeldPackets
         public byte Port;
         public PacketMarks Marks;
         public PacketOffload Offload;
+        public FollowedPacket Followed;
     }
 }

@@ -163,6 +163,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             RunOriginated(ports);
         }
 
+        while (Context.Fragments.Held.HasReady)
+        {
+            RunFollowing(ports);
+        }
+
         while (Context.Held.HasReady)
         {
             RunReleased(ports);
@@ -172,6 +177,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         {
             _nextTickNs = nowNs + TickNs;
             NeighbourStage.Tick(Context);
+            Context.Fragments.Expire(nowNs);
             Context.Flows.Sweep((Context.Flows.Capacity / SweepTicks) + 1, nowNs);
             RunOriginated(ports);
         }
@@ -191,6 +197,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             }
         }
 
+        Context.Fragments.Clear();
         NeighbourTable neighbours = Context.Neighbours;
         for (int index = 0; index < neighbours.Capacity; index++)
         {
@@ -277,6 +284,19 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         _transmit.Process(originated.Batch, ports);
         Context.Counters.CountBatch(originated.Batch, 0, originated.Batch.Count, 0);
         originated.Clear(Context.NowNs);
+    }
+
+    /// <summary>Fragments that have waited for the first of their datagram.</summary>
+    private void RunFollowing(IPort?[] ports)
+    {
+        HeldPackets held = Context.Fragments.Held;
+        PacketBatch batch = _batch;
+        held.TakeReady(batch, Context.NowNs);
+        ForwardingPipeline.Resume<TracingOff>(Context, batch);
+        _transmit.Process(batch, ports);
+        Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        held.FinishRelease();
+        RunOriginated(ports);
     }
 
     private void RunReleased(IPort?[] ports)

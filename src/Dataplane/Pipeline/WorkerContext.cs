@@ -1,6 +1,7 @@
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Packets;
+using Dataplane.Reassembly;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
@@ -17,6 +18,7 @@ internal sealed class WorkerContext
         Flows = new FlowTable(spec.FlowEntries);
         Neighbours = new NeighbourTable(spec.NeighbourEntries);
         Held = new HeldPackets(256, Math.Max(maxMtu, maxReceivedBytes));
+        Fragments = new FragmentTable(maxMtu, Counters);
         Originated = new OriginatedPackets(maxMtu);
         IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
         Stages = stages;
@@ -46,6 +48,8 @@ internal sealed class WorkerContext
     public RouteLookups RouteLookups { get; } = new();
 
     public HeldPackets Held { get; }
+
+    public FragmentTable Fragments { get; }
 
     public OriginatedPackets Originated { get; }
 

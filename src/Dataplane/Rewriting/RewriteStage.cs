@@ -102,7 +102,7 @@ internal static class RewriteStage
         BinaryPrimitives.WriteUInt32BigEndian(header[8..],
             ((word - ttl) & 0xFFFF_0000) | InternetChecksum.Adjust((ushort)word, InternetChecksum.Fold(delta)));
         BinaryPrimitives.WriteUInt64BigEndian(header[12..], (entry.NewSourceLow << 32) | (uint)entry.NewDestinationLow);
-        TranslateTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: true);
+        TranslateTransport(packet, in headers, in entry, zeroMeansNone: true);
     }
 
     private static void TranslateV6(Span<byte> packet, in PacketHeaders headers, bool takeTtl, in FlowEntry entry)
@@ -113,11 +113,18 @@ internal static class RewriteStage
         BinaryPrimitives.WriteUInt64BigEndian(header[16..], entry.NewSourceLow);
         BinaryPrimitives.WriteUInt64BigEndian(header[24..], entry.NewDestinationHigh);
         BinaryPrimitives.WriteUInt64BigEndian(header[32..], entry.NewDestinationLow);
-        TranslateTransport(packet[(headers.TransportOffset - headers.NetworkOffset)..], headers.Protocol, in entry, zeroMeansNone: false);
+        TranslateTransport(packet, in headers, in entry, zeroMeansNone: false);
     }
 
-    private static void TranslateTransport(Span<byte> transport, byte protocol, in FlowEntry entry, bool zeroMeansNone)
+    private static void TranslateTransport(Span<byte> packet, in PacketHeaders headers, in FlowEntry entry, bool zeroMeansNone)
     {
+        if (headers.Fragment == FragmentKind.Later)
+        {
+            // Ports and checksum are in the first.
+            return;
+        }
+
+        Span<byte> transport = packet[(headers.TransportOffset - headers.NetworkOffset)..];
         if (entry.State == FlowState.IcmpQuery)
         {
             BinaryPrimitives.WriteUInt16BigEndian(transport[IcmpEcho.IdentifierAt..], (ushort)entry.NewPorts);
@@ -127,7 +134,7 @@ internal static class RewriteStage
         }
 
         BinaryPrimitives.WriteUInt32BigEndian(transport, entry.NewPorts);
-        if (protocol == IpProtocols.Tcp)
+        if (headers.Protocol == IpProtocols.Tcp)
         {
             ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(transport[16..]);
             BinaryPrimitives.WriteUInt16BigEndian(transport[16..], InternetChecksum.Adjust(checksum, entry.TransportDelta));

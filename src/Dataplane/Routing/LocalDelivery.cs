@@ -28,7 +28,7 @@ internal static class LocalDelivery
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         if (headers.Fragment != FragmentKind.None)
         {
-            batch.Drop(i, context.Tables.Services.HasAddress(batch.Parsed[i].Key.Destination) ? DropReason.ServiceFragment : DropReason.LocalUnreachable);
+            batch.Drop(i, DropReason.LocalUnreachable);
             return false;
         }
 

@@ -110,7 +110,7 @@ internal static partial class NeighbourStage
         PacketOffload offload = batch.Offloads[i];
         offload.TransportAt -= batch.Offsets[i];
         if (neighbour.HeldCount >= HeldPackets.MaxPerNeighbour
-            || !context.Held.TryHold(ref neighbour.HeldFirst, ref neighbour.HeldLast, batch.Frame(i), port, marks, in offload))
+            || !context.Held.TryHold(ref neighbour.HeldFirst, ref neighbour.HeldLast, batch.Frame(i), port, marks, in offload, in batch.Followed[i]))
         {
             batch.Drop(i, DropReason.NeighbourQueueFull);
             return;

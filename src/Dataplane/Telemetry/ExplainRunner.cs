@@ -3,6 +3,7 @@ using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Reassembly;
 using Dataplane.Routing;
 
 namespace Dataplane.Telemetry;
@@ -152,6 +153,18 @@ internal sealed class ExplainRunner
         if (PacketParser.Parse(_frame, ref headers, ref key) != DropReason.None)
         {
             return shadow;
+        }
+
+        if (headers.Fragment != FragmentKind.None)
+        {
+            var facts = FragmentFacts.Read(_frame, in headers);
+            shadow.Fragments.CopyFrom(live.Fragments, in key, in facts, live.Hash, live.NowNs);
+            int number = shadow.Fragments.Find(in key, in facts, live.Hash);
+            if (headers.Fragment == FragmentKind.Later && number >= 0 && shadow.Fragments[number].HasFirst)
+            {
+                FollowedPacket first = shadow.Fragments[number].First;
+                key.Transport = ((ulong)first.Ports << 32) | ((ulong)first.Protocol << 8) | key.Family;
+            }
         }
 
         CopyFlow(live, shadow, in key);

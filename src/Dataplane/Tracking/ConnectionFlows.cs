@@ -62,6 +62,11 @@ internal static class ConnectionFlows
         if (headers.Protocol != IpProtocols.Tcp || headers.TransportOffset == 0)
         {
             connection.IsAnswered |= !entry.IsForward;
+            if (headers.Protocol == IpProtocols.Tcp)
+            {
+                TcpTracker.Extend(ref connection, entry.IsForward, batch.Followed[i].End);
+            }
+
             return true;
         }
 

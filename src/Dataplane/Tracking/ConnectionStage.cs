@@ -60,9 +60,10 @@ internal static class ConnectionStage
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         bool isIcmp = headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6);
-        if (isIcmp && headers.TransportOffset != 0)
+        bool isFollowed = (batch.Marks[i] & PacketMarks.Followed) != 0;
+        if (isIcmp && (isFollowed || headers.TransportOffset != 0))
         {
-            byte type = batch.Frame(i)[headers.TransportOffset];
+            byte type = isFollowed ? batch.Followed[i].Flags : batch.Frame(i)[headers.TransportOffset];
             if (!IcmpEcho.Is(headers.Protocol, type))
             {
                 return ClassifyIcmp(context, batch, i, type);
@@ -97,13 +98,12 @@ internal static class ConnectionStage
         {
             case IpProtocols.Tcp:
                 const byte Handshake = (byte)(TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst | TcpFlags.Fin);
-                return headers.TransportOffset == 0 ? StateReason.NoConnection
-                    : !TcpTracker.IsPossible(headers.TcpFlags) ? StateReason.BadFlags
+                return !TcpTracker.IsPossible(headers.TcpFlags) ? StateReason.BadFlags
                     : (headers.TcpFlags & Handshake) == (byte)TcpFlags.Syn ? StateReason.Unknown
                     : context.Tables.PicksUp && (headers.TcpFlags & Handshake) == (byte)TcpFlags.Ack ? StateReason.PickedUp
                     : StateReason.NoConnection;
-            case IpProtocols.Icmp or IpProtocols.Icmpv6 when headers.TransportOffset != 0:
-                bool isRequest = batch.Frame(i)[headers.TransportOffset] is Icmpv4Types.EchoRequest or Icmpv6Types.EchoRequest;
+            case IpProtocols.Icmp or IpProtocols.Icmpv6 when headers.TransportOffset != 0 || (batch.Marks[i] & PacketMarks.Followed) != 0:
+                bool isRequest = (headers.TransportOffset != 0 ? batch.Frame(i)[headers.TransportOffset] : batch.Followed[i].Flags) is Icmpv4Types.EchoRequest or Icmpv6Types.EchoRequest;
                 return isRequest ? StateReason.Unknown : StateReason.UnaskedAnswer;
             default:
                 return StateReason.Unknown;
@@ -117,7 +117,8 @@ internal static class ConnectionStage
         ref readonly Connection connection = ref context.Flows.ConnectionOf(index);
         if (headers.Protocol != IpProtocols.Tcp || headers.TransportOffset == 0)
         {
-            return entry.IsForward && !connection.IsAnswered ? StateReason.Unanswered : StateReason.Answered;
+            bool isBeyond = headers.Protocol == IpProtocols.Tcp && TcpTracker.IsBeyond(in connection, entry.IsForward, batch.Followed[i].End);
+            return isBeyond ? StateReason.AboveWindow : entry.IsForward && !connection.IsAnswered ? StateReason.Unanswered : StateReason.Answered;
         }
 
         var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);

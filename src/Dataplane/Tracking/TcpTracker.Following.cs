@@ -68,6 +68,13 @@ internal static partial class TcpTracker
         own.End = own.IsKnown && After(end, own.End) ? end : own.End;
     }
 
+    /// <summary>Whether a later fragment reaches beyond what the receiver has offered to take.</summary>
+    public static bool IsBeyond(in Connection connection, bool forward, uint end)
+    {
+        ref readonly TcpEnd own = ref forward ? ref connection.Client : ref connection.Server;
+        return own.IsBounded && After(end, own.MaxEnd);
+    }
+
     /// <summary>Whether a segment that an ICMP error quotes can be on its way: sent, and not so long ago that it was acknowledged (RFC 5927 4.1).</summary>
     public static bool MayBeOnItsWay(in Connection connection, bool forward, uint sequence)
     {

@@ -101,23 +101,6 @@ public sealed class ServiceNatTests
     [Theory]
     [InlineData(4)]
     [InlineData(6)]
-    public async Task Fragments_ToAService_AreDroppedAllOfThem(int family)
-    {
-        ServiceNet net = ServiceNet.Of(family);
-        await using TestPlane plane = net.Create(tcp: false, hosts: 11);
-        foreach (byte[] fragment in net.FromClient().Udp(5353, 80).PayloadOf(3000).BuildFragments(1024))
-        {
-            Assert.Empty(plane.SendForDrop("wan", fragment, DropReason.ServiceFragment));
-        }
-
-        // The flow's first fragment cannot go either: what follows it could not.
-        plane.SendForOne("wan", net.FromClient().Udp(5353, 80).Build(), "lan");
-        plane.SendForDrop("wan", net.FromClient().Udp(5353, 80).PayloadOf(3000).BuildFragments(1024)[0], DropReason.ServiceFragment);
-    }
-
-    [Theory]
-    [InlineData(4)]
-    [InlineData(6)]
     public async Task Echo_ToTheServiceAddress_IsAnswered(int family)
     {
         ServiceNet net = ServiceNet.Of(family);

@@ -6,6 +6,7 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Names;
 using Dataplane.Tests.Rewriting;
 
@@ -39,8 +40,10 @@ public sealed class DropReasonTests
         [DropReason.Multicast] = () => One(V4("224.0.0.5").Udp(1, 2).Build()),
         [DropReason.FilterRule] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Deny(protocol: 17))),
         [DropReason.FilterDefault] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Allow(protocol: 6).DefaultDeny())),
-        [DropReason.ServiceFragment] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).PayloadOf(100).BuildFragments(64)[1], builder => Service(builder, 11)),
-        [DropReason.NatFragment] = () => One(V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[1], builder => builder.Nat("wan", "lan")),
+        [DropReason.FragmentOverlap] = () => Many([.. Enumerable.Repeat(V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[0], 2)], builder => builder.Nat("wan", "lan")),
+        [DropReason.FragmentTimeout] = () => Many([V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[1]], builder => builder.Nat("wan", "lan"), seconds: 6),
+        [DropReason.FragmentStoreFull] = () => Many([.. Enumerable.Range(1, 17).Select(id => Pieces.Of(V4("10.1.0.11").Udp(1, 2).PayloadOf(100), 64, (uint)id)[1])],
+            builder => builder.Nat("wan", "lan")),
         [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
         [DropReason.FlowReset] = ResetAFlow,

@@ -1,0 +1,193 @@
+using System.Buffers.Binary;
+using Dataplane.Packets;
+using Dataplane.Pipeline;
+using Dataplane.Routing;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Reassembly;
+
+/// <summary>Gives later fragments the ports of the first, so that they go its way: the same rule, the same flow, the same translation.</summary>
+/// <remarks>
+/// Input: parsed packets. Output: later fragments with the first one's ports in their key; those that come before it held. Drops: what overlaps or repeats
+/// (RFC 5722), what contradicts, what finds no room, what has waited in vain. State: <see cref="FragmentTable"/>. Cost: nothing for a batch without fragments,
+/// or where nobody needs ports; else for each fragment two lines of its datagram and those of its pieces, up to four. Atomic fragments (RFC 6946)
+/// are whole packets and never come here.
+/// </remarks>
+internal static class FragmentStage
+{
+    public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
+        where TTracing : struct, ITracing
+    {
+        if (!batch.HasFragments || !context.Tables.NeedsPorts)
+        {
+            return;
+        }
+
+        for (int i = 0; i < batch.Count; i++)
+        {
+            if (batch.Verdicts[i] == Verdict.Continue && batch.Parsed[i].Headers.Fragment != FragmentKind.None
+                && (batch.Marks[i] & PacketMarks.Followed) == 0 && IsForUs(context, batch, i))
+            {
+                Look<TTracing>(context, batch, i);
+            }
+        }
+    }
+
+    /// <summary>Gives packets that were held the ports they had got before, which the parser does not find.</summary>
+    public static void Restore(PacketBatch batch)
+    {
+        for (int i = 0; batch.HasFragments && i < batch.Count; i++)
+        {
+            if ((batch.Marks[i] & PacketMarks.Followed) != 0)
+            {
+                Apply(batch, i);
+            }
+        }
+    }
+
+    /// <summary>The headers of a packet as rules are to see them: a later fragment as its first.</summary>
+    public static PacketHeaders ForRules(PacketBatch batch, int i)
+    {
+        PacketHeaders headers = batch.Parsed[i].Headers;
+        if ((batch.Marks[i] & PacketMarks.Followed) != 0)
+        {
+            (headers.Fragment, headers.TransportOffset) = (FragmentKind.First, headers.NetworkOffset);
+        }
+
+        return headers;
+    }
+
+    private static void Look<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        var facts = FragmentFacts.Read(batch.Frame(i), in batch.Parsed[i].Headers);
+        FragmentTable table = context.Fragments;
+
+        // Only the last may end anywhere (RFC 791 3.2, RFC 8200 4.5).
+        if (facts.Length <= 0 || (facts.HasMore && (facts.Length & 7) != 0))
+        {
+            batch.Drop(i, DropReason.BadFragment);
+        }
+        else
+        {
+            int number = table.FindOrAdd(in batch.Parsed[i].Key, in facts, context.Hash, context.NowNs);
+            DropReason reason = table.Note(number, in facts);
+            if (reason != DropReason.None)
+            {
+                batch.Drop(i, reason);
+            }
+            else
+            {
+                Follow(context, batch, i, number, in facts);
+            }
+        }
+
+        if (TTracing.IsOn)
+        {
+            Explain(context, batch, i, in facts);
+        }
+    }
+
+    private static void Follow(WorkerContext context, PacketBatch batch, int i, int number, in FragmentFacts facts)
+    {
+        FragmentTable table = context.Fragments;
+        ref Datagram datagram = ref table[number];
+        if (batch.Parsed[i].Headers.Fragment == FragmentKind.First)
+        {
+            datagram.First = ReadFirst(batch, i, in facts);
+            datagram.HasFirst = true;
+            table.Held.Follow(datagram.HeldFirst, in datagram.First);
+            table.Held.Release(ref datagram.HeldFirst, ref datagram.HeldLast);
+            datagram.HeldCount = 0;
+        }
+        else if (!datagram.HasFirst)
+        {
+            Hold(context, batch, i, ref datagram, in facts);
+            return;
+        }
+        else
+        {
+            batch.Followed[i] = datagram.First;
+            batch.Followed[i].End += (uint)(facts.Offset + facts.Length);
+            batch.Marks[i] |= PacketMarks.Followed;
+            Apply(batch, i);
+        }
+
+        if (datagram.IsComplete)
+        {
+            table.Forget(number, DropReason.None);
+        }
+    }
+
+    private static void Hold(WorkerContext context, PacketBatch batch, int i, ref Datagram datagram, in FragmentFacts facts)
+    {
+        PacketOffload offload = batch.Offloads[i];
+        offload.TransportAt -= batch.Offsets[i];
+        var followed = new FollowedPacket { End = (uint)(facts.Offset + facts.Length) };
+        if (datagram.HeldCount == FragmentTable.MaxHeldOfOne || !context.Fragments.Held.TryHold(ref datagram.HeldFirst, ref datagram.HeldLast, batch.Frame(i),
+            batch.Port.Value, batch.Marks[i] & ~PacketMarks.Released, in offload, in followed))
+        {
+            // It can not be whole any more: the room of the others is better used.
+            batch.Drop(i, context.Fragments.Break(ref datagram, DropReason.FragmentStoreFull));
+            return;
+        }
+
+        datagram.HeldCount++;
+        batch.Verdicts[i] = Verdict.Hold;
+    }
+
+    private static FollowedPacket ReadFirst(PacketBatch batch, int i, in FragmentFacts facts)
+    {
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        var first = new FollowedPacket { Ports = (uint)(batch.Parsed[i].Key.Transport >> 32), Protocol = headers.Protocol, Flags = headers.TcpFlags };
+        if (headers.TransportOffset == 0)
+        {
+            return first;
+        }
+
+        ReadOnlySpan<byte> transport = batch.Frame(i)[headers.TransportOffset..headers.EndOffset];
+        if (headers.Protocol == IpProtocols.Tcp)
+        {
+            // The number that byte 0 of the datagram would have.
+            int data = (transport[12] >> 4) << 2;
+            first.End = BinaryPrimitives.ReadUInt32BigEndian(transport[4..]) - (uint)(headers.TransportOffset - facts.At + data);
+        }
+        else if (headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6)
+        {
+            first.Flags = transport[0];
+        }
+
+        return first;
+    }
+
+    private static void Apply(PacketBatch batch, int i)
+    {
+        ref readonly FollowedPacket followed = ref batch.Followed[i];
+        ref ParsedFrame parsed = ref batch.Parsed[i];
+        parsed.Headers.Protocol = followed.Protocol;
+        parsed.Headers.TcpFlags = followed.Protocol == IpProtocols.Tcp ? followed.Flags : (byte)0;
+        parsed.Key.Transport = ((ulong)followed.Ports << 32) | ((ulong)followed.Protocol << 8) | parsed.Key.Family;
+    }
+
+    /// <summary>What others on the link say to each other is no reason to keep anything.</summary>
+    private static bool IsForUs(WorkerContext context, PacketBatch batch, int i)
+    {
+        int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
+        return index >= 0 && BinaryPrimitives.ReadUInt64BigEndian(batch.Memory[batch.Offsets[i]..]) >> 16 == context.Tables.Interfaces[index].Mac.Bits;
+    }
+
+    private static void Explain(WorkerContext context, PacketBatch batch, int i, in FragmentFacts facts)
+    {
+        Verdict verdict = batch.Verdicts[i];
+        string outcome = verdict == Verdict.Drop ? batch.Reasons[i].ToName() : verdict == Verdict.Hold ? "held"
+            : batch.Parsed[i].Headers.Fragment == FragmentKind.First ? "first" : "followed";
+        string detail = outcome switch
+        {
+            "held" => "the first fragment of its datagram has not come; it waits for the ports",
+            "first" => "the others of its datagram follow it",
+            "followed" => $"as the first of its datagram: {batch.Parsed[i].Key}",
+            _ => "it overlaps, repeats or contradicts another fragment, or there is no room",
+        };
+        context.Trace!.Add(batch, "fragment", outcome, detail, ("offset", facts.Offset), ("length", facts.Length), ("more", facts.HasMore));
+    }
+}
