@@ -27,6 +27,12 @@ public sealed record AfPacketReceiveOptions
     /// <summary>Memory in bytes for the segments that super-frames are cut into between two releases, 128 KB to 16 MB.</summary>
     public int SegmentArenaBytes { get; init; } = 1 << 20;
 
+    /// <summary>
+    /// Whether frames keep what is unfinished in them: TCP and UDP checksums, and super-frames of up to 64 KB. <see cref="AfPacketReceiver.Unfinished"/> tells which
+    /// they are. Otherwise every listed frame is as on a wire.
+    /// </summary>
+    internal bool KeepUnfinished { get; init; }
+
     /// <summary>Whether to receive frames for other stations too.</summary>
     public bool Promiscuous { get; init; } = true;
 

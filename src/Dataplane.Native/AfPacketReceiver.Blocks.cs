@@ -18,6 +18,10 @@ public sealed unsafe partial class AfPacketReceiver
     /// <summary>How far ahead frames are asked for: far enough for a line that another processor has written to come, near enough for it to stay.</summary>
     private const int FramesAhead = 6;
 
+    /// <summary>Frames that one call lists at most when unfinished ones are kept: each may be one.</summary>
+    private const int MostUnfinished = 256;
+
+    private int _unfinishedCount;
     private int _nextBlock;       // the block to open next
     private int _oldestBlock;     // the first block not given back
     private int _heldBlocks;      // blocks opened and not given back
@@ -40,6 +44,9 @@ public sealed unsafe partial class AfPacketReceiver
     private long _checksums;
     private long _vlanTags;
 
+    /// <summary>The frames of the last <see cref="Receive"/> that are unfinished, in order; always empty unless they are to be kept.</summary>
+    internal ReadOnlySpan<UnfinishedFrame> Unfinished => _unfinished.AsSpan(0, _unfinishedCount);
+
     /// <summary>Lists frames that have come, without waiting, copying or allocating.</summary>
     /// <remarks>A listed frame stays where it is, writable, until <see cref="ReleaseReceived"/>; so do the head-room bytes before it.</remarks>
     /// <param name="offsets">Takes the offset of each frame's first MAC byte in <see cref="Region"/>.</param>
@@ -47,9 +54,12 @@ public sealed unsafe partial class AfPacketReceiver
     /// <returns>The number of frames listed, at most the shorter of the two spans.</returns>
     public int Receive(Span<int> offsets, Span<int> lengths)
     {
+        _unfinishedCount = 0;
         if (_ring is null)
             return 0;
         int room = Math.Min(offsets.Length, lengths.Length);
+        if (_unfinished.Length > 0)
+            room = Math.Min(room, _unfinished.Length);
         int count = 0;
         while (count < room)
         {
@@ -175,7 +185,7 @@ public sealed unsafe partial class AfPacketReceiver
             PrefetchFrom(block + Math.Min(cursor + ((long)slot * FramesAhead), _blockEnd - 1), start);
             if (special != 0)
             {
-                length = Normalise(header, offload, ref offset, length);
+                length = Normalise(header, offload, ref offset, length, count);
                 if (_superFrame.IsPending)
                     break;
                 if (length == 0)
@@ -210,7 +220,7 @@ public sealed unsafe partial class AfPacketReceiver
 
     /// <summary>Makes a frame what it would be on a wire.</summary>
     /// <returns>Its length, or 0 when it is not to be listed: it was dropped and counted, or is now the pending super-frame.</returns>
-    private int Normalise(tpacket3_hdr* header, virtio_net_hdr* offload, ref int offset, int length)
+    private int Normalise(tpacket3_hdr* header, virtio_net_hdr* offload, ref int offset, int length, int index)
     {
         if ((uint)length != header->tp_len)
         {
@@ -221,8 +231,11 @@ public sealed unsafe partial class AfPacketReceiver
         byte gsoType = offload->gso_type;
         int gsoSize = offload->gso_size;
         bool partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
+        bool keep = _unfinished.Length > 0 && partial && IsOrdinary(gsoType);
+        // The tag is written over the end of the offload header.
+        virtio_net_hdr kept = *offload;
         // Offsets in the offload header count without the tag that lies beside the frame, so the checksum comes first.
-        if (gsoType == VIRTIO_NET_HDR_GSO_NONE && partial && !CompleteChecksum(offset, length, offload->csum_start, offload->csum_offset))
+        if (gsoType == VIRTIO_NET_HDR_GSO_NONE && partial && !keep && !CompleteChecksum(offset, length, offload->csum_start, offload->csum_offset))
         {
             _malformed++;
             return 0;
@@ -241,11 +254,23 @@ public sealed unsafe partial class AfPacketReceiver
             offset -= VlanTagBytes;
             length += VlanTagBytes;
             RestoreVlanTag(Region.Start + offset, type, (int)header->tp_vlan_tci);
+            kept.csum_start += VlanTagBytes;
             _vlanTags++;
+        }
+
+        if (keep)
+        {
+            _unfinished[_unfinishedCount++] = new UnfinishedFrame(index, kept);
+            _superFrames += gsoType == VIRTIO_NET_HDR_GSO_NONE ? 0 : 1;
+            return length;
         }
 
         return gsoType == VIRTIO_NET_HDR_GSO_NONE ? length : OpenSuperFrame(offset, length, gsoType, gsoSize);
     }
+
+    /// <summary>Whether it is a kind that can be passed on as it is: no tunnel's inside, no fragments.</summary>
+    private static bool IsOrdinary(byte gsoType) => (gsoType & ~VIRTIO_NET_HDR_GSO_ECN)
+        is VIRTIO_NET_HDR_GSO_NONE or VIRTIO_NET_HDR_GSO_TCPV4 or VIRTIO_NET_HDR_GSO_TCPV6 or VIRTIO_NET_HDR_GSO_UDP_L4;
 
     /// <summary>Finishes a checksum left to hardware: its field holds the pseudo-header's sum (RFC 1071; include/linux/skbuff.h, CHECKSUM_PARTIAL).</summary>
     private bool CompleteChecksum(int offset, int length, int start, int fieldOffset)

@@ -12,7 +12,8 @@ namespace Dataplane.Native;
 /// <para>The kernel hands over frames as they travel inside the machine. A checksum may be left to hardware that does not exist, a VLAN tag
 /// may lie beside the frame, and 64 KB of TCP may come as one frame. What is listed here is what would be on a wire: the
 /// checksum is completed and the tag put back in place, and a super-frame is cut into segments, which lie in an arena in front of the
-/// ring in the same <see cref="Region"/>.</para>
+/// ring in the same <see cref="Region"/>. With <see cref="AfPacketReceiveOptions.KeepUnfinished"/> only the tag is put back, and <see cref="Unfinished"/> says what
+/// is left to do.</para>
 /// <para>Offsets and lengths read from the ring are checked against their block before use. One thread at a time may use the receiver;
 /// <see cref="ReadStatistics"/>, <see cref="State"/> and <see cref="RefreshState"/> may be used by any.</para>
 /// </remarks>
@@ -25,6 +26,7 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
     private readonly int _blockCount;
     private readonly int _arenaBytes;
     private readonly int _headroomBytes;
+    private readonly UnfinishedFrame[] _unfinished;
     private byte* _ring;
     private int _state;
     private long _kernelDrops;
@@ -41,6 +43,7 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
         _blockCount = options.BlockCount;
         _arenaBytes = options.SegmentArenaBytes;
         _headroomBytes = options.HeadroomBytes;
+        _unfinished = options.KeepUnfinished ? new UnfinishedFrame[MostUnfinished] : [];
         _ring = region.Start + (region.LengthBytes - ((long)_blockBytes * _blockCount));
         Debug.Assert(_ring - region.Start >= _arenaBytes, "The arena lies before the ring.");
     }

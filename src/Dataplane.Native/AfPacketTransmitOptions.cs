@@ -12,6 +12,9 @@ public sealed record AfPacketTransmitOptions
     /// <summary>Whether frames go straight to the driver, past queueing disciplines (PACKET_QDISC_BYPASS).</summary>
     public bool BypassQueueingDiscipline { get; init; } = true;
 
+    /// <summary>Whether frames of up to 64 KB go as well that the kernel has yet to cut (<see cref="AfPacketTransmitter.SendSuperFrame"/>).</summary>
+    internal bool SuperFrames { get; init; }
+
     /// <summary>Network namespace of the interface: null for the current one, a name as in <c>ip netns list</c>, or a path.</summary>
     public string? NetworkNamespace { get; init; }
 

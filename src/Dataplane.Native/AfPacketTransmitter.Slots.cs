@@ -46,7 +46,10 @@ public sealed unsafe partial class AfPacketTransmitter
     }
 
     /// <summary>Marks the reserved slot to be sent by the next <see cref="Kick"/>. Does nothing when no slot is reserved.</summary>
-    public void Submit()
+    public void Submit() => SubmitUnfinished(default);
+
+    /// <summary>The same, for a frame of which something is left to the kernel.</summary>
+    internal void SubmitUnfinished(virtio_net_hdr offload)
     {
         int length = _reservedBytes;
         if (length == 0 || _ring is null)
@@ -54,7 +57,8 @@ public sealed unsafe partial class AfPacketTransmitter
         _reservedBytes = 0;
         byte* slot = _ring + _slots[_head];
         var header = (tpacket2_hdr*)slot;
-        *(virtio_net_hdr*)(slot + OffloadOffset) = new virtio_net_hdr { hdr_len = (ushort)(length <= LongestCopied ? length : HeadersCopied) };
+        offload.hdr_len = (ushort)(length <= LongestCopied ? length : HeadersCopied);
+        *(virtio_net_hdr*)(slot + OffloadOffset) = offload;
         header->tp_len = (uint)(length + OffloadBytes);
         // Release: the frame is complete before the kernel may see the mark.
         Volatile.Write(ref header->tp_status, TP_STATUS_SEND_REQUEST);

@@ -15,6 +15,7 @@ namespace Dataplane.Native;
 /// <para>The socket has no protocol: it receives nothing. Each slot begins with an offload header whose header length covers the whole
 /// frame, for then the kernel copies the frame into the packet it makes. Otherwise it would lend pages of the ring to the packet, and
 /// every receiver on the same machine (veth, bridge) would have to allocate and copy them again: on veth that costs half as much again.</para>
+/// <para>Super-frames do not fit the slots. They go by a second socket without a ring, one system call each, once the ring is empty, so that the order is kept.</para>
 /// <para>One thread at a time may use the transmitter; <see cref="ReadStatistics"/> may be called by any.</para>
 /// </remarks>
 public sealed unsafe partial class AfPacketTransmitter : IDisposable
@@ -22,6 +23,7 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
     private const int BlockBytes = 64 << 10;
 
     private readonly FileDescriptor _socket;
+    private readonly FileDescriptor? _superSocket;
     private readonly MappedRegion _region;
     private readonly int[] _slots;       // offset of each slot: a block need not be a whole number of slots
     private byte* _ring;
@@ -37,9 +39,10 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
     private long _ringFull;
     private long _congested;
 
-    private AfPacketTransmitter(FileDescriptor socket, NetworkInterfaceInfo info, MappedRegion region, int[] slots, int maxFrameBytes)
+    private AfPacketTransmitter(FileDescriptor socket, FileDescriptor? superSocket, NetworkInterfaceInfo info, MappedRegion region, int[] slots, int maxFrameBytes)
     {
         _socket = socket;
+        _superSocket = superSocket;
         Interface = info;
         _region = region;
         _slots = slots;
@@ -71,6 +74,7 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
         options.Validate();
         FileDescriptor socket = PacketSocket.Open(interfaceName, options.NetworkNamespace, out NetworkInterfaceInfo info);
         MappedRegion? region = null;
+        FileDescriptor? superSocket = null;
         try
         {
             int longest = Math.Min(info.MtuBytes + ETH_HLEN + VlanTagBytes, ushort.MaxValue);
@@ -94,10 +98,12 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
             PacketSocket.Set(socket, PACKET_TX_RING, shape, "PACKET_TX_RING", interfaceName);
             region = MappedRegion.ForRing(socket, 0, blockBytes * blocks, interfaceName);
             PacketSocket.Bind(socket, info, protocol: 0);
-            return new AfPacketTransmitter(socket, info, region, slots, maxFrame);
+            superSocket = options.SuperFrames ? OpenSuperSocket(interfaceName, options) : null;
+            return new AfPacketTransmitter(socket, superSocket, info, region, slots, maxFrame);
         }
         catch
         {
+            superSocket?.Dispose();
             region?.Dispose();
             socket.Dispose();
             throw;
@@ -169,6 +175,7 @@ public sealed unsafe partial class AfPacketTransmitter : IDisposable
         _ring = null;
         _region.Dispose();
         _socket.Dispose();
+        _superSocket?.Dispose();
     }
 
     /// <summary>Size of a slot: header, offload header and frame, in an odd number of cache lines.</summary>

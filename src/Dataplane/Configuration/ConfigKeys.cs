@@ -67,7 +67,8 @@ internal static class ConfigKeys
         "id" => [PortKind.Memif],
         "endpoint" or "tls" => [PortKind.Stream],
         "take" or "leave" => [PortKind.AfXdp],
-        "offload" or "netns" or "fd" => [PortKind.Tap],
+        "offload" => [PortKind.AfPacket, PortKind.Tap],
+        "netns" or "fd" => [PortKind.Tap],
         _ => null,
     };
 

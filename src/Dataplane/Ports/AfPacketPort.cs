@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Dataplane.Native;
+using Dataplane.Native.Abi;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
@@ -26,15 +28,22 @@ internal sealed class AfPacketPort : IPort
     private long _lastLookNs;
     private long _stuckSinceNs;
     private long _refused;
+    private long _receivedSuperFrames;
+    private long _transmittedSuperFrames;
 
-    public AfPacketPort(AfPacketReceiver receiver, AfPacketTransmitter transmitter, MacAddress? mac, int? mtu)
+    public AfPacketPort(AfPacketReceiver receiver, AfPacketTransmitter transmitter, MacAddress? mac, int? mtu, bool offload)
     {
+        Offloads = offload ? FrameOffloads.Checksum | FrameOffloads.Tcp | FrameOffloads.Udp : FrameOffloads.None;
         _receiver = receiver;
         _transmitter = transmitter;
         _memory = receiver.Region.Memory;
         Mac = mac ?? new MacAddress(receiver.Interface.HardwareAddress);
         Mtu = Math.Min(mtu ?? int.MaxValue, receiver.Interface.MtuBytes);
     }
+
+    /// <inheritdoc/>
+    /// <remarks>What the device cannot do, the kernel does before it hands a frame to it.</remarks>
+    public FrameOffloads Offloads { get; }
 
     /// <inheritdoc/>
     public MacAddress Mac { get; }
@@ -70,6 +79,14 @@ internal sealed class AfPacketPort : IPort
         batch.SetMemory(_memory);
         int count = _receiver.Receive(batch.FreeOffsets, batch.FreeLengths);
         batch.AddFilled(count);
+        foreach (UnfinishedFrame frame in _receiver.Unfinished)
+        {
+            if (OffloadHeader.Note(batch, frame.Index, frame.Header))
+            {
+                Volatile.Write(ref _receivedSuperFrames, _receivedSuperFrames + 1);
+            }
+        }
+
         if (count == 0 && MonotonicClock.NowNs - _lastLookNs >= LookIntervalNs)
         {
             // An interface that went down leaves an error that would end every sleep of the worker at once: looking takes it.
@@ -90,7 +107,7 @@ internal sealed class AfPacketPort : IPort
             return Refuse(batch, packets, DropReason.LinkDown);
         }
 
-        ReadOnlySpan<byte> memory = batch.Memory;
+        Span<byte> memory = batch.Memory;
         int accepted = 0;
         for (int i = 0; i < packets.Length; i++)
         {
@@ -100,6 +117,12 @@ internal sealed class AfPacketPort : IPort
             {
                 if (!IsLengthInRange(length))
                 {
+                    if ((batch.Marks[packet] & PacketMarks.SuperFrame) != 0)
+                    {
+                        accepted += SendSuperFrame(batch, packets.Slice(i, 1));
+                        continue;
+                    }
+
                     Refuse(batch, packets.Slice(i, 1), DropReason.FrameTooLong);
                     continue;
                 }
@@ -113,7 +136,7 @@ internal sealed class AfPacketPort : IPort
             }
 
             memory.Slice(batch.Offsets[packet], length).CopyTo(slot);
-            _transmitter.Submit();
+            _transmitter.SubmitUnfinished(batch.HasOffloads ? OffloadHeader.Of(batch, packet) : default);
             accepted++;
         }
 
@@ -158,6 +181,8 @@ internal sealed class AfPacketPort : IPort
             TransmittedBytes = tx.SubmittedBytes,
             KernelDrops = rx.KernelDrops,
             TransmitRefused = Volatile.Read(ref _refused),
+            ReceivedSuperFrames = Volatile.Read(ref _receivedSuperFrames),
+            TransmittedSuperFrames = Volatile.Read(ref _transmittedSuperFrames),
             Errors = rx.Malformed + rx.Oversized + rx.UnsupportedSuperFrames + tx.RejectedFrames,
         };
     }
@@ -168,6 +193,23 @@ internal sealed class AfPacketPort : IPort
         _transmitter.Kick();
         _transmitter.Dispose();
         _receiver.Dispose();
+    }
+
+    /// <summary>Sends a frame that is longer than a slot; its header goes into the head-room before it.</summary>
+    private int SendSuperFrame(PacketBatch batch, ReadOnlySpan<short> packet)
+    {
+        int headerBytes = AfPacketTransmitter.OffloadHeaderBytes;
+        Span<byte> frame = batch.Memory.Slice(batch.Offsets[packet[0]] - headerBytes, headerBytes + batch.Lengths[packet[0]]);
+        virtio_net_hdr header = OffloadHeader.Of(batch, packet[0]);
+        MemoryMarshal.Write(frame, in header);
+        TransmitResult result = _transmitter.SendSuperFrame(frame);
+        if (result == TransmitResult.Done)
+        {
+            Volatile.Write(ref _transmittedSuperFrames, _transmittedSuperFrames + 1);
+            return 1;
+        }
+
+        return Refuse(batch, packet, result == TransmitResult.Congested ? DropReason.TransmitRingFull : DropReason.LinkDown);
     }
 
     private bool IsLengthInRange(int length) => length >= EthernetHeaderBytes && length <= _transmitter.MaxFrameBytes;

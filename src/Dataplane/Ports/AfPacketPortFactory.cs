@@ -26,13 +26,17 @@ public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory
     /// <summary>Largest layer 3 packet in bytes; null, or more than the interface's own: the interface's own.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>Whether TCP and UDP data may pass in super-frames of up to 64 KB, checksums unfinished, as far as the other port of their way takes them too.</summary>
+    public bool Offload { get; init; } = true;
+
     /// <inheritdoc/>
     public IPort Open(string name)
     {
-        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions);
+        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions with { KeepUnfinished = Offload });
         try
         {
-            return new AfPacketPort(receiver, AfPacketTransmitter.Open(interfaceName, TransmitOptions), Mac, Mtu);
+            AfPacketTransmitter transmitter = AfPacketTransmitter.Open(interfaceName, TransmitOptions with { SuperFrames = Offload });
+            return new AfPacketPort(receiver, transmitter, Mac, Mtu, Offload);
         }
         catch
         {

@@ -17,7 +17,7 @@ internal sealed class PortOpener
     private IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch
     {
         PortKind.Memory => new MemoryPort(),
-        PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu },
+        PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu, Offload = spec.Offload == PortOffload.Auto },
         PortKind.AfXdp => new AfXdpPortFactory(spec.Interface)
         {
             Mac = spec.Mac,

@@ -55,7 +55,7 @@ public sealed record PortSpec
     /// <summary>Descriptor of a device that the parent process left open (tap), in place of <see cref="Interface"/>; 3 to 1,048,576. Closed with the port.</summary>
     public int? Descriptor { get; init; }
 
-    /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (tap).</summary>
+    /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (af_packet, tap).</summary>
     public PortOffload Offload { get; init; }
 
     /// <summary>Worker that runs the port, from 0; null: the one with the fewest ports.</summary>

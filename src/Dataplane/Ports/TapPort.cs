@@ -121,9 +121,9 @@ internal sealed class TapPort : IPort
             }
 
             batch.Add(offset, length);
-            if (((header.flags & VirtioNet.VIRTIO_NET_HDR_F_NEEDS_CSUM) | header.gso_type) != 0)
+            if (((header.flags & VirtioNet.VIRTIO_NET_HDR_F_NEEDS_CSUM) | header.gso_type) != 0 && OffloadHeader.Note(batch, count, in header))
             {
-                NoteOffload(batch, count, in header);
+                Volatile.Write(ref _receivedSuperFrames, _receivedSuperFrames + 1);
             }
 
             bytes += length;
@@ -159,7 +159,12 @@ internal sealed class TapPort : IPort
 
             if (_headerBytes != 0)
             {
-                WriteHeader(batch, packet, memory[(batch.Offsets[packet] - _headerBytes)..]);
+                virtio_net_hdr header = OffloadHeader.Of(batch, packet);
+                MemoryMarshal.Write(memory[(batch.Offsets[packet] - _headerBytes)..], in header);
+                if (header.gso_type != VirtioNet.VIRTIO_NET_HDR_GSO_NONE)
+                {
+                    Volatile.Write(ref _transmittedSuperFrames, _transmittedSuperFrames + 1);
+                }
             }
 
             if (_device.TryWrite(memory.Slice(batch.Offsets[packet] - _headerBytes, _headerBytes + length)))
@@ -216,47 +221,6 @@ internal sealed class TapPort : IPort
         const ulong LocalBit = 0x0200_0000_0000;
         return new MacAddress((address ^ 1) | LocalBit);
     }
-
-    private void NoteOffload(PacketBatch batch, int packet, in virtio_net_hdr header)
-    {
-        batch.SetOffload(packet, new PacketOffload
-        {
-            TransportAt = batch.Offsets[packet] + header.csum_start,
-            ChecksumOffset = header.csum_offset,
-            SegmentBytes = header.gso_size,
-            Kind = header.gso_type,
-        });
-        if (header.gso_type != VirtioNet.VIRTIO_NET_HDR_GSO_NONE)
-        {
-            Volatile.Write(ref _receivedSuperFrames, _receivedSuperFrames + 1);
-        }
-    }
-
-    /// <summary>Writes the header before a frame; all zeros say that the frame is finished.</summary>
-    private void WriteHeader(PacketBatch batch, short packet, Span<byte> target)
-    {
-        virtio_net_hdr header = default;
-        if ((batch.Marks[packet] & PacketMarks.Unfinished) != 0)
-        {
-            ref readonly PacketOffload offload = ref batch.Offloads[packet];
-            int transport = offload.TransportAt - batch.Offsets[packet];
-            header.flags = VirtioNet.VIRTIO_NET_HDR_F_NEEDS_CSUM;
-            (header.csum_start, header.csum_offset) = ((ushort)transport, offload.ChecksumOffset);
-            if ((batch.Marks[packet] & PacketMarks.SuperFrame) != 0)
-            {
-                (header.gso_type, header.gso_size) = (offload.Kind, offload.SegmentBytes);
-
-                // What the kernel puts into the packet's linear part: the headers; the payload goes into pages.
-                header.hdr_len = (ushort)(transport - NetworkBytes(batch, packet) + offload.HeaderBytes);
-                Volatile.Write(ref _transmittedSuperFrames, _transmittedSuperFrames + 1);
-            }
-        }
-
-        MemoryMarshal.Write(target, in header);
-    }
-
-    private static int NetworkBytes(PacketBatch batch, short packet) =>
-        batch.Parsed[packet].Headers.TransportOffset - batch.Parsed[packet].Headers.NetworkOffset;
 
     private void Refuse(PacketBatch batch, short packet, DropReason reason)
     {

@@ -10,10 +10,13 @@ public class HostileRingTests
     private const int Block = 128 << 10, Arena = 128 << 10;
     private const int FrameStart = 92, Slot = 168, FramesInBlock = 20;
 
-    [Fact]
-    public void Receive_BlocksWithWrongNumbers_NeverLeaveTheBlock()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Receive_BlocksWithWrongNumbers_NeverLeaveTheBlock(bool keepUnfinished)
     {
-        using AfPacketReceiver receiver = Open();
+        using AfPacketReceiver receiver = Open(keepUnfinished);
+        int unfinished = 0;
         int block = 0;
         int[] offsets = new int[256], lengths = new int[256];
         uint[] interesting = [0, 1, 7, 48, 91, 92, 93, 168, 4096, Block - 1, Block, Block + 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFF0, 0xFFFF_FFFF];
@@ -42,6 +45,14 @@ public class HostileRingTests
                     Assert.True(lengths[i] >= 0 && (inArena || inBlock), $"frame at {offsets[i]}, {lengths[i]} bytes");
                 }
 
+                int last = -1;
+                foreach (UnfinishedFrame frame in receiver.Unfinished)
+                {
+                    Assert.InRange(frame.Index, last + 1, count - 1);
+                    last = frame.Index;
+                    unfinished++;
+                }
+
                 receiver.ReleaseReceived();
             }
 
@@ -50,6 +61,7 @@ public class HostileRingTests
             block ^= 1;
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
         AfPacketReceiveStatistics seen = receiver.ReadStatistics();
+        Assert.Equal(keepUnfinished, unfinished > 0);
         Assert.True(seen.Malformed > 100 && seen.Oversized > 10 && seen.Frames > 1000, $"{seen}");
     }
 
@@ -68,9 +80,37 @@ public class HostileRingTests
         Assert.Equal(0, receiver.ReadStatistics().Malformed);
     }
 
-    private static AfPacketReceiver Open()
+    // The tag is put back over the end of the offload header, and moves what the header points to.
+    [Fact]
+    public void Receive_TaggedSuperFrameThatIsKept_IsListedWholeWithItsHeader()
     {
-        var options = new AfPacketReceiveOptions { BlockBytes = Block, BlockCount = 2, SegmentArenaBytes = Arena };
+        using AfPacketReceiver receiver = Open(keepUnfinished: true);
+        Span<byte> memory = receiver.Region.Span.Slice(Arena, Block);
+        Fill(memory);
+        Span<byte> header = memory[(48 + (3 * Slot))..];
+        BinaryPrimitives.WriteUInt32LittleEndian(header[20..], 1 | 0x10);    // TP_STATUS_USER, TP_STATUS_VLAN_VALID
+        BinaryPrimitives.WriteUInt32LittleEndian(header[32..], 7);
+        (header[FrameStart - 10], header[FrameStart - 9]) = (1, 1);          // VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4
+        BinaryPrimitives.WriteUInt16LittleEndian(header[(FrameStart - 6)..], 1448);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[(FrameStart - 4)..], 34);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[(FrameStart - 2)..], 16);
+        BinaryPrimitives.WriteUInt32LittleEndian(memory[8..], 1);
+        int[] offsets = new int[256], lengths = new int[256];
+
+        Assert.Equal(FramesInBlock, receiver.Receive(offsets, lengths));
+
+        UnfinishedFrame kept = Assert.Single(receiver.Unfinished.ToArray());
+        Assert.Equal((3, 68), (kept.Index, lengths[3]));
+        Assert.Equal((1448, 38, 16), (kept.Header.gso_size, kept.Header.csum_start, kept.Header.csum_offset));
+        Assert.Equal([0x81, 0x00, 0, 7], receiver.Region.Span.Slice(offsets[3] + 12, 4).ToArray());
+        receiver.ReleaseReceived();
+        Assert.Equal(0, receiver.Receive(offsets, lengths));
+        Assert.True(receiver.Unfinished.IsEmpty);
+    }
+
+    private static AfPacketReceiver Open(bool keepUnfinished = false)
+    {
+        var options = new AfPacketReceiveOptions { BlockBytes = Block, BlockCount = 2, SegmentArenaBytes = Arena, KeepUnfinished = keepUnfinished };
         var info = new NetworkInterfaceInfo
         {
             Name = "none0",

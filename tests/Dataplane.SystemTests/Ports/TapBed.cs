@@ -7,7 +7,7 @@ using Dataplane.Telemetry;
 
 namespace Dataplane.SystemTests.Ports;
 
-/// <summary>An engine in this process between a client and a server, each in a namespace of its own; the client behind a TAP device made there.</summary>
+/// <summary>An engine in this process between a client and a server, each in a namespace of its own, behind a TAP device or a veth pair.</summary>
 internal sealed class TapBed : IAsyncDisposable
 {
     public const string Service = "198.51.100.10";
@@ -26,32 +26,16 @@ internal sealed class TapBed : IAsyncDisposable
     public DataplaneEngine Engine { get; }
 
     /// <summary>Starts the engine.</summary>
-    /// <param name="client">How the client's device is made.</param>
-    /// <param name="server">How the server's device is made; null: it is the end of a veth pair, and the engine's port an AF_PACKET one.</param>
-    public static async Task<TapBed> StartAsync(TapOptions client, TapOptions? server)
+    /// <param name="client">What the engine's port towards the client is.</param>
+    /// <param name="server">What it is towards the server.</param>
+    public static async Task<TapBed> StartAsync(BedPort client, BedPort server)
     {
         var clientHome = NetworkNamespace.Create("client");
         var between = NetworkNamespace.Create("between");
         var serverHome = NetworkNamespace.Create("server");
-        IPortFactory serverPort;
-        if (server is not null)
-        {
-            serverPort = new TapPortFactory("e0") { Options = server with { NetworkNamespace = serverHome.Name } };
-        }
-        else
-        {
-            // The engine's end is in a namespace without addresses: what comes there must be the engine's alone.
-            NetworkNamespace.Connect(between, "wire", serverHome, "e0");
-            serverPort = new AfPacketPortFactory("wire")
-            {
-                ReceiveOptions = new AfPacketReceiveOptions { NetworkNamespace = between.Name },
-                TransmitOptions = new AfPacketTransmitOptions { NetworkNamespace = between.Name },
-            };
-        }
-
         DataplaneEngine engine = new DataplaneBuilder()
-            .Port("client", PortSource.Custom(new TapPortFactory("e0") { Options = client with { NetworkNamespace = clientHome.Name } }))
-            .Port("server", PortSource.Custom(serverPort))
+            .Port("client", Make(client, clientHome, between, "wire0"))
+            .Port("server", Make(server, serverHome, between, "wire1"))
             .Interface("client", "10.91.0.1/24").Interface("client", "2001:db8:91::1/64")
             .Interface("server", "10.92.0.1/24").Interface("server", "2001:db8:92::1/64")
             .Service("web", Service, Port, service => service.Backend("10.92.0.2", Port))
@@ -100,6 +84,23 @@ internal sealed class TapBed : IAsyncDisposable
         Server.Dispose();
     }
 
+    private static PortSource Make(BedPort port, NetworkNamespace home, NetworkNamespace between, string wire)
+    {
+        if (!port.Packet)
+        {
+            return PortSource.Custom(new TapPortFactory("e0") { Options = new TapOptions { Offload = port.Offload, NetworkNamespace = home.Name } });
+        }
+
+        // The engine's end is in a namespace without addresses: what comes there must be the engine's alone.
+        NetworkNamespace.Connect(between, wire, home, "e0");
+        return PortSource.Custom(new AfPacketPortFactory(wire)
+        {
+            Offload = port.Offload,
+            ReceiveOptions = new AfPacketReceiveOptions { NetworkNamespace = between.Name },
+            TransmitOptions = new AfPacketTransmitOptions { NetworkNamespace = between.Name },
+        });
+    }
+
     private static void Configure(NetworkNamespace home, int net)
     {
         home.Link("set", "e0", "up");
@@ -108,4 +109,18 @@ internal sealed class TapBed : IAsyncDisposable
         home.Execute("ip", "route", "add", "default", "via", string.Create(CultureInfo.InvariantCulture, $"10.{net}.0.1"));
         home.Execute("ip", "-6", "route", "add", "default", "via", string.Create(CultureInfo.InvariantCulture, $"2001:db8:{net}::1"));
     }
+}
+
+/// <summary>A port of the bed.</summary>
+/// <param name="Packet">AF_PACKET on one end of a veth pair, the other of which is in the namespace; else a TAP device there.</param>
+/// <param name="Offload">Whether super-frames and unfinished checksums may pass.</param>
+internal readonly record struct BedPort(bool Packet, bool Offload)
+{
+    public static BedPort Tap => new(false, true);
+
+    public static BedPort PlainTap => new(false, false);
+
+    public static BedPort Veth => new(true, true);
+
+    public static BedPort PlainVeth => new(true, false);
 }
