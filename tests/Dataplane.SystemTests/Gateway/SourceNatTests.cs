@@ -8,7 +8,7 @@ public sealed class SourceNatTests(GatewayBed bed) : GatewayTest(bed)
 {
     private const string Pool = "198.51.100.20", Pool6 = "2001:db8:1::20";
 
-    internal override GatewayConfiguration Configuration { get; } = new() { Nat = [$"inside: lan, outside: wan, pool: [ {Pool}, \"{Pool6}\" ]"] };
+    internal override GatewayConfiguration Configuration { get; } = new() { Offload = false, Nat = [$"inside: lan, outside: wan, pool: [ {Pool}, \"{Pool6}\" ]"] };
 
     [SystemTheory("curl", "nginx", "socat", "tcpdump")]
     [InlineData(4)]

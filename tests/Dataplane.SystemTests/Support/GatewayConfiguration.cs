@@ -16,6 +16,9 @@ internal sealed record GatewayConfiguration
     /// <summary>Kind of both ports.</summary>
     public string Kind { get; init; } = "af_packet";
 
+    /// <summary>Whether checksums may leave unfinished; not where a capture compares them.</summary>
+    public bool Offload { get; init; } = true;
+
     /// <summary>How many workers; wan is the first one's, lan the second's.</summary>
     public int Workers { get; init; } = 1;
 
@@ -34,8 +37,8 @@ internal sealed record GatewayConfiguration
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $$"""
             ports:
-              wan: { kind: {{Kind}}, interface: wan, mac: "{{TestNetwork.WanMac}}", mtu: {{WanMtu}} }
-              lan: { kind: {{Kind}}, interface: lan, mac: "{{TestNetwork.LanMac}}", mtu: {{LanMtu}} }
+              wan: { kind: {{Kind}}, interface: wan, mac: "{{TestNetwork.WanMac}}", mtu: {{WanMtu}}{{(Offload ? "" : ", offload: off")}} }
+              lan: { kind: {{Kind}}, interface: lan, mac: "{{TestNetwork.LanMac}}", mtu: {{LanMtu}}{{(Offload ? "" : ", offload: off")}} }
             interfaces:
               - { port: wan, address: {{TestNetwork.GatewayOnWan}}/24 }
               - { port: wan, address: "{{TestNetwork.GatewayOnWan6}}/64" }
