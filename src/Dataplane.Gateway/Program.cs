@@ -3,6 +3,7 @@ using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Commands;
 using Dataplane.Gateway.Commands.Network;
 using Dataplane.Gateway.Demo.Traffic;
+using Dataplane.Gateway.Mesh;
 using Dataplane.Gateway.Networks;
 
 // Container runtimes call plugins without arguments, and say by environment what they want.
@@ -28,6 +29,10 @@ Command[] commands =
     new NetworkDetachCommand(),
     new NetworkPublishCommand(),
     new CapabilitiesCommand(),
+    new RelayCommand(),
+    new AuthorityInitCommand(),
+    new AuthorityIssueCommand(),
+    new AuthorityBundleCommand(),
     new DemoServerCommand(),
     new DemoClientCommand(),
 ];

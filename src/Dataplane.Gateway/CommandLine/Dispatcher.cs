@@ -22,29 +22,51 @@ internal static class Dispatcher
                 return await RunAsync(commands, [.. rest, "--help"], output).ConfigureAwait(false);
         }
 
-        // The name of some commands has two words, as in "network create".
-        Command? command = commands.FirstOrDefault(candidate => words.Length > 1 && candidate.Name == $"{words[0]} {words[1]}")
-            ?? commands.FirstOrDefault(candidate => candidate.Name == words[0]);
+        // Some commands have names of several words; the longest that fits is meant.
+        Command? command = commands.Where(candidate => IsCalled(candidate, words)).MaxBy(candidate => candidate.Name.Length);
         if (command is null)
         {
-            string wrong = words.Length > 1 && IsGroup(commands, words[0]) ? $"{words[0]} {words[1]}" : words[0];
-            await output.Error.WriteLineAsync($"dataplane: {Unknown(commands, wrong)} See dataplane --help.").ConfigureAwait(false);
+            Command[] group = [.. commands.Where(candidate => candidate.Name.StartsWith(words[0] + " ", StringComparison.Ordinal))];
+            if (group.Length > 0)
+            {
+                return await AnswerGroupAsync(group, words, output).ConfigureAwait(false);
+            }
+
+            await output.Error.WriteLineAsync($"dataplane: {Unknown(commands, words[0])} See dataplane --help.").ConfigureAwait(false);
             return ExitCode.Usage;
         }
 
-        if (words.AsSpan(1).ContainsAny("--help", "-h"))
+        int length = command.Name.Split(' ').Length;
+        if (words.AsSpan(length).ContainsAny("--help", "-h"))
         {
             await output.Out.WriteAsync(HelpText.ForCommand(command)).ConfigureAwait(false);
             return ExitCode.Ok;
         }
 
-        return await RunGuardedAsync(command, words, output).ConfigureAwait(false);
+        return await RunGuardedAsync(command, words[length..], output).ConfigureAwait(false);
     }
 
-    private static bool IsGroup(IReadOnlyList<Command> commands, string word) =>
-        commands.Any(candidate => candidate.Name.StartsWith(word + " ", StringComparison.Ordinal));
+    private static bool IsCalled(Command command, string[] words)
+    {
+        string[] name = command.Name.Split(' ');
+        return words.Length >= name.Length && words.AsSpan(0, name.Length).SequenceEqual(name);
+    }
 
-    private static int WordsOf(Command command) => command.Name.Contains(' ', StringComparison.Ordinal) ? 2 : 1;
+    /// <summary>Says which commands begin with a word that is none by itself.</summary>
+    private static async Task<int> AnswerGroupAsync(Command[] group, string[] words, Output output)
+    {
+        if (words.Any(word => word is "--help" or "-h"))
+        {
+            await output.Out.WriteAsync(HelpText.ForGroup(group)).ConfigureAwait(false);
+            return ExitCode.Ok;
+        }
+
+        string given = string.Join(' ', words.TakeWhile(word => !word.StartsWith('-')).Take(3));
+        string problem = $"there is no command \"{given}\"; there are {string.Join(", ", group.Select(command => command.Name))}.";
+        await output.Error.WriteLineAsync($"dataplane: {problem}{ArgumentParser.Suggestion(given, group.Select(command => command.Name))} See dataplane --help.")
+            .ConfigureAwait(false);
+        return ExitCode.Usage;
+    }
 
     private static string Unknown(IReadOnlyList<Command> commands, string word) => word.StartsWith('-')
         ? $"there is no option {word} in front of a command.{ArgumentParser.Suggestion(word, ["--help", "--version"])}"
@@ -54,7 +76,7 @@ internal static class Dispatcher
     {
         try
         {
-            return await command.RunAsync(ArgumentParser.Parse(command, words.AsSpan(WordsOf(command))), output).ConfigureAwait(false);
+            return await command.RunAsync(ArgumentParser.Parse(command, words), output).ConfigureAwait(false);
         }
         catch (UsageException wrong)
         {

@@ -36,12 +36,24 @@ internal static class HelpText
             Commands:
 
             """);
+        AppendList(text, commands);
+        return text.Append(CultureInfo.InvariantCulture, $"\nNew here? Try: dataplane demo\n\n{ExitCodes}\n").ToString();
+    }
+
+    /// <summary>The help of commands whose names begin with the same word.</summary>
+    public static string ForGroup(IEnumerable<Command> group)
+    {
+        var text = new StringBuilder("Usage:\n  dataplane COMMAND [ARGUMENTS]\n  dataplane COMMAND --help\n\nCommands:\n");
+        AppendList(text, group);
+        return text.ToString();
+    }
+
+    private static void AppendList(StringBuilder text, IEnumerable<Command> commands)
+    {
         foreach (Command command in commands.Where(command => !command.IsHidden))
         {
             text.Append(CultureInfo.InvariantCulture, $"  {command.Name,-18}{command.Summary}\n");
         }
-
-        return text.Append(CultureInfo.InvariantCulture, $"\nNew here? Try: dataplane demo\n\n{ExitCodes}\n").ToString();
     }
 
     public static string ForCommand(Command command)

@@ -106,7 +106,7 @@ internal sealed class RunCommand : Command
         return ExitCode.Ok;
     }
 
-    private static IPEndPoint ReadEndPoint(string text)
+    internal static IPEndPoint ReadEndPoint(string text)
     {
         // ":9100" means every address of the machine, as elsewhere.
         string whole = text.StartsWith(':') ? "[::]" + text : text;

@@ -21,6 +21,15 @@ public static class ConfigurationFile
     public static LoadResult Load(string path, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
         ArgumentNullException.ThrowIfNull(path);
+        var errors = new List<ConfigurationError>();
+        ConfigNode? root = ReadTree(path, errors);
+        return root is null ? new LoadResult { Errors = errors } : LoadResult.From(root, errors, change);
+    }
+
+    /// <summary>Reads a file as it is written, for readers of other specifications than the engine's.</summary>
+    /// <returns>The tree; null when there is none, with the error in the list.</returns>
+    internal static ConfigNode? ReadTree(string path, List<ConfigurationError> errors)
+    {
         byte[] bytes;
         try
         {
@@ -28,16 +37,16 @@ public static class ConfigurationFile
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            return Failed(path, "does not exist");
+            return Failed(errors, path, "does not exist");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            return Failed(path, Directory.Exists(path) ? "is a directory; the path of a file is needed" : $"cannot be read: {exception.Message}");
+            return Failed(errors, path, Directory.Exists(path) ? "is a directory; the path of a file is needed" : $"cannot be read: {exception.Message}");
         }
 
         return bytes.Length > MaxSizeBytes
-            ? Failed(path, $"is larger than {MaxSizeBytes >> 20} MiB, the largest configuration that is read")
-            : Parse(bytes, path, change);
+            ? Failed(errors, path, $"is larger than {MaxSizeBytes >> 20} MiB, the largest configuration that is read")
+            : ReadTree(bytes, path, errors);
     }
 
     /// <summary>Reads and checks a text.</summary>
@@ -53,11 +62,11 @@ public static class ConfigurationFile
         return root is null ? new LoadResult { Errors = errors } : LoadResult.From(root, errors, change);
     }
 
-    private static LoadResult Parse(byte[] bytes, string path, Func<DataplaneSpec, DataplaneSpec>? change)
+    private static ConfigNode? ReadTree(byte[] bytes, string path, List<ConfigurationError> errors)
     {
         if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
         {
-            return Failed(path, "is in UTF-16; save it as UTF-8");
+            return Failed(errors, path, "is in UTF-16; save it as UTF-8");
         }
 
         string text;
@@ -68,10 +77,10 @@ public static class ConfigurationFile
         catch (DecoderFallbackException exception)
         {
             ReadOnlySpan<byte> before = bytes.AsSpan(0, Math.Clamp(exception.Index, 0, bytes.Length));
-            return Failed(path, "is not UTF-8 here; save it as UTF-8", before.Count((byte)'\n') + 1, before.Length - before.LastIndexOf((byte)'\n'));
+            return Failed(errors, path, "is not UTF-8 here; save it as UTF-8", before.Count((byte)'\n') + 1, before.Length - before.LastIndexOf((byte)'\n'));
         }
 
-        return Parse(text, path, change);
+        return YamlTreeReader.Read(text, path, errors);
     }
 
     /// <summary>Reads what a file holds, and of one that is too large (or never ends) only so much that this shows.</summary>
@@ -89,6 +98,9 @@ public static class ConfigurationFile
         return content.ToArray();
     }
 
-    private static LoadResult Failed(string file, string message, int line = 0, int column = 0) =>
-        new() { Errors = [new ConfigurationError("", message) { File = file, Line = line, Column = column }] };
+    private static ConfigNode? Failed(List<ConfigurationError> errors, string file, string message, int line = 0, int column = 0)
+    {
+        errors.Add(new ConfigurationError("", message) { File = file, Line = line, Column = column });
+        return null;
+    }
 }

@@ -167,9 +167,11 @@ internal sealed class RelayConnection : IDisposable
         RelayEnd end = await first.ConfigureAwait(false);
         if (end.IsGood)
         {
-            end = await second.ConfigureAwait(false);
-            if (end.IsGood)
+            // In good order: the record names the side that ended first.
+            RelayEnd other = await second.ConfigureAwait(false);
+            if (other.IsGood)
                 return end;
+            end = other;
         }
         else if (end.Side == (first == up ? RelaySide.Upstream : RelaySide.Client))
         {

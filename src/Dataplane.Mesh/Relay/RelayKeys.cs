@@ -28,7 +28,9 @@ internal static class RelayKeys
     internal static readonly KeyTable Limits = new("a limits section", "connections", "connections_per_source", "handshake_timeout", "connect_timeout",
         "idle_timeout", "drain_timeout", "eject_after", "eject_for");
 
-    internal static readonly KeyTable[] All = [Top, Identity, Listener, Route, Endpoint, Certificate, Authorization, Policy, Limits];
+    /// <summary>All keys, each once.</summary>
+    internal static readonly string[] All =
+        [.. new[] { Top, Identity, Listener, Route, Endpoint, Certificate, Authorization, Policy, Limits }.SelectMany(table => table.Keys).Distinct()];
 
     internal static readonly NameTable<ListenerKind> Kinds = new(("outbound", ListenerKind.Outbound), ("inbound", ListenerKind.Inbound),
         ("edge", ListenerKind.Edge), ("passthrough", ListenerKind.Passthrough));

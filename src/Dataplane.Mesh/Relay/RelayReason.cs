@@ -12,9 +12,6 @@ public enum RelayReason
     /// <summary>More connections than one source may have.</summary>
     TooManyFromSource,
 
-    /// <summary>The relay stops and takes nothing new.</summary>
-    Stopping,
-
     /// <summary>What a trusted source sent first is no PROXY header of version 2.</summary>
     ProxyHeaderInvalid,
 

@@ -73,7 +73,10 @@ public sealed partial class RelaySpecReader
     private ListenerSpec ReadListener(ConfigNode node, string path)
     {
         MappingReader reader = MappingReader.Open(node, path, RelayKeys.Listener, _errors);
-        ListenerKind kind = reader.Choice("kind", RelayKeys.Kinds, isNeeded: true) ?? ListenerKind.Outbound;
+        ListenerKind? known = reader.Choice("kind", RelayKeys.Kinds, isNeeded: true);
+
+        // Of a kind that cannot be read, the one that is most likely meant: every further error would be noise.
+        ListenerKind kind = known ?? (reader.Value("peer") is null ? ListenerKind.Inbound : ListenerKind.Outbound);
         string name = reader.Text("name", "the name of the listener");
         UpstreamKind usual = kind == ListenerKind.Outbound ? UpstreamKind.Mutual : UpstreamKind.Plain;
         var routes = reader.Items("routes", "each route").Select(item => ReadRoute(item.Node, item.Path, usual)).ToList();

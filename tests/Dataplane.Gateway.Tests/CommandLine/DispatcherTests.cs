@@ -50,8 +50,8 @@ public class DispatcherTests
     {
         foreach (Command command in Called.Commands)
         {
-            Ended first = (await Called.WithAsync(command.Name, "--help")).With(ExitCode.Ok);
-            Ended second = (await Called.WithAsync("help", command.Name)).With(ExitCode.Ok);
+            Ended first = (await Called.WithAsync([.. command.Name.Split(' '), "--help"])).With(ExitCode.Ok);
+            Ended second = (await Called.WithAsync(["help", .. command.Name.Split(' ')])).With(ExitCode.Ok);
             Assert.Equal(first.Output, second.Output);
             Assert.StartsWith($"dataplane {command.Name}: {command.Summary}\n\nUsage:\n  dataplane {command.Name}", first.Output, StringComparison.Ordinal);
             Assert.All(command.Positionals, positional => Assert.Contains(" " + positional, first.Lines[2], StringComparison.Ordinal));

@@ -1,5 +1,6 @@
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Commands;
+using Dataplane.Gateway.Mesh;
 
 namespace Dataplane.Gateway.Tests.Support;
 
@@ -7,7 +8,10 @@ namespace Dataplane.Gateway.Tests.Support;
 internal static class Called
 {
     private static readonly Command[] s_commands =
-        [new RunCommand(), new CheckCommand(), new ExplainCommand(), new ReplayCommand(), new DemoCommand(), new CapabilitiesCommand()];
+    [
+        new RunCommand(), new CheckCommand(), new ExplainCommand(), new ReplayCommand(), new DemoCommand(), new CapabilitiesCommand(),
+        new RelayCommand(), new AuthorityInitCommand(), new AuthorityIssueCommand(), new AuthorityBundleCommand(),
+    ];
 
     public static IReadOnlyList<Command> Commands => s_commands;
 
