@@ -11,7 +11,8 @@ public sealed partial class DataplaneEngine
     private PortSet OpenPorts(DataplaneSpec spec, PortSet before, out List<IPort> opened)
     {
         opened = [];
-        bool IsOpen(PortSpec wanted) => before.Find(wanted.Name) is >= 0 and int known && before.Entries.First(entry => entry.Id == known).Spec == wanted;
+        var known = before.Entries.ToDictionary(entry => entry.Spec.Name, entry => entry.Spec);
+        bool IsOpen(PortSpec wanted) => known.TryGetValue(wanted.Name, out PortSpec? open) && open == wanted;
         var free = new Queue<int>(Enumerable.Range(0, PortId.MaxPorts).Except(before.Entries.Select(entry => entry.Id)));
         (int Id, PortSpec Spec, bool IsKept)[] wanted =
             [.. spec.Ports.Select(port => IsOpen(port) ? (before.IdOf(port.Name), port, true) : (free.Dequeue(), port, false))];
@@ -64,7 +65,8 @@ public sealed partial class DataplaneEngine
 
     private void SetWakers(PortSet ports, List<IPort> opened)
     {
-        foreach ((int id, PortSpec _, IPort port) in ports.Entries.Where(entry => opened.Contains(entry.Port)))
+        HashSet<IPort> wanted = [.. opened];
+        foreach ((int id, PortSpec _, IPort port) in ports.Entries.Where(entry => wanted.Contains(entry.Port)))
         {
             port.SetWaker(_workers![ports.WorkerOf(id)]);
         }

@@ -73,7 +73,8 @@ public sealed partial class DataplaneEngine
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         StartForwarder();
         ChangeReceipt receipt = Conclude(compiled);
-        (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !after.Entries.Any(kept => ReferenceEquals(kept.Port, entry.Port)))];
+        HashSet<IPort> kept = [.. after.Entries.Select(entry => entry.Port)];
+        (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !kept.Contains(entry.Port))];
         if (closed.Length > 0)
         {
             await DrainAsync().ConfigureAwait(false);
@@ -84,7 +85,8 @@ public sealed partial class DataplaneEngine
             port.Dispose();
         }
 
-        string[] openedNames = [.. after.Entries.Where(entry => opened.Contains(entry.Port)).Select(entry => entry.Spec.Name)];
+        HashSet<IPort> newlyOpened = [.. opened];
+        string[] openedNames = [.. after.Entries.Where(entry => newlyOpened.Contains(entry.Port)).Select(entry => entry.Spec.Name)];
         return receipt with { PortsOpened = openedNames, PortsClosed = [.. closed.Select(entry => entry.Spec.Name)], LearntRoutesLost = lost };
     }
 

@@ -25,7 +25,7 @@ internal static class BalanceStage
 
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || batch.Parsed[i].Headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || (batch.Marks[i] & PacketMarks.Switched) != 0 || batch.Parsed[i].Headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
             {
                 continue;
             }
@@ -62,7 +62,8 @@ internal static class BalanceStage
         }
         else
         {
-            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, service, backend, out DropReason reason);
+            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, SourceOf(context, batch, i, backend),
+                service, backend, out DropReason reason);
             if (flow < 0)
             {
                 batch.Drop(i, reason);
@@ -100,6 +101,16 @@ internal static class BalanceStage
         }
 
         batch.Drop(i, DropReason.NoBackend);
+    }
+
+    /// <summary>
+    /// What the packet is to come from: its client, as a rule. A server that is its own client would take its own address for forged, and answer itself
+    /// without the engine: to such a one it comes from the engine's address on its link.
+    /// </summary>
+    private static IpAddress SourceOf(WorkerContext context, PacketBatch batch, int i, BackendRuntime backend)
+    {
+        IpAddress client = batch.Parsed[i].Key.Source;
+        return backend.Address == client && batch.InInterfaces[i] is >= 0 and short way ? context.Tables.Interfaces[way].SourceFor(client) : client;
     }
 
     private static void Count(BackendCounter counter, int bytes)

@@ -80,6 +80,7 @@ internal static class IcmpErrorTranslation
         }
 
         ref FlowEntry entry = ref context.Flows[index];
+        batch.Marks[i] = (batch.Marks[i] & ~PacketMarks.Switched) | PacketMarks.AboutFlow;
         Translate(ref batch.Parsed[i].Key, in entry, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
         if (TTracing.IsOn)
         {

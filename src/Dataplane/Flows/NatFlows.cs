@@ -15,11 +15,12 @@ internal static class NatFlows
     /// <param name="key">The flow as the client sends it.</param>
     /// <param name="hash">Hash of <paramref name="key"/>.</param>
     /// <param name="tcpFlags">Of its first packet.</param>
+    /// <param name="source">The address it is to come from at the backend: the client's own as a rule.</param>
     /// <param name="service">Where the client sends it.</param>
     /// <param name="backend">Where it is to go.</param>
     /// <param name="reason">Why it could not be made.</param>
     /// <returns>Index of the entry of this direction, or -1.</returns>
-    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, ServiceRuntime service, BackendRuntime backend,
+    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, ServiceRuntime service, BackendRuntime backend,
         out DropReason reason)
     {
         FlowTable flows = context.Flows;
@@ -27,8 +28,8 @@ internal static class NatFlows
         {
             Key = key,
             Hash = hash,
-            NewSourceHigh = key.SourceHigh,
-            NewSourceLow = key.SourceLow,
+            NewSourceHigh = source.High,
+            NewSourceLow = source.Low,
             NewDestinationHigh = backend.Address.High,
             NewDestinationLow = backend.Address.Low,
             State = TcpStates.First(key.Protocol, tcpFlags),
@@ -39,7 +40,7 @@ internal static class NatFlows
             Neighbour = -1,
             InPort = FlowEntry.NoPort,
         };
-        if (!TryFindReverse(context, in key, hash, backend, out FlowEntry reverse, out ushort sourcePort))
+        if (!TryFindReverse(context, in key, hash, source, backend, out FlowEntry reverse, out ushort sourcePort))
         {
             reason = DropReason.NoFreePort;
             return -1;
@@ -68,12 +69,13 @@ internal static class NatFlows
     /// same port, the two could not be told apart: then the client's port is translated as well, to the first that is free and does not make the
     /// way back another worker's.
     /// </summary>
-    private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, BackendRuntime backend, out FlowEntry reverse, out ushort sourcePort)
+    private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, IpAddress source, BackendRuntime backend,
+        out FlowEntry reverse, out ushort sourcePort)
     {
         sourcePort = key.SourcePort;
         for (int tries = 0; tries < PortTries * context.Share.Count; tries++)
         {
-            reverse = new FlowEntry { Key = FlowKey.Create(backend.Address, backend.Port, key.Source, sourcePort, key.Protocol) };
+            reverse = new FlowEntry { Key = FlowKey.Create(backend.Address, backend.Port, source, sourcePort, key.Protocol) };
             reverse.Hash = context.Hash.Of(in reverse.Key);
             if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && IsOwn(context, in reverse.Key))
             {

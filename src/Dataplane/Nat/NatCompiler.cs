@@ -2,6 +2,7 @@ using Dataplane.Balancing;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Switching;
 
 namespace Dataplane.Nat;
 
@@ -12,7 +13,7 @@ internal static class NatCompiler
     public static IEnumerable<BackendSlots.Identity> Identities(IReadOnlyList<NatSpec> specs, L3Interface[] interfaces) =>
         specs.SelectMany(spec => Outside(spec, interfaces).SelectMany(way => Addresses(spec, way)).Select(address => IdentityOf(spec, address)));
 
-    public static NatTable Compile(IReadOnlyList<NatSpec> specs, L3Interface[] interfaces, PortSet ports, BackendSlots slots)
+    public static NatTable Compile(IReadOnlyList<NatSpec> specs, L3Interface[] interfaces, PortSet ports, BackendSlots slots, BridgeTable bridges)
     {
         var rules = new List<NatRule>();
         foreach (NatSpec spec in specs)
@@ -23,7 +24,8 @@ internal static class NatCompiler
                 rules.Add(new NatRule
                 {
                     Spec = spec,
-                    Inside = (byte)ports.IdOf(spec.Inside),
+                    Inside = ports.Find(spec.Inside),
+                    InsideNetwork = bridges.IndexOf(spec.Inside),
                     Outside = way.Index,
                     V4 = [.. addresses.Where(entry => entry.Address.IsIpv4)],
                     V6 = [.. addresses.Where(entry => entry.Address.IsIpv6)],
@@ -31,7 +33,7 @@ internal static class NatCompiler
             }
         }
 
-        return new NatTable([.. rules]);
+        return new NatTable([.. rules], bridges);
     }
 
     private static IEnumerable<L3Interface> Outside(NatSpec spec, L3Interface[] interfaces) => interfaces.Where(entry => entry.PortName == spec.Outside);

@@ -8,8 +8,11 @@ internal sealed class NatRule
 {
     public required NatSpec Spec { get; init; }
 
-    /// <summary>Port that packets come by.</summary>
-    public required byte Inside { get; init; }
+    /// <summary>Port that packets come by; -1 when it is a network.</summary>
+    public required int Inside { get; init; }
+
+    /// <summary>Number of the network that packets come from; -1 when it is a port.</summary>
+    public required int InsideNetwork { get; init; }
 
     /// <summary>Index of the interface that they leave by.</summary>
     public required short Outside { get; init; }

@@ -1,10 +1,11 @@
 using Dataplane.Flows;
 using Dataplane.Packets;
+using Dataplane.Switching;
 
 namespace Dataplane.Nat;
 
 /// <summary>The rules of source translation, first match by order. Immutable.</summary>
-internal sealed class NatTable(NatRule[] rules)
+internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 {
     private readonly HashSet<IpAddress> _addresses = [.. rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Address)];
 
@@ -23,7 +24,7 @@ internal sealed class NatTable(NatRule[] rules)
     {
         foreach (NatRule rule in rules)
         {
-            if (rule.Inside == port && rule.Outside == way && rule.Covers(source))
+            if (rule.Outside == way && IsInside(rule, port) && rule.Covers(source))
             {
                 return rule;
             }
@@ -40,7 +41,7 @@ internal sealed class NatTable(NatRule[] rules)
     {
         foreach (NatRule rule in rules)
         {
-            if (rule.Inside == port && rule.Covers(source))
+            if (IsInside(rule, port) && rule.Covers(source))
             {
                 return true;
             }
@@ -48,6 +49,9 @@ internal sealed class NatTable(NatRule[] rules)
 
         return false;
     }
+
+    private bool IsInside(NatRule rule, byte port) =>
+        rule.Inside == port || (rule.InsideNetwork >= 0 && bridges.OfPort(port)?.Network.Index == rule.InsideNetwork);
 
     private static FlowTimeouts?[] BySlot(NatRule[] rules)
     {

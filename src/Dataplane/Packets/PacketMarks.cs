@@ -2,7 +2,7 @@ namespace Dataplane.Packets;
 
 /// <summary>What the engine must remember about a packet besides its headers.</summary>
 [Flags]
-internal enum PacketMarks : byte
+internal enum PacketMarks : ushort
 {
     None = 0,
 
@@ -26,4 +26,10 @@ internal enum PacketMarks : byte
 
     /// <summary>A later fragment that has the ports of the first of its datagram.</summary>
     Followed = 64,
+
+    /// <summary>Sent to the hardware address of another endpoint of its network; the number of that one's interface stands where the next hop would.</summary>
+    Switched = 128,
+
+    /// <summary>An ICMP error about a translated flow: it may go where the flow may.</summary>
+    AboutFlow = 256,
 }

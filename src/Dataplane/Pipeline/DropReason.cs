@@ -59,6 +59,24 @@ public enum DropReason : byte
     /// <summary>Source address is one of the engine's own.</summary>
     OwnSource,
 
+    /// <summary>From an endpoint, but not from its hardware address.</summary>
+    SpoofedMac,
+
+    /// <summary>From an endpoint under an address that is not its own, or from elsewhere under an endpoint's.</summary>
+    SpoofedAddress,
+
+    /// <summary>ARP or neighbour discovery message of an endpoint that says what is not so, or poses as a router's (RFC 6105).</summary>
+    SpoofedNeighbour,
+
+    /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
+    UnknownStation,
+
+    /// <summary>From an endpoint or network to another that it is kept apart from.</summary>
+    NetworkIsolated,
+
+    /// <summary>To an address of a network that no endpoint has.</summary>
+    NoEndpoint,
+
     /// <summary>Broadcast that routers do not forward: limited, directed (RFC 2644), or unicast sent to a broadcast hardware address.</summary>
     Broadcast,
 

@@ -8,6 +8,7 @@ using Dataplane.Packets;
 using Dataplane.Reassembly;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
+using Dataplane.Switching;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
 
@@ -22,6 +23,7 @@ internal static class ForwardingPipeline
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
+        GuardStage.Process<TTracing>(context, batch);                                               // endpoints -> who they say they are
         FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held
         Mark<TTracing>(context, TimedStage.Parse);
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);
@@ -120,6 +122,7 @@ internal static class ForwardingPipeline
         Mark<TTracing>(context, TimedStage.Flow);
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
         Mark<TTracing>(context, TimedStage.Balance);
+        SwitchStage.Process<TTracing>(context, batch);                                              // endpoint -> endpoint of its network
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused
         NatStage.Process<TTracing>(context, batch);                                                 // inside   -> outside: new flow
         ConnectionFlows.Process<TTracing>(context, batch);                                          // new connection -> flow, if rules ask

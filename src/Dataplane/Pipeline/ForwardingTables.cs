@@ -7,6 +7,7 @@ using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
+using Dataplane.Switching;
 
 namespace Dataplane.Pipeline;
 
@@ -29,6 +30,9 @@ internal sealed record ForwardingTables
     public required InterfaceMap InterfaceMap { get; init; }
 
     public required OwnAddresses OwnAddresses { get; init; }
+
+    /// <summary>Networks and their endpoints.</summary>
+    public required BridgeTable Bridges { get; init; }
 
     public required FilterProgram Filter { get; init; }
 
@@ -81,6 +85,9 @@ internal sealed record ForwardingTables
 
     /// <summary>Neighbours of the configuration, with port identifiers resolved.</summary>
     public required (byte Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }
+
+    /// <summary>Those of them that are never forgotten.</summary>
+    public required HashSet<(byte Port, ushort Vlan, IpAddress Address)> StaticNeighbours { get; init; }
 
     /// <summary>Tables of an engine that has not been started: everything is dropped.</summary>
     public static ForwardingTables Empty { get; } = TableCompiler.Compile(new DataplaneSpec(), PortSet.Empty, new BackendSlots(), null, [], new GracePeriods()).Tables;

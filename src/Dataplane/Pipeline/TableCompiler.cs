@@ -7,6 +7,7 @@ using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
+using Dataplane.Switching;
 using Dataplane.Tracking;
 
 namespace Dataplane.Pipeline;
@@ -25,15 +26,23 @@ internal static class TableCompiler
     public static CompiledTables Compile(DataplaneSpec spec, PortSet ports, BackendSlots slots, ForwardingTables? previous,
         IReadOnlyCollection<RouteSpec> learnt, GracePeriods periods, long nowNs = 0)
     {
-        L3Interface[] interfaces = CompileInterfaces(spec, ports);
+        IpAddress[] served =
+        [
+            .. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. spec.Names.SelectMany(server => server.Addresses),
+        ];
+        List<L3Interface> made = CompileInterfaces(spec, ports, served);
+        BridgeTable bridges = BridgeCompiler.Compile(spec, ports, served, made, previous?.Bridges);
+        L3Interface[] interfaces = [.. made];
         ServiceRuntime[] services = CompileServices(spec, interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
         var routes = new RouteCompiler(interfaces, ports);
         routes.AddInterfaces();
+        routes.AddNetworks(spec.Networks);
         routes.AddRoutes(spec.Routes);
-        IpAddress[] served = [.. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. NameAddresses(spec, interfaces)];
         routes.AddServed(served);
-        NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots);
+        NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots, bridges);
         BackendRuntime? tracked = Followed(spec).Select(identity => Tracked(identity, slots)).FirstOrDefault();
+        (byte Port, NeighbourSpec Neighbour)[] neighbours =
+            [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour)), .. bridges.Stations.SelectMany(NeighboursOf)];
         var tables = new ForwardingTables
         {
             Tracked = tracked,
@@ -43,7 +52,13 @@ internal static class TableCompiler
             Ports = ports.ById,
             Interfaces = interfaces,
             InterfaceMap = new InterfaceMap(interfaces),
-            OwnAddresses = new OwnAddresses([.. interfaces.SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address), .. served]),
+            OwnAddresses = new OwnAddresses(
+                [
+                    .. interfaces.Where(entry => entry.Station is null).SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address),
+                    .. spec.Networks.SelectMany(BridgeCompiler.AddressesOf).Select(prefix => prefix.Address), .. served,
+                ],
+                [.. bridges.Stations.SelectMany(station => station.Addresses)]),
+            Bridges = bridges,
             Filter = FilterProgram.Compile(spec.Filter, name => ports.IdOf(name), previous?.Filter),
             Services = new ServiceTable(services),
             Nat = nat,
@@ -54,14 +69,11 @@ internal static class TableCompiler
             CountedSlots = CountedSlots(slots, compiler),
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],
             Routes = routes.Compile(learnt, previous?.Routes, periods),
-            Neighbours = [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour))],
+            Neighbours = neighbours,
+            StaticNeighbours = [.. neighbours.Where(entry => !entry.Neighbour.Learned).Select(entry => (entry.Port, (ushort)entry.Neighbour.Vlan, entry.Neighbour.Address))],
         };
         return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs);
     }
-
-    /// <summary>Addresses of name servers that no interface has.</summary>
-    private static IEnumerable<IpAddress> NameAddresses(DataplaneSpec spec, L3Interface[] interfaces) =>
-        spec.Names.SelectMany(server => server.Addresses).Where(address => !interfaces.Any(entry => entry.Addresses.Any(own => own.Address == address)));
 
     private static BackendRuntime Tracked(BackendSlots.Identity identity, BackendSlots slots)
     {
@@ -156,7 +168,11 @@ internal static class TableCompiler
     private static IpAddress FirstV6(IpPrefix[] addresses) =>
         addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal);
 
-    private static L3Interface[] CompileInterfaces(DataplaneSpec spec, PortSet ports)
+    /// <summary>Endpoints need never be asked for their hardware address.</summary>
+    private static IEnumerable<(byte Port, NeighbourSpec Neighbour)> NeighboursOf(Station station) => station.Addresses.Select(address =>
+        (station.Interface.Port, new NeighbourSpec { Port = station.Spec.Port, Address = address, Mac = station.Spec.Mac }));
+
+    private static List<L3Interface> CompileInterfaces(DataplaneSpec spec, PortSet ports, IpAddress[] served)
     {
         var result = new List<L3Interface>();
         foreach (IGrouping<(string Port, int Vlan), InterfaceSpec> group in spec.Interfaces.GroupBy(entry => (entry.Port, entry.Vlan)))
@@ -169,8 +185,6 @@ internal static class TableCompiler
             IpPrefix[] addresses = linkLocal.IsNone || configured.Any(prefix => prefix.Address == linkLocal)
                 ? configured
                 : [.. configured, new IpPrefix(linkLocal, 64)];
-            IEnumerable<IpAddress> served = spec.Services.Select(service => service.Address).Concat(spec.Nat.SelectMany(rule => rule.Pool)).Concat(spec.Names.SelectMany(server => server.Addresses))
-                .Where(address => configured.Any(prefix => prefix.Contains(address)));
             result.Add(new L3Interface
             {
                 Index = (short)result.Count,
@@ -183,10 +197,10 @@ internal static class TableCompiler
                 V4 = FirstV4(configured),
                 V6 = FirstV6(configured),
                 LinkLocal = linkLocal,
-                Answered = [.. addresses.Select(prefix => prefix.Address), .. served],
+                Answered = [.. addresses.Select(prefix => prefix.Address), .. served.Where(address => configured.Any(prefix => prefix.Contains(address)))],
             });
         }
 
-        return [.. result];
+        return result;
     }
 }

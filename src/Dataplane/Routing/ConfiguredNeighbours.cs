@@ -20,7 +20,7 @@ internal static class ConfiguredNeighbours
             }
 
             bool portGone = tables.InterfaceMap.Find(entry.Port, entry.Vlan) < 0;
-            if (portGone || (entry.State == NeighbourState.Static && !IsConfigured(tables, in entry)))
+            if (portGone || (entry.State == NeighbourState.Static && !tables.StaticNeighbours.Contains((entry.Port, entry.Vlan, entry.Address))))
             {
                 NeighbourStage.Remove(context, index, DropReason.Stopped);
             }
@@ -30,19 +30,6 @@ internal static class ConfiguredNeighbours
         {
             Set(context, port, spec);
         }
-    }
-
-    private static bool IsConfigured(ForwardingTables tables, in NeighbourEntry entry)
-    {
-        foreach ((byte port, NeighbourSpec spec) in tables.Neighbours)
-        {
-            if (!spec.Learned && port == entry.Port && spec.Vlan == entry.Vlan && spec.Address == entry.Address)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private static void Set(WorkerContext context, byte port, NeighbourSpec spec)

@@ -29,6 +29,9 @@ internal static class IcmpErrors
     /// <summary>Refused by policy.</summary>
     public static void SendProhibited(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 13), (1, 1), 0);
 
+    /// <summary>Nobody has the address, on a link where everybody is known.</summary>
+    public static void SendHostUnreachable(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 1), (1, 3), 0);
+
     /// <summary>Longer than the way out.</summary>
     public static void SendTooBig(WorkerContext context, PacketBatch batch, int i, int mtu) => Send(context, batch, i, (3, 4), (2, 0), (uint)mtu);
 

@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Switching;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Routing;
@@ -29,7 +30,9 @@ internal static class IngressStage
         short[] interfaces = batch.InInterfaces;
         int untagged = tables.InterfaceMap.Find(batch.Port.Value, 0);
         ulong mac = untagged < 0 ? ulong.MaxValue : tables.Interfaces[untagged].Mac.Bits;
-        OwnAddresses own = tables.OwnAddresses;
+
+        // What comes from an endpoint comes under its own address: that has been seen to.
+        OwnAddresses own = untagged >= 0 && tables.Interfaces[untagged].Station is not null ? OwnAddresses.None : tables.OwnAddresses;
         for (int i = 0; i < verdicts.Length; i++)
         {
             if (verdicts[i] != Verdict.Continue)
@@ -74,6 +77,11 @@ internal static class IngressStage
             int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
             batch.InInterfaces[i] = (short)index;
             batch.FilterRules[i] = FilterProgram.Unknown;
+            if (index >= 0 && (batch.Marks[i] & PacketMarks.Switched) != 0 && !TrySwitch(context, batch, i, context.Tables.Interfaces[index]))
+            {
+                continue;
+            }
+
             if (index < 0 && batch.Verdicts[i] == Verdict.Continue && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
             {
                 batch.Drop(i, DropReason.NoInterface);
@@ -89,7 +97,7 @@ internal static class IngressStage
         {
             ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
             int index = batch.Verdicts[i] == Verdict.Continue ? context.Tables.InterfaceMap.Find(batch.Port.Value, headers.VlanId) : -1;
-            if (index < 0)
+            if (index < 0 || context.Tables.Interfaces[index].Station is not null)
             {
                 continue;
             }
@@ -125,13 +133,21 @@ internal static class IngressStage
         L3Interface entry = tables.Interfaces[index];
         if (target != entry.Mac.Bits)
         {
-            if ((target >> 40 & 1) == 0)
+            if ((target >> 40 & 1) != 0)
+            {
+                batch.Marks[i] |= PacketMarks.LinkBroadcast;
+            }
+            else if (entry.Station is null)
             {
                 batch.Drop(i, DropReason.NotForUs);
                 return;
             }
+        }
 
-            batch.Marks[i] |= PacketMarks.LinkBroadcast;
+        if (entry.Station is { } station)
+        {
+            CheckStation(context, batch, i, target, station);
+            return;
         }
 
         if (headers.EtherType == EtherTypes.Arp)
@@ -153,11 +169,59 @@ internal static class IngressStage
         {
             reason = DropReason.OwnSource;
         }
+        else if (reason == DropReason.None && !tables.Bridges.IsEmpty && tables.Bridges.Find(batch.Parsed[i].Key.Source) is not null)
+        {
+            // An endpoint's address on a link where the endpoint is not.
+            reason = DropReason.SpoofedAddress;
+        }
 
         if (reason != DropReason.None)
         {
             batch.Drop(i, reason);
         }
+    }
+
+    /// <summary>The same for an endpoint, whose source address has been looked at: to the gateway, to another endpoint, or to nobody.</summary>
+    private static void CheckStation(WorkerContext context, PacketBatch batch, int i, ulong target, Station station)
+    {
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        if (headers.EtherType == EtherTypes.Arp)
+        {
+            StationArp.Handle(context, batch, i, station);
+            return;
+        }
+
+        if (headers.Protocol == IpProtocols.Icmpv6 && NeighbourDiscovery.IsMessage(batch, i))
+        {
+            StationDiscovery.Handle(context, batch, i, station);
+            return;
+        }
+
+        DropReason reason = headers.IpVersion == 4 ? CheckV4(batch, i) : CheckV6(batch, i);
+        if (reason != DropReason.None)
+        {
+            batch.Drop(i, reason);
+        }
+        else if (target != station.Network.Mac)
+        {
+            TrySwitch(context, batch, i, station.Interface);
+        }
+    }
+
+    /// <summary>Finds the endpoint that a frame is for; drops the frame when there is none.</summary>
+    private static bool TrySwitch(WorkerContext context, PacketBatch batch, int i, L3Interface entry)
+    {
+        ulong target = BinaryPrimitives.ReadUInt64BigEndian(batch.Memory[batch.Offsets[i]..]) >> 16;
+        Station? other = entry.Station is { } station ? context.Tables.Bridges.Find(station.Network, target) : null;
+        if (other is null || ReferenceEquals(other, entry.Station))
+        {
+            batch.Drop(i, DropReason.UnknownStation);
+            return false;
+        }
+
+        batch.Marks[i] |= PacketMarks.Switched;
+        batch.NextHops[i] = other.Interface.Index;
+        return true;
     }
 
     private static DropReason CheckV4(PacketBatch batch, int i)

@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Switching;
 
 namespace Dataplane.Routing;
 
@@ -32,6 +33,26 @@ internal sealed class L3Interface
 
     /// <summary>Addresses for which ARP and neighbour discovery are answered here: the interface's own and the services' within its prefixes.</summary>
     public required HashSet<IpAddress> Answered { get; init; }
+
+    /// <summary>The endpoint behind it; null for an interface of the configuration.</summary>
+    public Station? Station { get; private init; }
+
+    /// <summary>The same addresses towards one endpoint of a network.</summary>
+    public L3Interface ForStation(Station station, short index, byte port, int mtu) => new()
+    {
+        Index = index,
+        Port = port,
+        PortName = station.Spec.Port,
+        Vlan = 0,
+        Mac = Mac,
+        Mtu = mtu,
+        Addresses = Addresses,
+        V4 = V4,
+        V6 = V6,
+        LinkLocal = LinkLocal,
+        Answered = Answered,
+        Station = station,
+    };
 
     /// <summary>Length of the Ethernet header towards this interface.</summary>
     public int LinkHeaderBytes => Vlan == 0 ? 14 : 18;

@@ -150,7 +150,7 @@ internal static class NeighbourDiscovery
 
     /// <summary>Looks for a link-layer address option.</summary>
     /// <returns>False when an option is malformed; without the option the address is 0.</returns>
-    private static bool TryReadOption(ReadOnlySpan<byte> options, byte wanted, out ulong mac)
+    public static bool TryReadOption(ReadOnlySpan<byte> options, byte wanted, out ulong mac)
     {
         mac = 0;
         while (!options.IsEmpty)
@@ -176,7 +176,11 @@ internal static class NeighbourDiscovery
     }
 
     private static void Send(WorkerContext context, L3Interface entry, ulong mac, IpAddress source, IpAddress destination, byte type, byte flags,
-        IpAddress target, byte option)
+        IpAddress target, byte option) => Send(context, entry, mac, source, destination, type, flags, target, option, entry.Mac.Bits);
+
+    /// <summary>Makes a message that says which hardware address belongs to an address, whoever has it.</summary>
+    public static void Send(WorkerContext context, L3Interface entry, ulong mac, IpAddress source, IpAddress destination, byte type, byte flags,
+        IpAddress target, byte option, ulong optionMac)
     {
         int link = entry.LinkHeaderBytes;
         int index = context.Originated.Add(link + Ipv6Header + MessageBytes + OptionBytes);
@@ -193,7 +197,7 @@ internal static class NeighbourDiscovery
         message[0] = type;
         message[4] = flags;
         target.Write(message[8..]);
-        BinaryPrimitives.WriteUInt64BigEndian(message[MessageBytes..], ((ulong)option << 56) | (1UL << 48) | entry.Mac.Bits);
+        BinaryPrimitives.WriteUInt64BigEndian(message[MessageBytes..], ((ulong)option << 56) | (1UL << 48) | optionMac);
         ushort checksum = InternetChecksum.Compute(message, InternetChecksum.PseudoHeader(source, destination, IpProtocols.Icmpv6, (uint)message.Length));
         BinaryPrimitives.WriteUInt16BigEndian(message[2..], checksum);
         batch.Parsed[index].Headers = new PacketHeaders { EtherType = EtherTypes.Ipv6, NetworkOffset = (ushort)link, IpVersion = 6 };

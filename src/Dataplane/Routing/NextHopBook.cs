@@ -9,6 +9,7 @@ internal sealed class NextHopBook
     private readonly L3Interface[] _interfaces;
     private readonly PortSet _ports;
     private readonly List<NextHop> _hops = [];
+    private Dictionary<IpAddress, L3Interface>? _endpoints;
     private readonly Dictionary<(string Port, ushort Vlan, IpAddress Gateway), int> _index = [];
 
     /// <summary>Begins with the next hops that stand there already, under their numbers.</summary>
@@ -48,7 +49,24 @@ internal sealed class NextHopBook
 
         // The longest connected prefix that holds the gateway.
         IpAddress gateway = hop.Address!.Value;
-        return _interfaces.MaxBy(entry => entry.Addresses.Where(prefix => prefix.Contains(gateway)).Select(prefix => prefix.Length).DefaultIfEmpty(-1).Max())!;
+        return InterfaceOfEndpoint(gateway) ?? _interfaces.Where(entry => entry.Station is null).MaxBy(entry => entry.Addresses.Where(prefix => prefix.Contains(gateway)).Select(prefix => prefix.Length).DefaultIfEmpty(-1).Max())!;
+    }
+
+    private L3Interface? InterfaceOfEndpoint(IpAddress gateway)
+    {
+        if (_endpoints is null)
+        {
+            _endpoints = [];
+            foreach (L3Interface entry in _interfaces)
+            {
+                foreach (IpAddress address in entry.Station?.Spec.Addresses ?? [])
+                {
+                    _endpoints[address] = entry;
+                }
+            }
+        }
+
+        return _endpoints.GetValueOrDefault(gateway);
     }
 
     private int IndexOf(L3Interface entry, IpAddress gateway)

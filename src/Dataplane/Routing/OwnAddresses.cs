@@ -14,18 +14,24 @@ internal sealed class OwnAddresses
     private readonly ulong[] _bloom;
     private readonly int _shift;
 
-    public OwnAddresses(IEnumerable<IpAddress> addresses)
+    /// <param name="addresses">The engine's own.</param>
+    /// <param name="suspects">Addresses of others that packets are stopped at as well, to be looked at exactly.</param>
+    public OwnAddresses(IEnumerable<IpAddress> addresses, IReadOnlyCollection<IpAddress>? suspects = null)
     {
         _addresses = [.. addresses];
-        uint words = BitOperations.RoundUpToPowerOf2((uint)Math.Max(_addresses.Count * BitsPerAddress / 64, 16));
+        suspects ??= [];
+        uint words = BitOperations.RoundUpToPowerOf2((uint)Math.Max((_addresses.Count + suspects.Count) * BitsPerAddress / 64, 16));
         _bloom = new ulong[words];
         _shift = 64 - BitOperations.Log2(words * 64);
-        foreach (IpAddress address in _addresses)
+        foreach (IpAddress address in _addresses.Concat(suspects))
         {
             uint bit = BitOf(address.High, address.Low);
             _bloom[bit >> 6] |= 1UL << (int)(bit & 63);
         }
     }
+
+    /// <summary>No address at all.</summary>
+    public static OwnAddresses None { get; } = new([]);
 
     /// <summary>True when the source of a flow key is one of the addresses.</summary>
     public bool ContainsSource(in FlowKey key) => MayContain(key.SourceHigh, key.SourceLow) && _addresses.Contains(key.Source);

@@ -2,6 +2,7 @@ using Dataplane.Balancing;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing.Lpm;
+using Dataplane.Switching;
 
 namespace Dataplane.Routing;
 
@@ -22,23 +23,30 @@ internal sealed class RouteCompiler(L3Interface[] interfaces, PortSet ports)
     /// <summary>Own addresses, broadcast addresses and connected prefixes.</summary>
     public void AddInterfaces()
     {
-        foreach (L3Interface entry in interfaces)
+        foreach (L3Interface entry in interfaces.Where(entry => entry.Station is null))
         {
             foreach (IpPrefix prefix in entry.Addresses)
             {
-                _byPrefix[IpPrefix.Host(prefix.Address)] = Draft(RouteKind.Local);
-                if (prefix.Address.IsIpv4 && prefix.Length < 31)
-                {
-                    // Directed broadcast, and the network address that old hosts took for it (RFC 1812 4.2.3.1, RFC 2644).
-                    _byPrefix.TryAdd(IpPrefix.Host(prefix.Last), Draft(RouteKind.Broadcast));
-                    _byPrefix.TryAdd(IpPrefix.Host(prefix.First), Draft(RouteKind.Broadcast));
-                }
+                AddOwn(prefix);
 
                 // Link-local prefixes are on every interface; nothing is routed to them.
                 if (!(prefix.Address.IsIpv6 && prefix.Address.IsLinkLocal) && prefix.Length < prefix.Address.BitLength)
                 {
                     _byPrefix.TryAdd(prefix.Network, Draft(RouteKind.Forward, [new GroupMember(_hops.OnLink[entry.Index], 1)]));
                 }
+            }
+        }
+    }
+
+    /// <summary>Gateways and subnets of networks. Endpoints come and go without a change here: they are found in their network.</summary>
+    public void AddNetworks(IReadOnlyList<NetworkSpec> networks)
+    {
+        foreach (IpPrefix prefix in networks.SelectMany(BridgeCompiler.AddressesOf))
+        {
+            AddOwn(prefix);
+            if (!(prefix.Address.IsIpv6 && prefix.Address.IsLinkLocal))
+            {
+                _byPrefix.TryAdd(prefix.Network, Draft(RouteKind.Network));
             }
         }
     }
@@ -102,6 +110,17 @@ internal sealed class RouteCompiler(L3Interface[] interfaces, PortSet ports)
         }
 
         return new CompiledRoutes { Table = table, Entries = entries, Hops = hops, OnLinkHops = _hops.OnLink, Configured = configured, Uses = uses };
+    }
+
+    private void AddOwn(IpPrefix prefix)
+    {
+        _byPrefix[IpPrefix.Host(prefix.Address)] = Draft(RouteKind.Local);
+        if (prefix.Address.IsIpv4 && prefix.Length < 31)
+        {
+            // Directed broadcast, and the network address that old hosts took for it (RFC 1812 4.2.3.1, RFC 2644).
+            _byPrefix.TryAdd(IpPrefix.Host(prefix.Last), Draft(RouteKind.Broadcast));
+            _byPrefix.TryAdd(IpPrefix.Host(prefix.First), Draft(RouteKind.Broadcast));
+        }
     }
 
     private int Draft(RouteSpec route)

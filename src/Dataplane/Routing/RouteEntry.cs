@@ -9,6 +9,9 @@ internal enum RouteKind : byte
     Blackhole,
     Unreachable,
     Prohibited,
+
+    /// <summary>The subnet of a network: who of its endpoints has the address is looked up there.</summary>
+    Network,
 }
 
 /// <summary>What routes lead to: a kind, and for forwarding the group of next hops. Immutable; any number of routes share one.</summary>

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Switching;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Routing;
@@ -72,22 +73,14 @@ internal static class RouteStage
 
         switch (route?.Kind)
         {
-            case RouteKind.Forward:
-                if (!local && IsBoundToLink(in batch.Parsed[i].Key, out DropReason reason))
-                {
-                    batch.Drop(i, reason);
-                    return false;
-                }
-
-                int hop = route.Select(batch.Parsed[i].Hash);
-                if (flow >= 0)
-                {
-                    ref FlowEntry entry = ref context.Flows[flow];
-                    (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (hop, tables.Version, -1);
-                }
-
-                Forward<TTracing>(context, batch, i, hop);
+            case RouteKind.Network when tables.Bridges.Find(destination) is { } station:
+                return Choose<TTracing>(context, batch, i, tables.OnLinkHops[station.Interface.Index]);
+            case RouteKind.Network:
+                IcmpErrors.SendHostUnreachable(context, batch, i);
+                batch.Drop(i, DropReason.NoEndpoint);
                 return false;
+            case RouteKind.Forward:
+                return Choose<TTracing>(context, batch, i, route.Select(batch.Parsed[i].Hash));
             case RouteKind.Local when !local && flow < 0:
                 return LocalDelivery.Handle<TTracing>(context, batch, i);
             case RouteKind.Local:
@@ -97,6 +90,46 @@ internal static class RouteStage
                 Refuse(context, batch, i, route?.Kind);
                 return false;
         }
+    }
+
+    /// <summary>Forwards by a next hop that has just been found, if the packet may go there, and has the flow remember it.</summary>
+    /// <returns>False: the packet is decided.</returns>
+    private static bool Choose<TTracing>(WorkerContext context, PacketBatch batch, int i, int hop)
+        where TTracing : struct, ITracing
+    {
+        ForwardingTables tables = context.Tables;
+        int flow = batch.Flows[i];
+        if ((batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
+        {
+            if (IsBoundToLink(in batch.Parsed[i].Key, out DropReason reason))
+            {
+                batch.Drop(i, reason);
+                return false;
+            }
+
+            if (!tables.Bridges.IsEmpty && !IsAllowed(tables, batch, i, hop))
+            {
+                IcmpErrors.SendProhibited(context, batch, i);
+                batch.Drop(i, DropReason.NetworkIsolated);
+                return false;
+            }
+        }
+
+        if (flow >= 0)
+        {
+            ref FlowEntry entry = ref context.Flows[flow];
+            (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (hop, tables.Version, -1);
+        }
+
+        Forward<TTracing>(context, batch, i, hop);
+        return false;
+    }
+
+    /// <summary>Whether the networks on both sides let the packet pass.</summary>
+    private static bool IsAllowed(ForwardingTables tables, PacketBatch batch, int i, int hop)
+    {
+        Station? from = batch.InInterfaces[i] is >= 0 and short came ? tables.Interfaces[came].Station : null;
+        return Bridge.Allows(from, tables.NextHops[hop].Interface.Station, batch.Flows[i] >= 0 || (batch.Marks[i] & PacketMarks.AboutFlow) != 0);
     }
 
     private static void Refuse(WorkerContext context, PacketBatch batch, int i, RouteKind? kind)

@@ -212,7 +212,7 @@ public class SpecValidatorTests
         ["more neighbours than room"] = (s_good with
         {
             Neighbours = [.. Enumerable.Range(10, 65).Select(i => Neighbour("lan", 0, 0x0A01_0000u + (uint)i))],
-        }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration"),
+        }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration, addresses of endpoints included"),
     };
 
     private static NatSpec Nat(string inside, string outside, params string[] pool) =>

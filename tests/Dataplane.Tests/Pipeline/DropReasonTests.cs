@@ -9,6 +9,7 @@ using Dataplane.Tests.Flows;
 using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Names;
 using Dataplane.Tests.Rewriting;
+using Dataplane.Tests.Switching;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -36,6 +37,13 @@ public sealed class DropReasonTests
         [DropReason.MartianSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("127.0.0.1", "10.1.0.11").Udp(1, 2).Build()),
         [DropReason.MartianDestination] = () => One(V4("127.0.0.1").Udp(1, 2).Build()),
         [DropReason.OwnSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("10.1.0.1", "10.1.0.11").Udp(1, 2).Build()),
+        [DropReason.SpoofedMac] = () => Endpoint("a", NetworkPlane.Direct("b", "a", 4).Udp(1, 2)),
+        [DropReason.SpoofedAddress] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.Blue).Ipv4("10.89.0.9", "10.89.0.3").Udp(1, 2)),
+        [DropReason.SpoofedNeighbour] = () =>
+            Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).ArpRequest("10.89.0.3", "10.89.0.1")),
+        [DropReason.UnknownStation] = () => Endpoint("a", NetworkPlane.Direct("a", "c", 4).Udp(1, 2)),
+        [DropReason.NetworkIsolated] = () => Endpoint("a", NetworkPlane.Routed("a", "c", 4).Udp(1, 2)),
+        [DropReason.NoEndpoint] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.Blue).Ipv4("10.89.0.2", "10.89.0.9").Udp(1, 2)),
         [DropReason.Broadcast] = () => One(V4("255.255.255.255").Udp(68, 67).Build()),
         [DropReason.Multicast] = () => One(V4("224.0.0.5").Udp(1, 2).Build()),
         [DropReason.FilterRule] = () => One(V4("10.1.0.11").Udp(1, 2).Build(), builder => builder.Filter(filter => filter.Deny(protocol: 17))),
@@ -126,6 +134,13 @@ public sealed class DropReasonTests
         ServiceNet.V4.Add(builder, "web", 80, tcp: false, BalancePolicy.RoundRobin, hosts);
 
     private static Task<Accounting> One(byte[] frame, Action<DataplaneBuilder>? configure = null) => Many([frame], configure);
+
+    private static async Task<Accounting> Endpoint(string port, PacketBuilder packet)
+    {
+        await using TestPlane plane = NetworkPlane.Create();
+        plane.Send(port, packet.Build());
+        return plane.Engine.ReadAccounting();
+    }
 
     private static async Task<Accounting> Many(byte[][] frames, Action<DataplaneBuilder>? configure = null, int lanMtu = 1500, int seconds = 0)
     {

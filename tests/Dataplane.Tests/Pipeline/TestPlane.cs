@@ -48,6 +48,28 @@ internal sealed class TestPlane : IAsyncDisposable
         return plane;
     }
 
+    /// <summary>An engine on ports of these names and whatever else is wanted.</summary>
+    public static TestPlane Create(IEnumerable<string> ports, Action<DataplaneBuilder> configure)
+    {
+        var clock = new TestClock();
+        var made = ports.ToDictionary(name => name, name => new MemoryPort(new MemoryPortOptions { Mac = name == "wan" ? WanMac : LanMac }));
+        DataplaneBuilder builder = new DataplaneBuilder().Workers(workers => workers with { Count = Workers, Seed = 1, FlowEntries = 4096 }).UseTimeProvider(clock);
+        foreach ((string name, MemoryPort port) in made)
+        {
+            builder.Port(name, PortSource.Memory(port));
+        }
+
+        configure(builder);
+        var plane = new TestPlane(builder.Build(), clock);
+        foreach ((string name, MemoryPort port) in made)
+        {
+            plane._ports[name] = port;
+        }
+
+        plane.Engine.StartManual();
+        return plane;
+    }
+
     /// <summary>The interfaces, and the neighbours on them.</summary>
     public static void AddAddresses(DataplaneBuilder builder, bool withNeighbours)
     {

@@ -1,0 +1,49 @@
+namespace Dataplane.Switching;
+
+/// <summary>A network in force. Immutable.</summary>
+internal sealed class Bridge
+{
+    private readonly bool[] _reaches;
+
+    /// <param name="spec">The network.</param>
+    /// <param name="index">Its number.</param>
+    /// <param name="reaches">By number of another network: whether they reach each other.</param>
+    public Bridge(NetworkSpec spec, int index, bool[] reaches)
+    {
+        Spec = spec;
+        Index = index;
+        Mac = spec.GatewayMac.Bits;
+        _reaches = reaches;
+    }
+
+    public NetworkSpec Spec { get; }
+
+    /// <summary>Its place in the configuration.</summary>
+    public int Index { get; }
+
+    /// <summary>The gateway's hardware address.</summary>
+    public ulong Mac { get; }
+
+    /// <summary>Whether a packet may pass from one side to another. Null stands for everything outside.</summary>
+    /// <param name="from">Where it came by.</param>
+    /// <param name="to">Where it is to leave by.</param>
+    /// <param name="isTranslated">Whether it belongs to a flow of a service or a translation, which is an opening made on purpose.</param>
+    public static bool Allows(Station? from, Station? to, bool isTranslated)
+    {
+        Bridge? source = from?.Network, target = to?.Network;
+        if (ReferenceEquals(source, target))
+        {
+            return source is null || !source.Spec.Isolate || isTranslated || ReferenceEquals(from, to);
+        }
+
+        if (source is not null && target is not null && source._reaches[target.Index])
+        {
+            return true;
+        }
+
+        bool isInternal = source is { Spec.Internal: true } || target is { Spec.Internal: true };
+        return !isInternal && (isTranslated || source is null || target is null);
+    }
+
+    public override string ToString() => Spec.Name;
+}

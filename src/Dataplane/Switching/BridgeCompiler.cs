@@ -1,0 +1,77 @@
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+
+namespace Dataplane.Switching;
+
+/// <summary>Makes networks of their descriptions. Control side; each endpoint costs the same however many there are.</summary>
+internal static class BridgeCompiler
+{
+    /// <summary>Makes the table, and appends an interface for each endpoint's port.</summary>
+    public static BridgeTable Compile(DataplaneSpec spec, PortSet ports, IReadOnlyList<IpAddress> served, List<L3Interface> interfaces, BridgeTable? previous)
+    {
+        if (spec.Networks.Count == 0)
+        {
+            return BridgeTable.Empty;
+        }
+
+        var counters = new Dictionary<(string, string, string), StationCounters>();
+        foreach (Station station in previous?.Stations ?? [])
+        {
+            counters[(station.Network.Spec.Name, station.Spec.Name, station.Spec.Port)] = station.Counters;
+        }
+
+        Bridge[] networks = [.. spec.Networks.Select((network, index) => new Bridge(network, index, Reaches(spec.Networks, network)))];
+        var stations = new List<Station>();
+        foreach (Bridge network in networks)
+        {
+            L3Interface shared = Template(network.Spec, served);
+            foreach (EndpointSpec endpoint in network.Spec.Endpoints)
+            {
+                (string, string, string) identity = (network.Spec.Name, endpoint.Name, endpoint.Port);
+                var station = new Station(endpoint, network) { Counters = counters.GetValueOrDefault(identity) ?? new StationCounters() };
+                int id = ports.IdOf(endpoint.Port);
+                station.Interface = shared.ForStation(station, (short)interfaces.Count, (byte)id, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu));
+                interfaces.Add(station.Interface);
+                stations.Add(station);
+            }
+        }
+
+        return new BridgeTable(networks, [.. stations], ports.ById.Length);
+    }
+
+    /// <summary>The gateway's addresses with the prefixes around them; the link-local one too with IPv6.</summary>
+    public static IpPrefix[] AddressesOf(NetworkSpec network)
+    {
+        IEnumerable<IpPrefix> gateways = network.Subnets.Select(subnet => new IpPrefix(network.GatewayOf(subnet), subnet.Length));
+        return network.Subnets.Any(subnet => subnet.Address.IsIpv6)
+            ? [.. gateways, new IpPrefix(L3Interface.LinkLocalOf(network.GatewayMac), 64)]
+            : [.. gateways];
+    }
+
+    private static bool[] Reaches(IReadOnlyList<NetworkSpec> all, NetworkSpec network) =>
+        [.. all.Select(other => network.Reach.Contains(other.Name) || other.Reach.Contains(network.Name))];
+
+    /// <summary>What the interfaces of all endpoints of a network share.</summary>
+    private static L3Interface Template(NetworkSpec network, IReadOnlyList<IpAddress> served)
+    {
+        IpPrefix[] addresses = AddressesOf(network);
+        return new L3Interface
+        {
+            Index = -1,
+            Port = 0,
+            PortName = "",
+            Vlan = 0,
+            Mac = network.GatewayMac,
+            Mtu = network.Mtu,
+            Addresses = addresses,
+            V4 = addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv4),
+            V6 = addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal),
+            LinkLocal = addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && address.IsLinkLocal),
+            Answered =
+            [
+                .. addresses.Select(prefix => prefix.Address), .. served.Where(address => network.Subnets.Any(subnet => subnet.Contains(address))),
+            ],
+        };
+    }
+}

@@ -1,0 +1,58 @@
+using Dataplane.Packets;
+using Dataplane.Routing;
+
+namespace Dataplane.Switching;
+
+/// <summary>An endpoint in force: what its frames may say of their sender, and the interface that leads to it. Immutable but for its counters.</summary>
+internal sealed class Station
+{
+    private readonly uint[] _v4;
+    private readonly ulong[] _v6;
+
+    public Station(EndpointSpec spec, Bridge network)
+    {
+        Spec = spec;
+        Network = network;
+        Mac = spec.Mac.Bits;
+        _v4 = [.. spec.Addresses.Where(address => address.IsIpv4).Select(address => (uint)address.Low)];
+        IpAddress[] v6 = [.. spec.Addresses.Where(address => address.IsIpv6)];
+        Addresses = network.Spec.Subnets.Any(subnet => subnet.Address.IsIpv6) ? [.. spec.Addresses, L3Interface.LinkLocalOf(spec.Mac)] : [.. spec.Addresses];
+        _v6 = [.. Addresses.Where(address => address.IsIpv6).SelectMany(address => new[] { address.High, address.Low })];
+    }
+
+    public EndpointSpec Spec { get; }
+
+    public Bridge Network { get; }
+
+    /// <summary>Its hardware address.</summary>
+    public ulong Mac { get; }
+
+    /// <summary>Its addresses; the link-local one too in a network that speaks IPv6.</summary>
+    public IpAddress[] Addresses { get; }
+
+    /// <summary>The engine's side of the link to it. Set once, when the tables are made.</summary>
+    public L3Interface Interface { get; set; } = null!;
+
+    /// <summary>What passed and what did not; kept when the tables are made anew.</summary>
+    public required StationCounters Counters { get; init; }
+
+    public bool HasV4(uint address) => Array.IndexOf(_v4, address) >= 0;
+
+    public bool HasV6(ulong high, ulong low)
+    {
+        ulong[] own = _v6;
+        for (int i = 0; i + 1 < own.Length; i += 2)
+        {
+            if (own[i + 1] == low && own[i] == high)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public bool Has(IpAddress address) => address.IsIpv4 ? HasV4((uint)address.Low) : HasV6(address.High, address.Low);
+
+    public override string ToString() => $"{Network.Spec.Name}/{Spec.Name}";
+}
