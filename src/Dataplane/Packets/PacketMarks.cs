@@ -27,7 +27,7 @@ internal enum PacketMarks : ushort
     /// <summary>A later fragment that has the ports of the first of its datagram.</summary>
     Followed = 64,
 
-    /// <summary>Sent to the hardware address of another endpoint of its network; the number of that one's interface stands where the next hop would.</summary>
+    /// <summary>Sent to the hardware address of another endpoint of its network, to which its next hop leads.</summary>
     Switched = 128,
 
     /// <summary>An ICMP error about a translated flow: it may go where the flow may.</summary>

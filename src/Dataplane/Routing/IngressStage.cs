@@ -220,7 +220,7 @@ internal static class IngressStage
         }
 
         batch.Marks[i] |= PacketMarks.Switched;
-        batch.NextHops[i] = other.Interface.Index;
+        batch.NextHops[i] = context.Tables.OnLinkHops[other.Interface.Index];
         return true;
     }
 

@@ -107,7 +107,7 @@ internal static class RouteStage
                 return false;
             }
 
-            if (!tables.Bridges.IsEmpty && !IsAllowed(tables, batch, i, hop))
+            if (!tables.Bridges.IsEmpty && !IsAllowed(context, batch, i, hop))
             {
                 IcmpErrors.SendProhibited(context, batch, i);
                 batch.Drop(i, DropReason.NetworkIsolated);
@@ -126,10 +126,12 @@ internal static class RouteStage
     }
 
     /// <summary>Whether the networks on both sides let the packet pass.</summary>
-    private static bool IsAllowed(ForwardingTables tables, PacketBatch batch, int i, int hop)
+    private static bool IsAllowed(WorkerContext context, PacketBatch batch, int i, int hop)
     {
+        ForwardingTables tables = context.Tables;
+        bool isTranslated = batch.Flows[i] >= 0 && !context.Flows[batch.Flows[i]].IsPlain;
         Station? from = batch.InInterfaces[i] is >= 0 and short came ? tables.Interfaces[came].Station : null;
-        return Bridge.Allows(from, tables.NextHops[hop].Interface.Station, batch.Flows[i] >= 0 || (batch.Marks[i] & PacketMarks.AboutFlow) != 0);
+        return Bridge.Allows(from, tables.NextHops[hop].Interface.Station, isTranslated || (batch.Marks[i] & PacketMarks.AboutFlow) != 0);
     }
 
     private static void Refuse(WorkerContext context, PacketBatch batch, int i, RouteKind? kind)

@@ -3,12 +3,13 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Switching;
 
 /// <summary>Hands what one endpoint sends to another's hardware address over to that: nothing is taken off its TTL and nothing rewritten.</summary>
 /// <remarks>
-/// Input: packets marked as switched that belong to no flow; those of a flow are routed, since they must be translated back. Output: verdict transmit. Drops: isolated ports,
+/// Input: packets marked as switched that no flow translates; those of a translated flow are routed, since they must be translated back. Output: verdict transmit. Drops: isolated ports,
 /// too big. State: none. Cost: nothing but the header line where a tag has to be taken out; the endpoint was found by <see cref="Routing.IngressStage"/>.
 /// </remarks>
 internal static class SwitchStage
@@ -23,9 +24,10 @@ internal static class SwitchStage
 
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] == Verdict.Continue && (batch.Marks[i] & PacketMarks.Switched) != 0 && batch.Flows[i] < 0)
+            if (batch.Verdicts[i] == Verdict.Continue && (batch.Marks[i] & PacketMarks.Switched) != 0
+                && (batch.Flows[i] < 0 || context.Flows[batch.Flows[i]].IsPlain))
             {
-                Switch(context, batch, i);
+                Switch<TTracing>(context, batch, i);
                 if (TTracing.IsOn)
                 {
                     Explain(context, batch, i);
@@ -34,11 +36,12 @@ internal static class SwitchStage
         }
     }
 
-    private static void Switch(WorkerContext context, PacketBatch batch, int i)
+    private static void Switch<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
     {
-        L3Interface[] interfaces = context.Tables.Interfaces;
-        L3Interface way = interfaces[batch.NextHops[i]];
-        if (!Bridge.Allows(interfaces[batch.InInterfaces[i]].Station, way.Station, isTranslated: false))
+        ForwardingTables tables = context.Tables;
+        L3Interface way = tables.NextHops[batch.NextHops[i]].Interface;
+        if (!Bridge.Allows(tables.Interfaces[batch.InInterfaces[i]].Station, way.Station, isTranslated: false))
         {
             batch.Drop(i, DropReason.NetworkIsolated);
             return;
@@ -51,6 +54,11 @@ internal static class SwitchStage
             // A bridge would say nothing, and the sender would never learn; the gateway is a router and may say it.
             IcmpErrors.SendTooBig(context, batch, i, way.Mtu);
             batch.Drop(i, DropReason.PacketTooBig);
+            return;
+        }
+
+        if (!ConnectionFlows.TryFollow<TTracing>(context, batch, i))
+        {
             return;
         }
 
@@ -76,7 +84,7 @@ internal static class SwitchStage
 
     private static void Explain(WorkerContext context, PacketBatch batch, int i)
     {
-        L3Interface way = context.Tables.Interfaces[batch.NextHops[i]];
+        L3Interface way = context.Tables.NextHops[batch.NextHops[i]].Interface;
         bool isSwitched = batch.Verdicts[i] == Verdict.Transmit;
         context.Trace!.Add(batch, "switch", isSwitched ? "transmit" : batch.Reasons[i].ToName(), $"to endpoint {way.Station} by {way}, as it came",
             ("endpoint", way.Station!.Spec.Name), ("network", way.Station.Network.Spec.Name), ("port", way.PortName));

@@ -40,6 +40,19 @@ internal static class ConnectionFlows
         }
     }
 
+    /// <summary>Gives a packet that leaves past the routing its flow, if rules ask for states and it begins a connection.</summary>
+    /// <returns>False when it was dropped, since there is no room.</returns>
+    public static bool TryFollow<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        if (context.Tables.Tracked is { } tracked && batch.Flows[i] < 0 && batch.States[i] == ConnectionStates.New)
+        {
+            Add<TTracing>(context, batch, i, tracked);
+        }
+
+        return batch.Verdicts[i] != Verdict.Drop;
+    }
+
     /// <summary>Books a packet on its connection.</summary>
     /// <returns>False when the packet ends the flow, because it begins another.</returns>
     public static bool Follow(WorkerContext context, PacketBatch batch, int i, int index)

@@ -5,6 +5,7 @@ using Dataplane.Switching;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Routing;
+using Dataplane.Tracking;
 using static Dataplane.Tests.Switching.NetworkPlane;
 
 namespace Dataplane.Tests.Switching;
@@ -185,6 +186,28 @@ public sealed class BridgeTests
         plane.Dies("a", Routed("a", "b", 4).Tcp(1000, 22), DropReason.FilterRule);
         plane.Passes("a", Direct("a", "b", 4).Tcp(1000, 23), "b", Direct("a", "b", 4).Tcp(1000, 23));
         Assert.Equal(2, plane.Engine.ReadRules().Single(rule => rule.Name == "no-ssh").Packets);
+    }
+
+    [Theory]
+    [InlineData(4, true)]
+    [InlineData(6, true)]
+    [InlineData(4, false)]
+    [InlineData(6, false)]
+    public async Task Filter_ByState_HoldsForSwitchedAndRouted(int family, bool isDirect)
+    {
+        await using TestPlane plane = Create(configure: builder => builder.Filter(filter => filter.Allow(state: ConnectionStates.Established)
+            .Allow(state: ConnectionStates.New, protocol: 6, toPort: "80").DefaultDeny()));
+        PacketBuilder Sent(string from, string to) => isDirect ? Direct(from, to, family) : Routed(from, to, family);
+        PacketBuilder Came(string from, string to) => isDirect ? Direct(from, to, family) : Arrived(from, to, family);
+        plane.Dies("b", Sent("b", "a").Tcp(80, 1000, TcpFlags.Syn), DropReason.FilterDefault);
+        plane.Passes("a", Sent("a", "b").Tcp(1000, 80, TcpFlags.Syn, 10, 0), "b", Came("a", "b").Tcp(1000, 80, TcpFlags.Syn, 10, 0));
+        plane.Passes("b", Sent("b", "a").Tcp(80, 1000, TcpFlags.Syn | TcpFlags.Ack, 20, 11), "a", Came("b", "a").Tcp(80, 1000, TcpFlags.Syn | TcpFlags.Ack, 20, 11));
+        plane.Passes("a", Sent("a", "b").Tcp(1000, 80, TcpFlags.Ack, 11, 21).PayloadOf(9), "b", Came("a", "b").Tcp(1000, 80, TcpFlags.Ack, 11, 21).PayloadOf(9));
+        plane.Dies("b", Sent("b", "a").Tcp(80, 1001, TcpFlags.Ack), DropReason.FilterDefault);
+
+        // A connection that is followed is no opening between what has been kept apart since.
+        await plane.Engine.UpdateAsync(spec => spec with { Networks = [spec.Networks[0] with { Isolate = true }, spec.Networks[1]] });
+        plane.Dies("a", Sent("a", "b").Tcp(1000, 80, TcpFlags.Ack, 20, 21).PayloadOf(9), DropReason.NetworkIsolated);
     }
 
     [Fact]
