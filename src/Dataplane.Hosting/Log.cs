@@ -27,4 +27,10 @@ internal static partial class Log
     [LoggerMessage(EventId = 12, EventName = "ConfigurationFailed", Level = LogLevel.Error,
         Message = "Configuration from {Source} could not be put in force, the last good one stays (version {Version}).")]
     public static partial void ConfigurationFailed(ILogger logger, Exception error, string source, int version);
+
+    [LoggerMessage(EventId = 20, EventName = "BackendChanged", Level = LogLevel.Information, Message = "Backend changed, tables version {Version}: {Change}")]
+    public static partial void BackendChanged(ILogger logger, int version, string change);
+
+    [LoggerMessage(EventId = 21, EventName = "BackendDown", Level = LogLevel.Warning, Message = "Backend down, tables version {Version}: {Change}")]
+    public static partial void BackendDown(ILogger logger, int version, string change);
 }

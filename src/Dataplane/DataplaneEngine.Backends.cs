@@ -212,9 +212,14 @@ public sealed partial class DataplaneEngine
         await _updating.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (State == EngineState.Running && !_closed)
+            bool isNews = ApplyHealthNews();
+            if (State == EngineState.Running && !_closed && (isNews || NowNs >= Volatile.Read(ref _dueNs)))
             {
                 await RecompileAsync().ConfigureAwait(false);
+            }
+            else if (State == EngineState.Running && !_closed)
+            {
+                Arm(_dueNs);
             }
         }
 #pragma warning disable CA1031 // A worker that died says so by itself, to whoever waits for the engine's completion.

@@ -73,6 +73,7 @@ public sealed partial class DataplaneEngine
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         StartForwarder();
         ChangeReceipt receipt = Conclude(compiled);
+        FollowHealth();
         HashSet<IPort> kept = [.. after.Entries.Select(entry => entry.Port)];
         (int, PortSpec Spec, IPort Port)[] closed = [.. before.Entries.Where(entry => !kept.Contains(entry.Port))];
         if (closed.Length > 0)

@@ -65,6 +65,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 _completion.TrySetException(error);
             });
             Arm(_dueNs);
+            FollowHealth();
         }
         finally
         {
@@ -109,6 +110,11 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 State = State == EngineState.Failed ? EngineState.Failed : EngineState.Stopped;
                 _completion.TrySetResult();
                 return;
+            }
+
+            if (_health is { } health)
+            {
+                await health.DisposeAsync().ConfigureAwait(false);
             }
 
             await Task.Run(_workers!.Stop, CancellationToken.None).ConfigureAwait(false);

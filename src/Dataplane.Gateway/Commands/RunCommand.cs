@@ -4,6 +4,7 @@ using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Hosting.Reloading;
+using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Commands;
 
@@ -39,10 +40,12 @@ internal sealed class RunCommand : Command
         using var signals = new Signals(PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP);
         var state = new ReloadState();
         await using var engine = new DataplaneEngine(spec);
+        var print = new LinePrinter(output.Out);
+
+        engine.BackendChanged += (_, happened) => Tell(happened, print);
         await engine.StartAsync().ConfigureAwait(false);
         state.Started(TimeProvider.System.GetUtcNow());
 
-        var print = new LinePrinter(output.Out);
         await using var reloader = new Reloader(engine, () => source.Load(read => read), outcome =>
         {
             state.Count(outcome, TimeProvider.System.GetUtcNow());
@@ -86,6 +89,15 @@ internal sealed class RunCommand : Command
 
             reloader.Request();
             signal = signals.NextAsync().AsTask();
+        }
+    }
+
+    /// <summary>Tells of backends that changed by themselves; what a configuration changes stands in the report of the reload.</summary>
+    private static void Tell(BackendEvent happened, LinePrinter print)
+    {
+        if (happened.Change.Reason.Length > 0)
+        {
+            print.Line(happened.ToString());
         }
     }
 

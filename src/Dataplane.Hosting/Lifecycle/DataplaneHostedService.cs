@@ -1,5 +1,7 @@
+using Dataplane.Balancing;
 using Dataplane.Hosting.Metrics;
 using Dataplane.Hosting.Reloading;
+using Dataplane.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -33,6 +35,7 @@ internal sealed class DataplaneHostedService : IHostedLifecycleService, IAsyncDi
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        _engine.BackendChanged += Report;
         await _engine.StartAsync(cancellationToken).ConfigureAwait(false);
         _state.Started(_time.GetUtcNow());
         _reloader = new Reloader(_engine, _registration.Load, Report);
@@ -84,6 +87,23 @@ internal sealed class DataplaneHostedService : IHostedLifecycleService, IAsyncDi
         {
             Log.WorkerDied(_logger, _engine.Completion.Exception.InnerException!);
             _lifetime.StopApplication();
+        }
+    }
+
+    private void Report(object? sender, BackendEvent happened)
+    {
+        bool isDown = happened.Change.After == BackendState.Down && happened.Change.Before != BackendState.Down;
+        if (_logger.IsEnabled(isDown ? LogLevel.Warning : LogLevel.Information))
+        {
+            string change = happened.Change.ToString();
+            if (isDown)
+            {
+                Log.BackendDown(_logger, happened.Version, change);
+            }
+            else
+            {
+                Log.BackendChanged(_logger, happened.Version, change);
+            }
         }
     }
 

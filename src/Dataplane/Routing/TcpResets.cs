@@ -12,12 +12,12 @@ internal static class TcpResets
     private const int TcpHeader = 20;
     private const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
 
-    /// <summary>Sends a reset to whoever sent the packet: a whole TCP segment that has passed the ingress.</summary>
+    /// <summary>Sends a reset to whoever sent the packet, a TCP segment that has passed the ingress; about fragments nothing is said.</summary>
     public static void Answer(WorkerContext context, PacketBatch batch, int i)
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         int came = batch.InInterfaces[i];
-        if (came < 0 || (headers.TcpFlags & Rst) != 0 || (batch.Marks[i] & (PacketMarks.LocalOrigin | PacketMarks.LinkBroadcast)) != 0)
+        if (came < 0 || headers.TransportOffset == 0 || headers.Fragment != FragmentKind.None || (headers.TcpFlags & Rst) != 0 || (batch.Marks[i] & (PacketMarks.LocalOrigin | PacketMarks.LinkBroadcast)) != 0)
         {
             return;
         }

@@ -29,9 +29,6 @@ public sealed record BackendChange(string Service, IpAddress Address, ushort Por
     /// <summary>Flows that are reset, or have no backend left to go to.</summary>
     public long FlowsEnded { get; init; }
 
-    /// <summary>Whether it began or ceased to take new flows, or to be there.</summary>
-    internal bool IsStateChange => Before != After;
-
     /// <inheritdoc/>
     public override string ToString()
     {

@@ -4,4 +4,8 @@ namespace Dataplane.Telemetry;
 /// <param name="Time">When.</param>
 /// <param name="Version">Version of the tables by which it holds.</param>
 /// <param name="Change">What changed.</param>
-public sealed record BackendEvent(DateTimeOffset Time, int Version, BackendChange Change);
+public sealed record BackendEvent(DateTimeOffset Time, int Version, BackendChange Change)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Change.ToString();
+}

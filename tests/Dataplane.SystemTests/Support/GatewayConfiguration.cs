@@ -32,6 +32,12 @@ internal sealed record GatewayConfiguration
     /// <summary>Rules of source translation, each as the file has it.</summary>
     public string[] Nat { get; init; } = [];
 
+    /// <summary>How the health of the web servers is found out, as the file has it; empty: not at all.</summary>
+    public string Health { get; init; } = "";
+
+    /// <summary>Backend that is being drained.</summary>
+    public int? Drained { get; init; }
+
     public string ToYaml()
     {
         var text = new StringBuilder();
@@ -62,11 +68,14 @@ internal sealed record GatewayConfiguration
 
     private void Append(StringBuilder text, string name, string address, int port, string protocol, Func<int, string> backendAddress)
     {
-        text.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    address: \"{address}\"\n    port: {port}\n    protocol: {protocol}\n    backends:\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    address: \"{address}\"\n    port: {port}\n    protocol: {protocol}\n");
+        if (Health.Length > 0 && name == "web")
+            text.Append(CultureInfo.InvariantCulture, $"    health: {{ {Health} }}\n");
+        text.Append("    backends:\n");
         for (int backend = 0; backend < Weights.Length; backend++)
         {
             if (Weights[backend] > 0)
-                text.Append(CultureInfo.InvariantCulture, $"      - {{ address: \"{backendAddress(backend)}\", port: {port}, weight: {Weights[backend]} }}\n");
+                text.Append(CultureInfo.InvariantCulture, $"      - {{ address: \"{backendAddress(backend)}\", port: {port}, weight: {Weights[backend]}{(Drained == backend ? ", drain: true" : "")} }}\n");
         }
     }
 }

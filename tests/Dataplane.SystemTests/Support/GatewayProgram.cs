@@ -43,6 +43,9 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
         return [.. _program.Output.Skip(seenOutput).Where(line => !line.StartsWith('{')), .. _program.Error.Skip(seenError)];
     }
 
+    /// <summary>Waits until it has said something.</summary>
+    public Task<string> AwaitSaidAsync(Func<string, bool> wanted) => _program.AwaitLineAsync(line => !line.StartsWith('{') && wanted(line));
+
     /// <summary>The next line of counters that it prints; two, so that what was counted before the call is in it.</summary>
     public async Task<JsonElement> ReadStatusAsync()
     {
