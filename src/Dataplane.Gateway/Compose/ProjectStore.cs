@@ -1,0 +1,36 @@
+using System.Text.Json;
+using Dataplane.Networks;
+
+namespace Dataplane.Gateway.Compose;
+
+/// <summary>Where projects are kept while they are up: one directory each, with the logs of their replicas.</summary>
+internal sealed class ProjectStore(string root)
+{
+    public const string DefaultRoot = "/run/dataplane/compose";
+
+    public string DirectoryOf(string project) => Path.Combine(root, project);
+
+    public string LogOf(string project, string replica) => Path.Combine(DirectoryOf(project), replica + ".log");
+
+    public RunningProject? TryLoad(string project)
+    {
+        string path = PathOf(project);
+        return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), ComposeJson.Default.RunningProject) : null;
+    }
+
+    public void Save(RunningProject project)
+    {
+        Directory.CreateDirectory(DirectoryOf(project.Name));
+        DurableFile.Replace(PathOf(project.Name), JsonSerializer.SerializeToUtf8Bytes(project, ComposeJson.Default.RunningProject));
+    }
+
+    public void Remove(string project)
+    {
+        if (Directory.Exists(DirectoryOf(project)))
+        {
+            Directory.Delete(DirectoryOf(project), recursive: true);
+        }
+    }
+
+    private string PathOf(string project) => Path.Combine(DirectoryOf(project), "project.json");
+}
