@@ -85,6 +85,7 @@ internal sealed class CniConfiguration
             Mac = mac.Length > 0 ? mac : null,
             Aliases = Aliases(),
             Ports = [.. Items(Runtime, "portMappings").Select(ToPort).Where(port => port.HostPort != 0)],
+            ReservePorts = Flag(_root, "reservePorts"),
             Rate = Rate(),
             DefaultRoute = Get(_root, "isDefaultGateway") is not { ValueKind: JsonValueKind.False },
         };

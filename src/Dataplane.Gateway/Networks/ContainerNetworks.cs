@@ -90,8 +90,14 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     {
         NetworkState state = Volatile.Read(ref _state);
         bool isReady = _engine.State == EngineState.Running;
-        return new ServiceStatus(isReady, isReady ? "" : $"the engine is {_engine.State}", state.Networks.Count, state.Networks.Sum(view => view.Endpoints.Count), _hostPorts.Open, ReadAccounting());
+        return new ServiceStatus(isReady, isReady ? "" : $"the engine is {_engine.State}", state.Networks.Count, state.Networks.Sum(view => view.Endpoints.Count),
+            [.. _hostPorts.Open.Select(open => $"host, {open}"), .. _engine.Spec.Services.Select(OpenInEngine)], ReadAccounting());
     }
+
+    private static string OpenInEngine(Balancing.ServiceSpec service) =>
+        $"engine, {(service.Protocol == 17 ? "udp" : "tcp")} {EndPoint(service.Address, service.Port)} -> {string.Join(", ", service.Backends.Select(backend => EndPoint(backend.Address, backend.Port)))}";
+
+    private static string EndPoint(IpAddress address, int port) => new System.Net.IPEndPoint(System.Net.IPAddress.Parse(address.ToString()), port).ToString();
 
     /// <summary>Stops the engine. Interfaces of containers stay, without a way: the next service goes on with them.</summary>
     public async ValueTask DisposeAsync()
@@ -118,7 +124,10 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         await _engine.StartAsync().ConfigureAwait(false);
         if (_options.HostInterface.Length > 0)
         {
-            KernelInterface.Configure(null, _options.HostInterface, new InterfaceSettings { Addresses = _options.HostLinks });
+            // The engine's own addresses on the uplink's network are behind the link for the host: out on that network it would not hear itself.
+            InterfaceRoute[] toEngine = [.. _composer.OutsideAddresses.Where(address => _composer.EngineOnHostLink(address.Family) is not null)
+                .Select(address => new InterfaceRoute(IpPrefix.Host(address), _composer.EngineOnHostLink(address.Family)))];
+            KernelInterface.Configure(null, _options.HostInterface, new InterfaceSettings { Addresses = _options.HostLinks, Routes = toEngine });
         }
 
         await RestoreEndpointsAsync().ConfigureAwait(false);

@@ -33,7 +33,7 @@ internal sealed class HostPorts(Func<IPAddress, IPAddress?> sourceFor) : IDispos
         var made = new List<IDisposable>();
         try
         {
-            foreach (PublishedPort port in endpoint.Ports)
+            foreach (PublishedPort port in endpoint.ReservePorts ? endpoint.Ports : [])
             {
                 foreach (IPAddress host in HostAddresses(port))
                 {

@@ -74,6 +74,9 @@ internal sealed record EndpointRecord(string Container, string Interface)
 
     public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
 
+    /// <summary>Whether the host's ports are bound here. Podman binds them itself, and would find them taken.</summary>
+    public bool ReservePorts { get; init; } = true;
+
     public RateRecord? Rate { get; init; }
 
     /// <summary>Whether its default route leads here; not so for a second interface.</summary>

@@ -83,7 +83,7 @@ internal sealed class NetworkListCommand : Command
 
         foreach (string open in (await client.StatusAsync().ConfigureAwait(false)).Open)
         {
-            await output.Out.WriteLineAsync($"open on the host: {open}").ConfigureAwait(false);
+            await output.Out.WriteLineAsync($"open: {open}").ConfigureAwait(false);
         }
 
         return ExitCode.Ok;
