@@ -107,9 +107,11 @@ internal sealed class ControlServer : IAsyncDisposable
                 T result = await answer(context).ConfigureAwait(false);
                 await WriteAsync(context, StatusCodes.Status200OK, result, type).ConfigureAwait(false);
             }
-            catch (Exception refused) when (refused is IOException or ArgumentException or FormatException)
+#pragma warning disable CA1031 // Whatever went wrong is told to whoever asked; the service goes on for the others.
+            catch (Exception refused) when (refused is not OperationCanceledException)
+#pragma warning restore CA1031
             {
-                NetworkFault fault = refused is NetworkException known ? known.Fault : refused is IOException ? NetworkFault.Failed : NetworkFault.Invalid;
+                NetworkFault fault = refused is NetworkException known ? known.Fault : refused is ArgumentException or FormatException ? NetworkFault.Invalid : NetworkFault.Failed;
                 await WriteAsync(context, StatusOf(fault), new ErrorReply(fault.ToString(), refused.Message), NetworkJson.Default.ErrorReply).ConfigureAwait(false);
             }
         });

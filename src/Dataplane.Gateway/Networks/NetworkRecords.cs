@@ -2,36 +2,38 @@ using System.Text.Json.Serialization;
 
 namespace Dataplane.Gateway.Networks;
 
+// Properties have set and not init: the generated reader gives an init property that a message leaves out the default of its type, and not the one here.
+
 /// <summary>One subnet of a network, as files and messages have it.</summary>
 internal sealed record SubnetRecord(string Subnet)
 {
     /// <summary>The part that is given out when no address is asked for.</summary>
-    public string? Range { get; init; }
+    public string? Range { get; set; }
 
-    public string? Gateway { get; init; }
+    public string? Gateway { get; set; }
 
-    public IReadOnlyList<string> Reserved { get; init; } = [];
+    public IReadOnlyList<string> Reserved { get; set; } = [];
 }
 
 /// <summary>A network. In a request, what is missing is chosen; what is kept has everything.</summary>
 internal sealed record NetworkRecord(string Name)
 {
-    public IReadOnlyList<SubnetRecord> Subnets { get; init; } = [];
+    public IReadOnlyList<SubnetRecord> Subnets { get; set; } = [];
 
     /// <summary>In a request without an IPv6 subnet: whether one is to be chosen.</summary>
-    public bool Ipv6 { get; init; }
+    public bool Ipv6 { get; set; }
 
-    public bool Internal { get; init; }
+    public bool Internal { get; set; }
 
-    public bool Isolate { get; init; }
+    public bool Isolate { get; set; }
 
-    public int Mtu { get; init; } = 1500;
+    public int Mtu { get; set; } = 1500;
 
     /// <summary>Networks that this one reaches and is reached by.</summary>
-    public IReadOnlyList<string> Reach { get; init; } = [];
+    public IReadOnlyList<string> Reach { get; set; } = [];
 
     /// <summary>Who made it, such as <c>compose:PROJECT</c>; for those who tidy up.</summary>
-    public string Owner { get; init; } = "";
+    public string Owner { get; set; } = "";
 }
 
 /// <summary>Ports of the host that lead to an endpoint.</summary>
@@ -40,13 +42,13 @@ internal sealed record NetworkRecord(string Name)
 internal sealed record PublishedPort(int HostPort, int Port)
 {
     /// <summary>Address of the host; empty: all.</summary>
-    public string HostAddress { get; init; } = "";
+    public string HostAddress { get; set; } = "";
 
     /// <summary><c>tcp</c> or <c>udp</c>.</summary>
-    public string Protocol { get; init; } = "tcp";
+    public string Protocol { get; set; } = "tcp";
 
     /// <summary>How many ports in a row.</summary>
-    public int Count { get; init; } = 1;
+    public int Count { get; set; } = 1;
 }
 
 /// <summary>How much an endpoint may send and receive: bits per second, and bytes at once.</summary>
@@ -58,29 +60,29 @@ internal sealed record RateRecord(long? In, long? Out, long? InBurst = null, lon
 internal sealed record EndpointRecord(string Container, string Interface)
 {
     /// <summary>Path of its network namespace.</summary>
-    public string Namespace { get; init; } = "";
+    public string Namespace { get; set; } = "";
 
     /// <summary>The kernel's word for the namespace, by which another one at the same path is told apart.</summary>
-    public string Identity { get; init; } = "";
+    public string Identity { get; set; } = "";
 
     /// <summary>What people call it.</summary>
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
 
-    public IReadOnlyList<string> Aliases { get; init; } = [];
+    public IReadOnlyList<string> Aliases { get; set; } = [];
 
-    public string? Mac { get; init; }
+    public string? Mac { get; set; }
 
-    public IReadOnlyList<string> Addresses { get; init; } = [];
+    public IReadOnlyList<string> Addresses { get; set; } = [];
 
-    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+    public IReadOnlyList<PublishedPort> Ports { get; set; } = [];
 
     /// <summary>Whether the host's ports are bound here. Podman binds them itself, and would find them taken.</summary>
-    public bool ReservePorts { get; init; } = true;
+    public bool ReservePorts { get; set; } = true;
 
-    public RateRecord? Rate { get; init; }
+    public RateRecord? Rate { get; set; }
 
     /// <summary>Whether its default route leads here; not so for a second interface.</summary>
-    public bool DefaultRoute { get; init; } = true;
+    public bool DefaultRoute { get; set; } = true;
 
     [JsonIgnore]
     public string Key => $"{Container}/{Interface}";
@@ -92,12 +94,12 @@ internal sealed record NetworkView(NetworkRecord Network, IReadOnlyList<Endpoint
 /// <summary>What is kept over restarts: one file, replaced whole.</summary>
 internal sealed record NetworkState
 {
-    public int Version { get; init; } = 1;
+    public int Version { get; set; } = 1;
 
     /// <summary>A word that only this host has; its IPv6 ranges are made from it.</summary>
-    public string Site { get; init; } = "";
+    public string Site { get; set; } = "";
 
-    public IReadOnlyList<NetworkView> Networks { get; init; } = [];
+    public IReadOnlyList<NetworkView> Networks { get; set; } = [];
 }
 
 /// <summary>An endpoint that was attached, and all that its interface was set up with.</summary>

@@ -41,6 +41,8 @@ internal sealed class ChildProgram : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    public int ProcessId => _process.Id;
+
     /// <summary>Lines of standard output so far.</summary>
     public string[] Output => Copy(_output);
 
