@@ -7,6 +7,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane;
 
@@ -40,6 +41,25 @@ public sealed partial class DataplaneEngine
     public IReadOnlyList<NatStatus> ReadNat() => _workers?.Tables is not { } tables
         ? []
         : [.. tables.Nat.Rules.SelectMany(rule => rule.V4.Concat(rule.V6).Select(address => Describe(rule, address))).Distinct()];
+
+    /// <summary>What was followed because filter rules ask for states, and what was found invalid.</summary>
+    public ConnectionsStatus ReadConnections()
+    {
+        BackendCounts counts = _workers?.Tables?.Tracked is { } tracked ? tracked.Counter.Total : default;
+        var invalid = new List<InvalidCount>();
+        for (StateReason reason = StateReason.BadFlags; (int)reason < StateReasons.Count; reason++)
+        {
+            long packets = 0;
+            for (int worker = 0; worker < (_workers?.Count ?? 0); worker++)
+            {
+                packets += _workers![worker].Context.InvalidPackets[(int)reason];
+            }
+
+            invalid.Add(new InvalidCount(StateReasons.NameOf(reason), packets));
+        }
+
+        return new ConnectionsStatus(_workers?.Tables?.Tracked is not null, counts.Flows, counts.Packets, counts.Bytes, invalid);
+    }
 
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()

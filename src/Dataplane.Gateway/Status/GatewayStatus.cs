@@ -19,6 +19,12 @@ internal sealed record GatewayStatus(
     IReadOnlyList<GatewayStatus.Neighbour> Neighbours,
     IReadOnlyList<GatewayStatus.Worker> Workers)
 {
+    /// <summary>Addresses that sources are translated to.</summary>
+    public IReadOnlyList<GatewayStatus.Translation> Nat { get; init; } = [];
+
+    /// <summary>Connections followed because rules ask for states; null where none does.</summary>
+    public Followed? Connections { get; init; }
+
     public static GatewayStatus Read(DataplaneEngine engine)
     {
         Accounting accounting = engine.ReadAccounting();
@@ -37,7 +43,11 @@ internal sealed record GatewayStatus(
             [.. engine.ReadRules().Select(rule => new Rule(rule.Name, rule.Packets, rule.Bytes))],
             [.. engine.ReadServices().Select(Service.From)],
             [.. engine.ReadNeighbours().Select(Neighbour.From)],
-            [.. engine.ReadWorkers().Select(Worker.From)]);
+            [.. engine.ReadWorkers().Select(Worker.From)])
+        {
+            Nat = [.. engine.ReadNat().Select(Translation.From)],
+            Connections = Followed.From(engine.ReadConnections()),
+        };
     }
 
     internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
@@ -56,6 +66,19 @@ internal sealed record GatewayStatus(
     {
         public static Worker From(WorkerStatus worker) => new(worker.Index, worker.Ports, worker.Packets, worker.HandedOver, worker.TakenOver,
             worker.FlowEntries / 2, worker.BusyNs, worker.IdleNs, worker.Sleeps, Math.Round(worker.CyclesPerPacket, 1), worker.BatchSizes);
+    }
+
+    internal sealed record Translation(string Inside, string Outside, string? Sources, string Address, long Flows, long Packets, long Bytes)
+    {
+        public static Translation From(NatStatus entry) => new(entry.Inside, entry.Outside, entry.From?.ToString(), entry.Address.ToString(), entry.Flows, entry.Packets,
+            entry.Bytes);
+    }
+
+    internal sealed record Followed(long Flows, long Packets, long Bytes, IReadOnlyDictionary<string, long> Invalid)
+    {
+        public static Followed? From(ConnectionsStatus status) => status.IsFollowing
+            ? new(status.Flows, status.Packets, status.Bytes, status.Invalid.Where(entry => entry.Packets > 0).ToDictionary(entry => entry.Reason, entry => entry.Packets))
+            : null;
     }
 
     internal sealed record Rule(string Name, long Packets, long Bytes);

@@ -21,11 +21,16 @@ internal static class EngineMetrics
     private const string Rule = "dataplane.filter.rule";
     private const string Service = "dataplane.service";
     private const string Backend = "dataplane.backend";
+    private const string InvalidReason = "dataplane.connection.reason";
+    private const string Inside = "dataplane.nat.inside";
+    private const string Outside = "dataplane.nat.outside";
+    private const string From = "dataplane.nat.from";
+    private const string Address = "dataplane.nat.address";
     private const string Result = "result";
     private const string Worker = "dataplane.worker.id";
     private const string State = "dataplane.worker.state";
 
-    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Balancing(), .. Configuration()];
+    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Configuration()];
 
     private static IEnumerable<EngineMetric> Network() =>
     [
@@ -92,6 +97,23 @@ internal static class EngineMetrics
             reading => reading.Rules.Select(rule => Of(rule.Bytes, (Rule, rule.Name)))),
     ];
 
+    private static IEnumerable<EngineMetric> Connections() =>
+    [
+        new("dataplane.connection.flow.count", MetricKind.Counter, "{flow}", "Flows begun that are followed because filter rules ask for states, and translated by nobody.",
+            reading => One(reading.Connections.Flows)),
+        new("dataplane.connection.packet.count", MetricKind.Counter, "{packet}", "Packets of these flows.", reading => One(reading.Connections.Packets)),
+        new("dataplane.connection.io", MetricKind.Counter, "By", "Bytes of these flows.", reading => One(reading.Connections.Bytes)),
+        new("dataplane.connection.invalid", MetricKind.Counter, "{packet}", "Packets in state invalid, whatever the rules did with them, by what is wrong.",
+            reading => reading.Connections.Invalid.Select(entry => Of(entry.Packets, (InvalidReason, entry.Reason)))),
+    ];
+
+    private static IEnumerable<EngineMetric> Translation() =>
+    [
+        new("dataplane.nat.flow.count", MetricKind.Counter, "{flow}", "Flows whose source was translated to an address.", reading => PerAddress(reading, entry => entry.Flows)),
+        new("dataplane.nat.packet.count", MetricKind.Counter, "{packet}", "Packets of these flows, both ways.", reading => PerAddress(reading, entry => entry.Packets)),
+        new("dataplane.nat.io", MetricKind.Counter, "By", "Bytes of these flows, both ways.", reading => PerAddress(reading, entry => entry.Bytes)),
+    ];
+
     private static IEnumerable<EngineMetric> Balancing() =>
     [
         new("dataplane.backend.count", MetricKind.UpDownCounter, "{backend}", "Backends of a service.",
@@ -149,6 +171,10 @@ internal static class EngineMetrics
         from service in reading.Services
         from backend in service.Backends
         select Of(read(backend), (Service, service.Name), (Backend, BackendName(backend)));
+
+    private static IEnumerable<Measurement<long>> PerAddress(EngineReading reading, Func<NatStatus, long> read) =>
+        reading.Nat.Select(entry => Of(read(entry), (Inside, entry.Inside), (Outside, entry.Outside), (From, entry.From?.ToString() ?? "any"),
+            (Address, entry.Address.ToString())));
 
     private static string BackendName(BackendStatus backend) => backend.Address.IsIpv6
         ? string.Create(CultureInfo.InvariantCulture, $"[{backend.Address}]:{backend.Port}")

@@ -10,6 +10,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private IReadOnlyList<PortStatus>? _ports;
     private IReadOnlyList<ServiceStatus>? _services;
     private IReadOnlyList<RuleStatus>? _rules;
+    private IReadOnlyList<NatStatus>? _nat;
+    private ConnectionsStatus? _connections;
     private EngineFigures? _figures;
     private IReadOnlyList<WorkerStatus>? _workers;
 
@@ -20,6 +22,10 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public IReadOnlyList<ServiceStatus> Services => _services ??= engine.ReadServices();
 
     public IReadOnlyList<RuleStatus> Rules => _rules ??= engine.ReadRules();
+
+    public IReadOnlyList<NatStatus> Nat => _nat ??= engine.ReadNat();
+
+    public ConnectionsStatus Connections => _connections ??= engine.ReadConnections();
 
     public EngineFigures Figures => _figures ??= engine.ReadFigures();
 

@@ -104,13 +104,27 @@ internal static class BalanceStage
     }
 
     /// <summary>
-    /// What the packet is to come from: its client, as a rule. A server that is its own client would take its own address for forged, and answer itself
-    /// without the engine: to such a one it comes from the engine's address on its link.
+    /// What the packet is to come from: its client, as a rule. A client on the same link as the backend would be answered past the engine: it comes from the
+    /// address of the source NAT rule that covers it (hairpinning, RFC 4787 REQ-9). And a server that is its own client would take its own address for
+    /// forged, and answer itself: to such a one it comes from the engine's address on its link.
     /// </summary>
     private static IpAddress SourceOf(WorkerContext context, PacketBatch batch, int i, BackendRuntime backend)
     {
+        ForwardingTables tables = context.Tables;
         IpAddress client = batch.Parsed[i].Key.Source;
-        return backend.Address == client && batch.InInterfaces[i] is >= 0 and short way ? context.Tables.Interfaces[way].SourceFor(client) : client;
+        if (batch.InInterfaces[i] is not (>= 0 and short came))
+        {
+            return client;
+        }
+
+        // What endpoints of a network say to each other comes by the engine anyway.
+        if (!tables.Nat.IsEmpty && tables.Nat.FindInside(tables.Interfaces[came].Port, client) is { Inside: >= 0 } rule
+            && tables.Lookup(backend.Address) is { Kind: RouteKind.Forward } route && tables.NextHops[route.Select(batch.Parsed[i].Hash)].Interface.Index == came)
+        {
+            return rule.AddressFor(client).Address;
+        }
+
+        return backend.Address == client ? tables.Interfaces[came].SourceFor(client) : client;
     }
 
     private static void Count(BackendCounter counter, int bytes)

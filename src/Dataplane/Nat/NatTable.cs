@@ -37,17 +37,20 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     public bool HasAddress(IpAddress address) => _addresses.Contains(address);
 
     /// <summary>Whether a rule covers a source, wherever its packets leave.</summary>
-    public bool MayTranslate(byte port, IpAddress source)
+    public bool MayTranslate(byte port, IpAddress source) => FindInside(port, source) is not null;
+
+    /// <summary>The first rule that covers a source, wherever its packets leave, or null.</summary>
+    public NatRule? FindInside(byte port, IpAddress source)
     {
         foreach (NatRule rule in rules)
         {
             if (IsInside(rule, port) && rule.Covers(source))
             {
-                return true;
+                return rule;
             }
         }
 
-        return false;
+        return null;
     }
 
     private bool IsInside(NatRule rule, byte port) =>

@@ -5,10 +5,14 @@ using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Reassembly;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Reassembly;
+using Dataplane.Tests.Tracking;
+using Dataplane.Tracking;
 using Dataplane.Tests.Names;
 
 namespace Dataplane.Tests.Pipeline;
@@ -24,14 +28,17 @@ public sealed class ZeroAllocationTests
     private static readonly (string Name, Action<PipelineRig> Run)[] s_stages =
     [
         ("parse", rig => PacketParser.Process(rig.Batch, rig.Context.Hash)),
+        ("fragment", rig => FragmentStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("established", rig => EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("ingress", rig => IngressStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("state", rig => ConnectionStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("filter", rig => FilterStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("names", rig => NameStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("flow", rig => FlowStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("balance", rig => BalanceStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("route", rig => RouteStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("nat", rig => NatStage.Process<TracingOff>(rig.Context, rig.Batch)),
+        ("track", rig => ConnectionFlows.Process<TracingOff>(rig.Context, rig.Batch)),
         ("neighbour", rig => NeighbourStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("rewrite", rig => RewriteStage.Process<TracingOff>(rig.Context, rig.Batch)),
         ("transmit", rig =>
@@ -116,6 +123,44 @@ public sealed class ZeroAllocationTests
         Accounting seen = rig.Context.Counters.Read();
         Assert.True(seen.IsBalanced && seen.Originated > Batches && seen.Transmitted > Batches && seen.DroppedFor(DropReason.FilterRule) >= Batches,
             seen.ToString());
+    }
+
+    /// <summary>Connections that begin, go on and end, of all kinds, in the window and outside it, related errors, fragments in both orders, some without a first.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public void Worker_ConnectionsAndFragments_AllocatesNothing(int family)
+    {
+        TrackedNet net = TrackedNet.Of(family);
+        using var rig = new PipelineRig(builder => TrackedNet.StatefulRules(builder).Workers(workers => workers with { FlowEntries = 1024 }));
+        byte[] Out(uint round, TcpFlags flags, uint sequence, uint acknowledgment, int bytes = 0) =>
+            net.FromInside().Tcp((ushort)(2000 + round), 80, flags, sequence, acknowledgment, 1000).PayloadOf(bytes).Build();
+        byte[] In(uint round, TcpFlags flags, uint sequence, uint acknowledgment) =>
+            net.FromOutside().Tcp(80, (ushort)(2000 + round), flags, sequence, acknowledgment, 1000).Build();
+        const TcpFlags Syn = TcpFlags.Syn, Ack = TcpFlags.Ack, Fin = TcpFlags.Fin;
+        (byte[][] Lan, byte[][] Wan)[] rounds = [.. Enumerable.Range(0, 600).Select(number =>
+        {
+            uint round = (uint)number / 3;
+            IReadOnlyList<byte[]> whole = Pieces.Of(net.FromInside().Udp((ushort)(3000 + round), 53).PayloadOf(600), 256, round);
+            IReadOnlyList<byte[]> alone = Pieces.Of(net.FromOutside().Udp(53, (ushort)(3000 + round)).PayloadOf(600), 256, round);
+            byte[] unreachable = family == 4
+                ? net.FromOutside().Icmpv4(Icmpv4Fields.Unreachable(3)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build()[14..]).Build()
+                : net.FromOutside().Icmpv6(Icmpv6Fields.Unreachable(4)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build()[14..]).Build();
+            return (number % 3) switch
+            {
+                0 => (new[] { Out(round, Syn, 100, 0), whole[2], whole[1], whole[0], net.FromInside().EchoRequest((ushort)round, 1).Build() }, new[] { alone[1] }),
+                1 => ([], [In(round, Syn | Ack, 500, 101), unreachable, net.FromOutside().EchoReply((ushort)round, 1).Build(), In(round, Ack, 9, 9)]),
+                _ => ([Out(round, Ack, 101, 501, 100), Out(round, Ack, 201, 501, 100), Out(round, Ack | Fin, 301, 501), Out(round, Ack, 9000, 1)], [In(round, TcpFlags.Rst, 501, 0)]),
+            };
+        })];
+        AssertNothing(rig, round =>
+        {
+            rig.Send("lan", rounds[round % rounds.Length].Lan);
+            rig.Send("wan", rounds[round % rounds.Length].Wan);
+        }, stepNs: 120_000_000);
+        Accounting seen = rig.Context.Counters.Read();
+        Assert.True(seen.IsBalanced && seen.Transmitted > Batches && seen.DroppedFor(DropReason.FragmentTimeout) > 0 && seen.DroppedFor(DropReason.FilterRule) > 0, seen.ToString());
+        Assert.NotEqual(0, rig.Context.Tables.BackendCounters[rig.Context.Tables.Tracked!.Slot].Counts.Flows);
     }
 
     /// <summary>New flows all the time, old ones expiring and evicted.</summary>

@@ -68,6 +68,9 @@ public sealed class ConnectionStateTests
         }
 
         Assert.Empty(plane.Engine.ReadFlows());
+        ConnectionsStatus status = plane.Engine.ReadConnections();
+        Assert.Equal((true, 0, 10, 12), (status.IsFollowing, status.Flows, Count("no_connection"), Count("bad_flags")));
+        long Count(string reason) => status.Invalid.Single(entry => entry.Reason == reason).Packets;
         Assert.Equal("new", StateOf(plane, "lan", net.Out(Syn | TcpFlags.Ece | TcpFlags.Cwr, 1, 0)));
     }
 
