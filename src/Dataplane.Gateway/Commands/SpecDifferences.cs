@@ -15,6 +15,7 @@ internal static class SpecDifferences
         Compare(lines, "neighbour", before.Neighbours, after.Neighbours, entry => $"{entry.Port} {entry.Vlan} {entry.Address}", entry => Text(new DataplaneSpec { Neighbours = [entry] }));
         Compare(lines, "route", before.Routes, after.Routes, route => route.To.ToString(), route => Text(new DataplaneSpec { Routes = [route] }));
         CompareFilters(lines, before.Filter, after.Filter);
+        Compare(lines, "nat rule", before.Nat, after.Nat, rule => $"{rule.Inside} {rule.Outside} {rule.From}", rule => Text(new DataplaneSpec { Nat = [rule] }));
         CompareServices(lines, before.Services, after.Services);
         if (before.Workers != after.Workers)
         {
@@ -33,10 +34,22 @@ internal static class SpecDifferences
             lines.Add($"~ filter default: {before.Default.ToString().ToLowerInvariant()} -> {after.Default.ToString().ToLowerInvariant()}");
         }
 
+        if (before.PickUp != after.PickUp)
+        {
+            lines.Add($"~ filter pick_up: {(before.PickUp ? "true" : "false")} -> {(after.PickUp ? "true" : "false")}");
+        }
+
+        if (before.Timeouts != after.Timeouts)
+        {
+            lines.Add($"~ filter timeouts: {Times(before)} -> {Times(after)}");
+        }
+
         if (lines.TrueForAll(line => !line.Contains(" filter rule ", StringComparison.Ordinal)) && !before.Rules.Select(Rule).SequenceEqual(after.Rules.Select(Rule)))
         {
             lines.Add("~ filter rules: order changed");
         }
+
+        static string Times(FilterSpec filter) => Text(new DataplaneSpec { Filter = new FilterSpec { Timeouts = filter.Timeouts } }) is { Length: > 0 } text ? text : "default";
 
         static string Rule(FilterRuleSpec rule) => Text(new DataplaneSpec { Filter = new FilterSpec { Rules = [rule] } });
     }

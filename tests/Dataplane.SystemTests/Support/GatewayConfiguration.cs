@@ -26,6 +26,9 @@ internal sealed record GatewayConfiguration
 
     public int LanMtu { get; init; } = 1500;
 
+    /// <summary>What happens to packets that no rule matches.</summary>
+    public string FilterDefault { get; init; } = "allow";
+
     /// <summary>Rules in order, each as the file has it.</summary>
     public string[] Rules { get; init; } = [];
 
@@ -51,7 +54,7 @@ internal sealed record GatewayConfiguration
               - { port: lan, address: {{TestNetwork.GatewayOnLan}}/24 }
               - { port: lan, address: "{{TestNetwork.GatewayOnLan6}}/64" }
             filter:
-              default: allow
+              default: {{FilterDefault}}
 
             """);
         if (Rules.Length > 0)

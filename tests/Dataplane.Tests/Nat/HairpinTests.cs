@@ -12,8 +12,10 @@ namespace Dataplane.Tests.Nat;
 /// <summary>Inside hosts that use a service whose backend is beside them (RFC 4787 REQ-9, RFC 5382 REQ-8): both only ever see the gateway.</summary>
 public sealed class HairpinTests
 {
-    private static TestPlane Create(bool tcp, bool withNat = true) => TestPlane.Create(builder =>
+    /// <summary>With several workers the port is chosen so that the answer comes to the flow's own: it is hardly ever the client's.</summary>
+    private static TestPlane Create(bool tcp, bool withNat = true, int workers = 1) => TestPlane.Create(builder =>
     {
+        builder.Workers(spec => spec with { Count = workers });
         ServiceNet.V4.Add(builder, "v4", 80, tcp, BalancePolicy.RoundRobin, 11);
         ServiceNet.V6.Add(builder, "v6", 80, tcp, BalancePolicy.RoundRobin, 11);
         if (withNat)
@@ -73,6 +75,22 @@ public sealed class HairpinTests
         IReadOnlyList<byte[]> fragments = Pieces.Of(FromHost(family, 12).Udp(7, 80).PayloadOf(2500), 1024, 3);
         string[] sent = [.. new[] { 1, 0, 2 }.SelectMany(piece => plane.Send("lan", fragments[piece])).Select(frame => Convert.ToHexString(frame.Frame)).Order()];
         Assert.Equal(Pieces.Of(AtBackend(family).Udp(7, 8080).PayloadOf(2500), 1024, 3).Select(Convert.ToHexString).Order(), sent);
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task SeveralWorkers_EveryAnswerFindsItsClient(int family)
+    {
+        await using TestPlane plane = Create(tcp: true, workers: 3);
+        for (ushort port = 40000; port < 40100; port++)
+        {
+            byte[] sent = plane.SendForOne("lan", FromHost(family, 12).Tcp(port, 80).Build(), "lan");
+            ushort taken = (ushort)ReferenceDecoder.Decode(sent).SourcePort;
+            NatNet.Same(AtBackend(family).Tcp(taken, 8080).Build(), sent);
+            NatNet.Same(AtHost(family, 12).Tcp(80, port, TcpFlags.Syn | TcpFlags.Ack).Build(),
+                plane.SendForOne("lan", FromBackend(family).Tcp(8080, taken, TcpFlags.Syn | TcpFlags.Ack).Build(), "lan"));
+        }
     }
 
     [Fact]
