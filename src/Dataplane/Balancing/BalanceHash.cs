@@ -11,4 +11,7 @@ internal static class BalanceHash
 
     /// <summary>Hash of a flow.</summary>
     public static uint Of(in FlowKey key) => s_hash.Of(in key);
+
+    /// <summary>Hash of a flow's sender, whatever its port.</summary>
+    public static uint OfSource(in FlowKey key) => s_hash.OfEndpoint(key.SourceHigh, key.SourceLow, 0, 0);
 }

@@ -1,3 +1,4 @@
+using Dataplane.Configuration;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -55,7 +56,9 @@ internal static class BalanceStage
             // The packet has ended that flow, and begins one of its own.
         }
 
-        BackendRuntime? backend = service.Choose(in batch.Parsed[i].Key, out int slot);
+        int slot = -1;
+        BackendRuntime? backend = service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs)
+            ?? service.Choose(in batch.Parsed[i].Key, hash, context.Tables.BackendCounters, out slot);
         if (backend is null)
         {
             Refuse(context, batch, i, service);
@@ -76,6 +79,7 @@ internal static class BalanceStage
                 if (!TTracing.IsOn)
                 {
                     Count(context.Tables.BackendCounters[backend.Slot], batch.Lengths[i]);
+                    service.Remember(in batch.Parsed[i].Key, context.Hash, context.NowNs, backend);
                 }
             }
         }
@@ -137,9 +141,12 @@ internal static class BalanceStage
 
     private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot)
     {
-        string policy = service.Spec.Balance.ToString().ToLowerInvariant();
+        string policy = SpecNames.Policies.NameOf(service.Spec.Balance)!;
         string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : backend!.ToString();
-        string place = service.Table is null ? $"turn {slot}" : $"slot {slot} of {service.Spec.TableSize}";
+        string place = slot < 0 ? backend is null ? "without a choice" : "remembers the client and"
+            : service.Table is not null ? $"slot {slot} of {service.Spec.TableSize}"
+            : service.Schedule is not null ? $"turn {slot}"
+            : $"number {slot} of {service.Eligible.Length}";
         context.Trace!.Add(batch, "balance", outcome, $"service {service.Spec.Name}: {policy} {place} gives {backend?.ToString() ?? "no backend"}",
             ("service", service.Spec.Name), ("policy", policy), ("slot", slot), ("backend", backend?.ToString()),
             ("candidates", service.All.Select(candidate => $"{candidate} weight {candidate.Weight}").ToArray()), ("tables_version", context.Tables.Version));

@@ -1,4 +1,5 @@
 using Dataplane.Configuration;
+using Dataplane.Health;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
@@ -33,6 +34,22 @@ public sealed class ServiceBuilder
 
     /// <summary>Chooses one backend after the other in proportion to the weights.</summary>
     public ServiceBuilder Weighted() => With(_spec with { Balance = BalancePolicy.Weighted });
+
+    /// <summary>Chooses backends as a policy says.</summary>
+    public ServiceBuilder Balance(BalancePolicy policy) => With(_spec with { Balance = policy });
+
+    /// <summary>Sends a client to the backend it went to before.</summary>
+    /// <param name="timeout">How long since its last new flow: 1 second to 1 day.</param>
+    public ServiceBuilder Affinity(TimeSpan timeout) => With(_spec with { Affinity = timeout });
+
+    /// <summary>Says how the backends' health is found out.</summary>
+    public ServiceBuilder Health(HealthSpec health) => With(_spec with { Health = health });
+
+    /// <summary>Says what becomes of the TCP flows of a backend that is taken out.</summary>
+    public ServiceBuilder OnRemove(RemovePolicy policy) => With(_spec with { OnRemove = policy });
+
+    /// <summary>Says what senders hear when there is no backend to take their packet.</summary>
+    public ServiceBuilder NoBackend(NoBackendPolicy policy) => With(_spec with { NoBackend = policy });
 
     /// <summary>Adds a backend.</summary>
     /// <param name="address">IPv4 or IPv6 address, of the service's family.</param>

@@ -131,7 +131,9 @@ internal sealed class ServiceCompiler
             All = all,
             Eligible = eligible,
             IsPanicking = isPanicking,
-            Table = spec.Balance == BalancePolicy.Maglev ? BuildTable(spec, eligible, before?.Table) : null,
+            Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, before?.Table) : null,
+            Rendezvous = spec.Balance == BalancePolicy.Rendezvous ? new Rendezvous(eligible) : null,
+            Affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable(),
             Schedule = spec.Balance switch
             {
                 BalancePolicy.RoundRobin => WeightedSchedule.BuildEqual(weights),

@@ -1,8 +1,9 @@
+using Dataplane.Flows;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
 
-/// <summary>One service in force. Immutable but for the cursor, which is the worker's.</summary>
+/// <summary>One service in force. Immutable but for the cursor, which is the worker's, and what is remembered of clients, which all workers share.</summary>
 internal sealed class ServiceRuntime
 {
     private int _cursor;
@@ -15,11 +16,17 @@ internal sealed class ServiceRuntime
     /// <summary>All backends in the order of the configuration.</summary>
     public required BackendRuntime[] All { get; init; }
 
-    /// <summary>Consistent hash table; null for the other policies.</summary>
+    /// <summary>Consistent hash table; null for policies without one.</summary>
     public required MaglevTable? Table { get; init; }
 
-    /// <summary>Sequence of members for round robin and weighted; null for Maglev.</summary>
+    /// <summary>Sequence of members for round robin and weighted; null for others.</summary>
     public required WeightedSchedule? Schedule { get; init; }
+
+    /// <summary>For the policy of that name; null for others.</summary>
+    public Rendezvous? Rendezvous { get; init; }
+
+    /// <summary>Where clients went last; null when the service does not ask.</summary>
+    public AffinityTable? Affinity { get; init; }
 
     /// <summary>Whether so few backends are up that health is disregarded.</summary>
     public bool IsPanicking { get; init; }
@@ -32,29 +39,112 @@ internal sealed class ServiceRuntime
     }
 
     /// <summary>The same service with a cursor of its own.</summary>
-    public ServiceRuntime With(int cursor) =>
-        new() { Spec = Spec, Eligible = Eligible, All = All, Table = Table, Schedule = Schedule, IsPanicking = IsPanicking, Cursor = cursor };
+    public ServiceRuntime With(int cursor) => new()
+    {
+        Spec = Spec,
+        Eligible = Eligible,
+        All = All,
+        Table = Table,
+        Schedule = Schedule,
+        Rendezvous = Rendezvous,
+        Affinity = Affinity,
+        IsPanicking = IsPanicking,
+        Cursor = cursor,
+    };
 
     /// <summary>Chooses a backend for a new flow.</summary>
     /// <param name="key">The flow, as the client sends it.</param>
-    /// <param name="slot">Slot of the table or place in the schedule, for explain.</param>
-    public BackendRuntime? Choose(in FlowKey key, out int slot)
+    /// <param name="hash">A hash of it that nobody outside can foresee: for chance.</param>
+    /// <param name="counters">The worker's counters by slot, for policies that ask how many flows a backend has.</param>
+    /// <param name="place">Slot of the table, place in the schedule or number among those that take flows, for explain.</param>
+    public BackendRuntime? Choose(in FlowKey key, uint hash, BackendCounter[] counters, out int place)
     {
-        slot = -1;
+        place = -1;
         if (Eligible.Length == 0)
         {
             return null;
         }
 
-        if (Table is not null)
+        switch (Spec.Balance)
         {
-            uint hash = BalanceHash.Of(in key);
-            slot = (int)(((ulong)hash * (uint)Table.Size) >> 32);
-            return Eligible[Table.Lookup(hash)];
+            case BalancePolicy.Maglev or BalancePolicy.SourceHash:
+                uint of = Spec.Balance == BalancePolicy.Maglev ? BalanceHash.Of(in key) : BalanceHash.OfSource(in key);
+                place = (int)(((ulong)of * (uint)Table!.Size) >> 32);
+                return Eligible[Table.Lookup(of)];
+            case BalancePolicy.Rendezvous:
+                place = Rendezvous!.Choose(BalanceHash.Of(in key));
+                break;
+            case BalancePolicy.LeastConnections:
+                place = FewestFlows(counters);
+                break;
+            case BalancePolicy.PowerOfTwo:
+                place = FewerFlows(hash, counters);
+                break;
+            default:
+                int member = Schedule!.Next(ref _cursor);
+                place = _cursor;
+                return Eligible[member];
         }
 
-        int member = Schedule!.Next(ref _cursor);
-        slot = _cursor;
-        return Eligible[member];
+        return Eligible[place];
     }
+
+    /// <summary>The backend a client went to before, while it takes new flows; null when there is none or the service does not ask.</summary>
+    public BackendRuntime? Remembered(in FlowKey key, FlowHash hash, long nowNs)
+    {
+        if (Affinity is null)
+        {
+            return null;
+        }
+
+        int slot = Affinity.Find(ClientOf(in key, hash), nowNs / 1_000_000_000, (int)Spec.Affinity!.Value.TotalSeconds);
+        for (int i = 0; slot >= 0 && i < Eligible.Length; i++)
+        {
+            if (Eligible[i].Slot == slot)
+            {
+                return Eligible[i];
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Notes which backend a client has gone to, if the service asks.</summary>
+    public void Remember(in FlowKey key, FlowHash hash, long nowNs, BackendRuntime backend) =>
+        Affinity?.Note(ClientOf(in key, hash), backend.Slot, nowNs / 1_000_000_000);
+
+    private static (uint First, uint Second) ClientOf(in FlowKey key, FlowHash hash) =>
+        (hash.OfEndpoint(key.SourceHigh, key.SourceLow, 0, 0), hash.OfEndpoint(key.SourceHigh, key.SourceLow, 1, 0));
+
+    /// <summary>The backend that would have the fewest flows for its share if it got one more; of several, the next one after the last time.</summary>
+    private int FewestFlows(BackendCounter[] counters)
+    {
+        BackendRuntime[] eligible = Eligible;
+        int start = (int)((uint)_cursor++ % (uint)eligible.Length), best = start;
+        for (int k = 1; k < eligible.Length; k++)
+        {
+            int i = start + k < eligible.Length ? start + k : start + k - eligible.Length;
+            best = HasFewer(eligible[i], eligible[best], counters) ? i : best;
+        }
+
+        return best;
+    }
+
+    private int FewerFlows(uint hash, BackendCounter[] counters)
+    {
+        uint count = (uint)Eligible.Length;
+        if (count == 1)
+        {
+            return 0;
+        }
+
+        // Two different ones: the second is one of the others.
+        uint other = (hash * 0x85EBCA6B) ^ (hash >> 15);
+        int first = (int)(((ulong)hash * count) >> 32), second = (int)(((ulong)other * (count - 1)) >> 32);
+        second += second >= first ? 1 : 0;
+        return HasFewer(Eligible[second], Eligible[first], counters) ? second : first;
+    }
+
+    private static bool HasFewer(BackendRuntime one, BackendRuntime other, BackendCounter[] counters) =>
+        (counters[one.Slot].Counts.Active + 1) * other.Share < (counters[other.Slot].Counts.Active + 1) * one.Share;
 }

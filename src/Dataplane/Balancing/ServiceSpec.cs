@@ -27,6 +27,9 @@ public sealed record ServiceSpec
     /// <summary>Slots of the Maglev table: a prime from 251 to 5,000,011, at least 100 times the backends for shares within 1 %.</summary>
     public int TableSize { get; init; } = 65537;
 
+    /// <summary>How long a client, by its address, is sent to the backend it went to before, since its last new flow; 1 second to 1 day. Null: not at all.</summary>
+    public TimeSpan? Affinity { get; init; }
+
     /// <summary>What becomes of the TCP flows of a backend that is taken out. Flows of a service that is taken out itself end, by reset if this says so.</summary>
     public RemovePolicy OnRemove { get; init; }
 

@@ -6,11 +6,16 @@ using Dataplane.Packets;
 
 namespace Dataplane.Configuration;
 
-/// <summary>The rules for the health of backends, and for their drain.</summary>
+/// <summary>The rules for the health of backends, for their drain, and for clients that are remembered.</summary>
 internal static class HealthChecks
 {
     public static void Check(Checks checks, ServiceSpec service, string path)
     {
+        if (service.Affinity is { } affinity)
+        {
+            Duration(checks, $"{path}.affinity", affinity, SpecLimits.Affinity);
+        }
+
         if (service.Health is not { } health)
         {
             return;

@@ -44,6 +44,8 @@ internal static class SpecLimits
 
     public static DurationRange Hold => new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "1s to 86400s");
 
+    public static DurationRange Affinity => new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "1s to 86400s");
+
     public static DurationRange DrainDeadline => new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), "1s to 604800s");
 
     public static IntRange TableSize => new("prime", 251, 5_000_011);

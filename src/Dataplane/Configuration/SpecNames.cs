@@ -31,7 +31,9 @@ internal static class SpecNames
     public const ConnectionStates AllStates = ConnectionStates.New | ConnectionStates.Established | ConnectionStates.Related | ConnectionStates.Invalid;
 
     public static readonly NameTable<BalancePolicy> Policies = new(
-        ("maglev", BalancePolicy.Maglev), ("round_robin", BalancePolicy.RoundRobin), ("weighted", BalancePolicy.Weighted));
+        ("maglev", BalancePolicy.Maglev), ("round_robin", BalancePolicy.RoundRobin), ("weighted", BalancePolicy.Weighted),
+        ("source_hash", BalancePolicy.SourceHash), ("rendezvous", BalancePolicy.Rendezvous), ("least_connections", BalancePolicy.LeastConnections),
+        ("power_of_two", BalancePolicy.PowerOfTwo));
 
     public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat));
 

@@ -179,6 +179,7 @@ public sealed partial class SpecReader
             Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
             Forward = ReadForward(map),
+            Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
             Health = map.Value("health") is { } health ? ReadHealth(health, map.PathOf("health")) : null,

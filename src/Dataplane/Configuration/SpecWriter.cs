@@ -195,6 +195,11 @@ public static partial class SpecWriter
         map.Word("balance", service.Balance, SpecNames.Policies, defaults.Balance);
         map.Word("forward", service.Forward, SpecNames.ForwardModes, defaults.Forward);
         map.Number("table_size", service.TableSize, defaults.TableSize);
+        if (service.Affinity is { } affinity)
+        {
+            map.Duration("affinity", affinity, default);
+        }
+
         map.Word("on_remove", service.OnRemove, SpecNames.RemovePolicies, defaults.OnRemove);
         map.Word("no_backend", service.NoBackend, SpecNames.NoBackendPolicies, defaults.NoBackend);
         if (service.Health is { } health)

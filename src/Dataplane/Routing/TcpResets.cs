@@ -17,7 +17,8 @@ internal static class TcpResets
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         int came = batch.InInterfaces[i];
-        if (came < 0 || headers.TransportOffset == 0 || headers.Fragment != FragmentKind.None || (headers.TcpFlags & Rst) != 0 || (batch.Marks[i] & (PacketMarks.LocalOrigin | PacketMarks.LinkBroadcast)) != 0)
+        if (came < 0 || headers.TransportOffset == 0 || headers.Fragment != FragmentKind.None || (headers.TcpFlags & Rst) != 0
+            || (batch.Marks[i] & (PacketMarks.LocalOrigin | PacketMarks.LinkBroadcast)) != 0)
         {
             return;
         }

@@ -54,7 +54,7 @@ public class ConfigurationDocumentTests
         AssertRow("Filter", "default", SpecNames.Actions.Names);
         AssertRow("Filter rules", "action", SpecNames.Actions.Names);
         AssertRow("Filter rules", "protocol", SpecNames.Protocols.Names);
-        AssertRow("Services", "balance", SpecNames.Policies.Names);
+        Assert.Equal(SpecNames.Policies.Names, Rows("Services", table: 2).Select(row => row.Key));
         AssertRow("Services", "forward", [.. SpecNames.ForwardModes.Names, .. SpecNames.LaterForwardModes]);
         AssertRow("Services", "on_remove", SpecNames.RemovePolicies.Names);
         AssertRow("Services", "no_backend", SpecNames.NoBackendPolicies.Names);
@@ -86,6 +86,7 @@ public class ConfigurationDocumentTests
         AssertRange("Health", "timeout", SpecLimits.HealthTimeout);
         AssertRange("Health", "slow_start", SpecLimits.SlowStart);
         AssertRange("Health", "hold", SpecLimits.Hold);
+        AssertRange("Services", "affinity", SpecLimits.Affinity);
         AssertRange("Backends", "drain_deadline", SpecLimits.DrainDeadline);
         AssertRange("Ports", "worker", SpecLimits.Worker);
         AssertRange("Workers", "count", SpecLimits.WorkerCount);

@@ -152,6 +152,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Balance = Pick<BalancePolicy>(),
         Forward = Pick<ForwardMode>(),
         TableSize = Coin() ? 65537 : In(251, 5_000_011),
+        Affinity = Null(Milliseconds(1000, 86_400_000)),
         OnRemove = Pick<RemovePolicy>(),
         NoBackend = Pick<NoBackendPolicy>(),
         Health = Coin() ? Health() : null,
