@@ -160,7 +160,7 @@ internal static class NameChecks
             case NameRecordType.Aaaa when !record.Address.IsIpv6:
                 checks.Error($"{path}.address", "is not an IPv6 address, which an AAAA record has", record.Address.ToString());
                 break;
-            case NameRecordType.Cname or NameRecordType.Pointer or NameRecordType.Srv when DomainName.ProblemOf(record.Target) is { } problem:
+            case NameRecordType.Cname or NameRecordType.DomainPointer or NameRecordType.Srv when DomainName.ProblemOf(record.Target) is { } problem:
                 checks.Error($"{path}.target", problem, record.Target);
                 break;
             case NameRecordType.Srv when record.Weight is < 0 or > ushort.MaxValue:
@@ -169,7 +169,7 @@ internal static class NameChecks
             case NameRecordType.Txt when Encoding.UTF8.GetByteCount(record.Text ?? "") > 255:
                 checks.Error($"{path}.text", "is longer than 255 bytes");
                 break;
-            case not (NameRecordType.A or NameRecordType.Aaaa or NameRecordType.Cname or NameRecordType.Pointer or NameRecordType.Srv or NameRecordType.Txt):
+            case not (NameRecordType.A or NameRecordType.Aaaa or NameRecordType.Cname or NameRecordType.DomainPointer or NameRecordType.Srv or NameRecordType.Txt):
                 checks.Error($"{path}.type", "is not a type of record that is served (A, AAAA, CNAME, PTR, SRV, TXT)", record.Type.ToString());
                 break;
         }

@@ -43,7 +43,7 @@ public sealed record NameRecord
 
     /// <summary>Makes a PTR record: the name of an address.</summary>
     public static NameRecord Reverse(IpAddress address, string target) =>
-        new() { Name = DomainName.ReverseOf(address), Type = NameRecordType.Pointer, Target = target };
+        new() { Name = DomainName.ReverseOf(address), Type = NameRecordType.DomainPointer, Target = target };
 
     /// <summary>Makes a CNAME record: an alias.</summary>
     public static NameRecord Cname(string name, string target) => new() { Name = name, Type = NameRecordType.Cname, Target = target };

@@ -10,7 +10,7 @@ public enum NameRecordType : ushort
     Cname = 5,
 
     /// <summary>Name of an address, under <c>in-addr.arpa</c> or <c>ip6.arpa</c>.</summary>
-    Pointer = 12,
+    DomainPointer = 12,
 
     /// <summary>Text.</summary>
     Txt = 16,
