@@ -143,7 +143,7 @@ internal sealed class CniConfiguration
     }
 
     /// <summary>A list by the conventions; podman gives a list for each network.</summary>
-    private IReadOnlyList<string> Aliases() => Runtime is not { } runtime || Get(runtime, "aliases") is not { } aliases ? []
+    private string[] Aliases() => Runtime is not { } runtime || Get(runtime, "aliases") is not { } aliases ? []
         : aliases.ValueKind == JsonValueKind.Array ? Strings(runtime, "aliases") : Strings(aliases, Text(_root, "name"));
 
     /// <summary>The conventions count rates and bursts in bits; 0 is no limit.</summary>

@@ -203,7 +203,7 @@ internal sealed partial class ComposeReader
     }
 
     /// <summary>A list of words, or one text that is divided as a shell would.</summary>
-    private IReadOnlyList<string> Words(ConfigNode node, string path)
+    private List<string> Words(ConfigNode node, string path)
     {
         if (node.Kind == ConfigNodeKind.Sequence)
         {

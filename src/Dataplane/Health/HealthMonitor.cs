@@ -33,7 +33,7 @@ internal sealed class HealthMonitor : IAsyncDisposable
                 continue;
             }
 
-            watch.Cancel();
+            watch.Dispose();
             _watches.Remove(identity);
             if (target is null && slot is { IsDown: true })
             {
@@ -55,7 +55,7 @@ internal sealed class HealthMonitor : IAsyncDisposable
     {
         foreach (Watch watch in _watches.Values)
         {
-            watch.Cancel();
+            watch.Dispose();
         }
 
         await Task.WhenAll(_watches.Values.Select(watch => watch.Running)).ConfigureAwait(false);
@@ -63,7 +63,7 @@ internal sealed class HealthMonitor : IAsyncDisposable
         _turns.Dispose();
     }
 
-    private sealed class Watch
+    private sealed class Watch : IDisposable
     {
         private readonly CancellationTokenSource _end = new();
         private readonly HealthMonitor _monitor;
@@ -87,12 +87,11 @@ internal sealed class HealthMonitor : IAsyncDisposable
 
         private BackendCounter Counter { get; }
 
-        public void Cancel()
+        /// <summary>Ends the watching soon; <see cref="Running"/> completes then.</summary>
+        public void Dispose()
         {
-            if (!Running.IsCompleted)
-            {
-                _end.Cancel();
-            }
+            _end.Cancel();
+            Running.ContinueWith(_ => _end.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
         private async Task RunAsync()
