@@ -34,6 +34,7 @@ Command[] commands =
     new LogsCommand(),
     new TestCommand(),
     new CapabilitiesCommand(),
+    new MeshServicesCommand(),
     new RelayCommand(),
     new AuthorityInitCommand(),
     new AuthorityIssueCommand(),

@@ -1,6 +1,7 @@
 using Dataplane.Configuration;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Mesh;
 
 namespace Dataplane.Gateway.Commands;
 
@@ -25,7 +26,7 @@ internal sealed class CheckCommand : Command
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
         string file = arguments.Positionals[0];
-        LoadResult loaded = ConfigurationFile.Load(file);
+        LoadResult loaded = ConfigurationFile.Load(file, MeshRuntime.ExpandOnce);
         if (loaded.Spec is not { } spec)
         {
             await ErrorReport.WriteAsync(output.Error, loaded.Errors).ConfigureAwait(false);

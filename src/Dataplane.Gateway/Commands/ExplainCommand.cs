@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Mesh;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Telemetry;
@@ -35,7 +36,7 @@ internal sealed class ExplainCommand : Command
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
-        DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0]).GetSpec();
+        DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0], MeshRuntime.ExpandOnce).GetSpec();
         string port = arguments.Get(s_port)!;
         if (spec.Ports.All(known => known.Name != port))
         {

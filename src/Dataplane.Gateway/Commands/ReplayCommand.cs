@@ -1,5 +1,6 @@
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Mesh;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 
@@ -29,7 +30,7 @@ internal sealed class ReplayCommand : Command
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
-        DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0]).GetSpec();
+        DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0], MeshRuntime.ExpandOnce).GetSpec();
         var inputs = new Dictionary<string, string>();
         foreach (string given in arguments.GetAll(s_in))
         {

@@ -4,6 +4,7 @@ using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Hosting.Reloading;
+using Dataplane.Mesh;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Commands;
@@ -34,8 +35,9 @@ internal sealed class RunCommand : Command
     {
         IPEndPoint? metrics = arguments.Get(s_metrics) is { } text ? ReadEndPoint(text) : null;
         long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
-        var source = new FileSpecSource(arguments.Positionals[0], TimeProvider.System);
-        DataplaneSpec spec = source.Load(read => read).GetSpec();
+        await using var mesh = new MeshRuntime(TimeProvider.System);
+        var source = new MeshSpecSource(new FileSpecSource(arguments.Positionals[0], TimeProvider.System), mesh);
+        DataplaneSpec spec = source.LoadFirst().GetSpec();
 
         using var signals = new Signals(PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP);
         var state = new ReloadState();

@@ -91,6 +91,8 @@ public sealed class GatewayBed : IAsyncLifetime
           server {
             listen 80 backlog=1024;
             listen [::]:80 ipv6only=on backlog=1024;
+            listen 8080;
+            listen [::]:8080 ipv6only=on;
             root {{_folder.FullName}};
             add_header X-Backend {{name}};
             location / { default_type text/plain; return 200 "{{name}}\n"; }

@@ -1,0 +1,33 @@
+using Dataplane.Configuration;
+using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
+
+namespace Dataplane.Mesh.Configuration;
+
+/// <summary>Every key of the section <c>mesh</c>. docs/DISCOVERY.md describes each; a test compares the two.</summary>
+internal static class MeshKeys
+{
+    public static readonly KeyTable Mesh = new("a mesh",
+        "domain", "cluster_domain", "addresses", "load_balancers", "node_addresses", "table_size", "dns", "services", "endpoints", "sources");
+
+    public static readonly KeyTable Dns = new("a dns section", "listen", "upstreams", "ttl", "negative_ttl", "rate_limit");
+
+    public static readonly KeyTable Service = new("a service of a mesh",
+        "name", "namespace", "kind", "ports", "addresses", "load_balancer_addresses", "selector", "endpoints", "balance", "ttl", "external_name", "publish_not_ready");
+
+    public static readonly KeyTable Port = new("a port of a service", "name", "port", "target_port", "protocol", "node_port");
+
+    public static readonly KeyTable Endpoint = new("an endpoint of a mesh", "name", "namespace", "address", "service", "labels", "ports", "weight", "ready", "hostname");
+
+    public static readonly KeyTable Source = new("a source", "kind", "files", "listen", "members", "prefix", "token_file");
+
+    public static readonly KeyTable[] All = [Mesh, Dns, Service, Port, Endpoint, Source];
+
+    public static readonly NameTable<MeshServiceKind> Kinds = new(("cluster_ip", MeshServiceKind.ClusterIp), ("node_port", MeshServiceKind.NodePort),
+        ("load_balancer", MeshServiceKind.LoadBalancer), ("headless", MeshServiceKind.Headless), ("external_name", MeshServiceKind.ExternalName));
+
+    public static readonly NameTable<MeshSourceKind> SourceKinds = new(
+        ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd));
+
+    public static readonly NameTable<byte> Protocols = new(("tcp", 6), ("udp", 17));
+}

@@ -1,0 +1,256 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Dataplane.Balancing;
+using Dataplane.Configuration;
+using Dataplane.Mesh.Configuration;
+using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
+using Dataplane.Packets;
+
+namespace Dataplane.Mesh;
+
+/// <summary>A mesh at work: keeps the sources, and makes engine configurations of a configuration with a section <c>mesh</c> and what the sources say.</summary>
+/// <remarks>All members may be called by any thread.</remarks>
+/// <example><code>
+/// await using var mesh = new MeshRuntime(TimeProvider.System);
+/// await using var engine = new DataplaneEngine(await mesh.StartAsync(spec, meshSpec));
+/// mesh.Changed += () => engine.UpdateAsync(mesh.Expand(spec, meshSpec));
+/// </code></example>
+public sealed partial class MeshRuntime : IAsyncDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, IMeshSource> _sources = new(StringComparer.Ordinal);
+    private IReadOnlyList<string> _order = [];
+    private (ConfigNode? Node, MeshSpec? Spec, long Revisions, string Own, MeshTables Tables)? _last;
+    private IReadOnlyList<MeshServiceStatus> _services = [];
+
+    /// <summary>Makes a runtime without sources.</summary>
+    public MeshRuntime(TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        _time = time;
+    }
+
+    /// <summary>Raised on any thread when a source says something else: what <see cref="Expand(DataplaneSpec)"/> gives is another now.</summary>
+    public event Action? Changed;
+
+    /// <summary>What came of each service, at the last expansion.</summary>
+    public IReadOnlyList<MeshServiceStatus> Services => Volatile.Read(ref _services);
+
+    /// <summary>How the sources fare, in the order of the configuration.</summary>
+    public IReadOnlyList<SourceStatus> Sources
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _order.Select(key => _sources[key].Status)];
+            }
+        }
+    }
+
+    /// <summary>Starts the sources of a configuration, waits until each has said something or failed, and expands it.</summary>
+    /// <param name="spec">A configuration; without a section <c>mesh</c> it is given back as it is.</param>
+    /// <param name="mesh">The mesh; null: that of the configuration's section.</param>
+    /// <param name="isRegistryOpened">Whether registries listen; false for who only looks.</param>
+    /// <param name="cancellationToken">Ends waiting.</param>
+    /// <exception cref="ConfigurationException">The mesh has errors; the exception holds all.</exception>
+    public async Task<DataplaneSpec> StartAsync(DataplaneSpec spec, MeshSpec? mesh = null, bool isRegistryOpened = true, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        mesh ??= Read(spec);
+        if (mesh is not null)
+        {
+            mesh = isRegistryOpened ? mesh : mesh with { Sources = [.. mesh.Sources.Where(source => source.Kind != MeshSourceKind.Registration)] };
+            await Task.WhenAll(Use(mesh, cancellationToken)).ConfigureAwait(false);
+        }
+
+        return Expand(spec, mesh);
+    }
+
+    /// <summary>Puts services and name server in the place of the section <c>mesh</c>, by what the sources say now. Sources that are new begin to be heard,
+    /// those that are not named any more end.</summary>
+    /// <exception cref="ConfigurationException">The mesh has errors; the exception holds all.</exception>
+    public DataplaneSpec Expand(DataplaneSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        MeshSpec? mesh = Read(spec);
+        if (mesh is null)
+        {
+            return spec;
+        }
+
+        _ = Use(mesh, CancellationToken.None);
+        return Expand(spec, mesh);
+    }
+
+    /// <summary>The same, for a mesh made in code.</summary>
+    public DataplaneSpec Expand(DataplaneSpec spec, MeshSpec? mesh)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        if (mesh is null)
+        {
+            return spec;
+        }
+
+        IpAddress[] own = [.. spec.Interfaces.Select(entry => entry.Address.Address)];
+        MeshTables tables;
+        lock (_gate)
+        {
+            (string, SourceSnapshot)[] heard = [.. _order.Select(key => (_sources[key].Name, _sources[key].Snapshot))];
+            long revisions = heard.Aggregate(17L, (sum, source) => (sum * 31) + source.Item2.Revision);
+            string ownText = string.Join(' ', own);
+            if (_last is { } last && last.Revisions == revisions && last.Own == ownText && (ReferenceEquals(last.Spec, mesh) || (spec.Mesh is not null && IsSame(last.Node, spec.Mesh))))
+            {
+                tables = last.Tables;
+            }
+            else
+            {
+                tables = MeshCompiler.Compile(mesh, heard, own);
+                _last = (spec.Mesh, mesh, revisions, ownText, tables);
+            }
+        }
+
+        DataplaneSpec expanded = Join(spec, tables, out IReadOnlyList<MeshServiceStatus> status);
+        Volatile.Write(ref _services, status);
+        return expanded;
+    }
+
+    /// <summary>Expands a configuration once, by what files say: for commands that only look.</summary>
+    /// <exception cref="ConfigurationException">The mesh has errors; the exception holds all.</exception>
+    public static DataplaneSpec ExpandOnce(DataplaneSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        if (Read(spec) is not { } mesh)
+        {
+            return spec;
+        }
+
+        var heard = new List<(string, SourceSnapshot)>();
+        foreach (MeshSourceSpec source in mesh.Sources.Where(source => source.Kind == MeshSourceKind.Kubernetes))
+        {
+            var manifests = new ManifestSource(source.Files, TimeProvider.System);
+            manifests.Look();
+            heard.Add((manifests.Name, manifests.Snapshot));
+        }
+
+        return Join(spec, MeshCompiler.Compile(mesh, heard, spec.Interfaces.Select(entry => entry.Address.Address)), out _);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        IMeshSource[] sources;
+        lock (_gate)
+        {
+            sources = [.. _sources.Values];
+            _sources.Clear();
+            _order = [];
+        }
+
+        foreach (IMeshSource source in sources)
+        {
+            await source.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static MeshSpec? Read(DataplaneSpec spec)
+    {
+        if (spec.Mesh is null)
+        {
+            return null;
+        }
+
+        (MeshSpec mesh, IReadOnlyList<ConfigurationError> errors) = MeshReader.Read(spec.Mesh);
+        return errors.Count == 0 ? mesh : throw new ConfigurationException(errors);
+    }
+
+    private static bool IsSame(ConfigNode? left, ConfigNode right) => left is not null && (ReferenceEquals(left, right) || YamlText.Write(left) == YamlText.Write(right));
+
+    /// <summary>Starts sources that are new, ends those that are gone; the tasks complete when the new ones have been heard.</summary>
+    private List<Task> Use(MeshSpec mesh, CancellationToken cancellationToken)
+    {
+        var starting = new List<Task>();
+        lock (_gate)
+        {
+            Dictionary<string, MeshSourceSpec> wanted = new(StringComparer.Ordinal);
+            foreach (MeshSourceSpec source in mesh.Sources)
+            {
+                wanted.TryAdd(KeyOf(source), source);
+            }
+
+            foreach (string gone in _sources.Keys.Except(wanted.Keys).ToArray())
+            {
+                _sources.Remove(gone, out IMeshSource? source);
+                _ = source!.DisposeAsync().AsTask();
+            }
+
+            foreach ((string key, MeshSourceSpec spec) in wanted)
+            {
+                if (!_sources.ContainsKey(key))
+                {
+                    IMeshSource source = SourceFactory.Create(spec, _time);
+                    _sources[key] = source;
+                    starting.Add(source.StartAsync(() => Changed?.Invoke(), cancellationToken));
+                }
+            }
+
+            _order = [.. wanted.Keys];
+        }
+
+        return starting;
+    }
+
+    private static string KeyOf(MeshSourceSpec source) =>
+        $"{source.Kind}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}";
+
+    /// <summary>Adds the mesh's services and names; what the engine would refuse is left out, and the service's status says why.</summary>
+    private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, out IReadOnlyList<MeshServiceStatus> status)
+    {
+        status = tables.Status;
+        int first = spec.Services.Count;
+        DataplaneSpec expanded = spec with
+        {
+            Mesh = null,
+            Services = [.. spec.Services, .. tables.Services],
+            Names = tables.Names is null ? spec.Names : [.. spec.Names, tables.Names],
+        };
+        var refused = new Dictionary<int, List<(int Backend, string Problem)>>();
+        foreach (ConfigurationError error in SpecValidator.Validate(expanded))
+        {
+            Match place = ServicePath().Match(error.Path);
+            if (place.Success && int.Parse(place.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is int service && service >= first)
+            {
+                int backend = place.Groups[2].Success ? int.Parse(place.Groups[2].ValueSpan, CultureInfo.InvariantCulture) : -1;
+                refused.TryAdd(service, []);
+                refused[service].Add((backend, $"{error.Value} {error.Message}"));
+            }
+        }
+
+        if (refused.Count == 0)
+        {
+            return expanded;
+        }
+
+        var services = new List<ServiceSpec>();
+        var problems = new List<string>();
+        for (int index = 0; index < expanded.Services.Count; index++)
+        {
+            ServiceSpec service = expanded.Services[index];
+            List<(int Backend, string Problem)> wrong = refused.GetValueOrDefault(index) ?? [];
+            problems.AddRange(wrong.Select(found => $"{service.Name}: {found.Problem}"));
+            if (!wrong.Exists(found => found.Backend < 0))
+            {
+                services.Add(wrong.Count == 0 ? service : service with { Backends = [.. service.Backends.Where((_, at) => !wrong.Exists(found => found.Backend == at))] });
+            }
+        }
+
+        status = [.. tables.Status.Select(one => problems.Where(problem => problem.StartsWith(one.Name, StringComparison.Ordinal)).ToArray() is { Length: > 0 } own
+            ? one with { Problem = string.Join("; ", own.Prepend(one.Problem).Where(text => text.Length > 0)) } : one)];
+        return expanded with { Services = services };
+    }
+
+    [GeneratedRegex(@"^services\[(\d+)\](?:\.backends\[(\d+)\])?")]
+    private static partial Regex ServicePath();
+}

@@ -1,0 +1,145 @@
+using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
+
+namespace Dataplane.Mesh.Registration;
+
+/// <summary>What applications have registered, each endpoint for as long as its lease. Any thread.</summary>
+internal sealed class Registry(TimeProvider time)
+{
+    /// <summary>More is not an application but a mistake.</summary>
+    private const int MaxEndpoints = 300_000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Namespace, string Service, string Id), (EndpointRegistration Endpoint, long Renewed)> _endpoints = [];
+    private readonly Dictionary<(string Namespace, string Service), ServiceRegistration> _services = [];
+    private long _revision = 1;
+
+    /// <summary>Counts up with every change.</summary>
+    public long Revision
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _revision;
+            }
+        }
+    }
+
+    /// <summary>Registers an endpoint, or renews it.</summary>
+    /// <returns>Whether something has changed, and whether it was new; null when there is no room.</returns>
+    public (bool IsChanged, bool IsNew)? Put(string space, string service, string id, EndpointRegistration endpoint)
+    {
+        lock (_gate)
+        {
+            bool isKnown = _endpoints.TryGetValue((space, service, id), out (EndpointRegistration Endpoint, long Renewed) known);
+            if (!isKnown && _endpoints.Count >= MaxEndpoints)
+            {
+                return null;
+            }
+
+            _endpoints[(space, service, id)] = (endpoint, time.GetTimestamp());
+            bool isChanged = !isKnown || !IsSame(known.Endpoint, endpoint);
+            _revision += isChanged ? 1 : 0;
+            return (isChanged, !isKnown);
+        }
+    }
+
+    /// <summary>Renews the lease of an endpoint.</summary>
+    /// <returns>The lease; null when there is no such endpoint.</returns>
+    public int? Renew(string space, string service, string id)
+    {
+        lock (_gate)
+        {
+            if (!_endpoints.TryGetValue((space, service, id), out (EndpointRegistration Endpoint, long Renewed) known))
+            {
+                return null;
+            }
+
+            _endpoints[(space, service, id)] = (known.Endpoint, time.GetTimestamp());
+            return known.Endpoint.LeaseSeconds;
+        }
+    }
+
+    /// <summary>Takes an endpoint out.</summary>
+    public bool Remove(string space, string service, string id)
+    {
+        lock (_gate)
+        {
+            bool isRemoved = _endpoints.Remove((space, service, id));
+            _revision += isRemoved ? 1 : 0;
+            return isRemoved;
+        }
+    }
+
+    /// <summary>Defines a service.</summary>
+    public void Define(string space, string name, ServiceRegistration service)
+    {
+        lock (_gate)
+        {
+            _services[(space, name)] = service;
+            _revision++;
+        }
+    }
+
+    /// <summary>Takes a service out; its endpoints stay.</summary>
+    public bool Undefine(string space, string name)
+    {
+        lock (_gate)
+        {
+            bool isRemoved = _services.Remove((space, name));
+            _revision += isRemoved ? 1 : 0;
+            return isRemoved;
+        }
+    }
+
+    /// <summary>Takes out endpoints whose lease has run out.</summary>
+    /// <returns>Whether there were any.</returns>
+    public bool Expire()
+    {
+        lock (_gate)
+        {
+            (string, string, string)[] gone = [.. _endpoints.Where(entry => time.GetElapsedTime(entry.Value.Renewed).TotalSeconds > entry.Value.Endpoint.LeaseSeconds).Select(entry => entry.Key)];
+            Array.ForEach(gone, key => _endpoints.Remove(key));
+            _revision += gone.Length > 0 ? 1 : 0;
+            return gone.Length > 0;
+        }
+    }
+
+    /// <summary>All there is.</summary>
+    public RegistryListing List()
+    {
+        lock (_gate)
+        {
+            return new RegistryListing(_revision, _services.ToDictionary(entry => $"{entry.Key.Namespace}/{entry.Key.Service}", entry => entry.Value, StringComparer.Ordinal),
+                [.. _endpoints.Select(entry => new RegisteredEndpoint(entry.Key.Namespace, entry.Key.Service, entry.Key.Id, entry.Value.Endpoint,
+                    Math.Max(0, entry.Value.Endpoint.LeaseSeconds - time.GetElapsedTime(entry.Value.Renewed).TotalSeconds)))]);
+        }
+    }
+
+    /// <summary>The same as services and endpoints. A service that nobody has defined is made of what its first endpoint says of its ports.</summary>
+    public SourceSnapshot ToSnapshot()
+    {
+        lock (_gate)
+        {
+            var services = _services.ToDictionary(entry => entry.Key, entry => RegistrationConversion.ToSpec(entry.Key.Namespace, entry.Key.Service, entry.Value));
+            foreach (((string space, string service, string _), (EndpointRegistration endpoint, long _)) in _endpoints.OrderBy(entry => entry.Key.Id, StringComparer.Ordinal))
+            {
+                if (endpoint.ServicePorts is { Count: > 0 } ports && !services.ContainsKey((space, service)))
+                {
+                    services[(space, service)] = new MeshServiceSpec { Name = service, Namespace = space, Ports = RegistrationConversion.Ports(ports) };
+                }
+            }
+
+            return new SourceSnapshot
+            {
+                Revision = _revision,
+                Services = [.. services.Values],
+                Endpoints = [.. _endpoints.OrderBy(entry => entry.Key).Select(entry => RegistrationConversion.ToSpec(entry.Key.Namespace, entry.Key.Service, entry.Key.Id, entry.Value.Endpoint))],
+            };
+        }
+    }
+
+    private static bool IsSame(EndpointRegistration left, EndpointRegistration right) =>
+        System.Text.Json.JsonSerializer.Serialize(left, MeshJson.Default.EndpointRegistration) == System.Text.Json.JsonSerializer.Serialize(right, MeshJson.Default.EndpointRegistration);
+}

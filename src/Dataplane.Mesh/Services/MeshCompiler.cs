@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text;
+using Dataplane.Balancing;
+using Dataplane.Hashing;
+using Dataplane.Mesh.Names;
+using Dataplane.Mesh.Sources;
+using Dataplane.Names;
+using Dataplane.Packets;
+
+namespace Dataplane.Mesh.Services;
+
+/// <summary>Makes of a mesh and what its sources say the services and names of an engine. The same on every gateway that has the same input.</summary>
+internal sealed class MeshCompiler
+{
+    private readonly MeshSpec _mesh;
+    private readonly HashSet<IpAddress> _own;
+    private readonly List<ServiceSpec> _services = [];
+    private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
+    private readonly List<MeshServiceStatus> _status = [];
+    private readonly MeshZone _zone;
+    private List<(MeshServiceSpec Service, string Source)> _wanted = [];
+
+    private MeshCompiler(MeshSpec mesh, IEnumerable<IpAddress> own)
+    {
+        _mesh = mesh;
+        _own = [.. own];
+        _zone = new MeshZone(mesh);
+    }
+
+    /// <summary>Compiles.</summary>
+    /// <param name="mesh">The mesh, without errors.</param>
+    /// <param name="sources">What each source says, in the order of the configuration.</param>
+    /// <param name="own">Addresses of the engine's interfaces, where no endpoint can be.</param>
+    public static MeshTables Compile(MeshSpec mesh, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, IEnumerable<IpAddress> own) =>
+        new MeshCompiler(mesh, own).Compile(sources);
+
+    private MeshTables Compile(IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources)
+    {
+        _wanted = [.. _mesh.Services.Select(service => (service, "configuration"))
+            .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service, source.Name))))
+            .DistinctBy(pair => pair.Item1.Key, StringComparer.Ordinal).OrderBy(pair => pair.Item1.Key, StringComparer.Ordinal)];
+        MeshEndpointSpec[] endpoints = [.. _mesh.Endpoints.Concat(sources.SelectMany(source => source.Snapshot.Endpoints)).Where(endpoint => !_own.Contains(endpoint.Address))];
+        ILookup<string, MeshEndpointSpec> byService = endpoints.Where(endpoint => endpoint.Service.Length > 0).ToLookup(endpoint => $"{endpoint.Namespace}/{endpoint.Service}", StringComparer.Ordinal);
+        ILookup<string, MeshEndpointSpec> byNamespace = endpoints.Where(endpoint => endpoint.Labels.Count > 0).ToLookup(endpoint => endpoint.Namespace, StringComparer.Ordinal);
+        Dictionary<string, List<IpAddress>> addresses = Allocate(_mesh.Addresses, HasOwnAddress, service => service.Addresses);
+        Dictionary<string, List<IpAddress>> outside = Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
+        foreach ((MeshServiceSpec service, string source) in _wanted)
+        {
+            Add(service, source, EndpointSelection.Of(service, byService, byNamespace), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
+        }
+
+        return new MeshTables(_services, _zone.ToServer(), _status);
+    }
+
+    private static bool HasOwnAddress(MeshServiceSpec service) => service.Kind is MeshServiceKind.ClusterIp or MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer;
+
+    /// <summary>Addresses by service: those it names, else one of each range.</summary>
+    private Dictionary<string, List<IpAddress>> Allocate(IReadOnlyList<IpPrefix> ranges, Func<MeshServiceSpec, bool> wants, Func<MeshServiceSpec, IReadOnlyList<IpAddress>> named)
+    {
+        MeshServiceSpec[] wanting = [.. _wanted.Select(pair => pair.Service).Where(wants)];
+        var result = wanting.Where(service => named(service).Count > 0).ToDictionary(service => service.Key, service => named(service).ToList(), StringComparer.Ordinal);
+        HashSet<IpAddress> reserved = [.. result.Values.SelectMany(addresses => addresses), .. _own, .. _mesh.Dns?.Listen ?? [], .. _mesh.NodeAddresses];
+        string[] others = [.. wanting.Where(service => !result.ContainsKey(service.Key)).Select(service => service.Key)];
+        foreach (IpPrefix range in ranges)
+        {
+            foreach ((string key, IpAddress address) in VirtualAddresses.Allocate(range, reserved, others))
+            {
+                result[key] = [.. result.GetValueOrDefault(key) ?? [], address];
+            }
+        }
+
+        return result;
+    }
+
+    private void Add(MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, List<IpAddress> addresses, List<IpAddress> outside)
+    {
+        IReadOnlyList<MeshEndpointSpec> usable = EndpointSelection.Usable(service, endpoints);
+        var problems = new List<string>();
+        if (HasOwnAddress(service) && addresses.Count == 0)
+        {
+            problems.Add("there is no address for it: mesh.addresses has no range, or no place left");
+        }
+
+        if (service.Kind == MeshServiceKind.LoadBalancer && outside.Count == 0)
+        {
+            problems.Add("there is no address for the outside: mesh.load_balancers has no range, or no place left");
+        }
+
+        if (HasOwnAddress(service))
+        {
+            foreach (MeshPortSpec port in service.Ports)
+            {
+                addresses.ForEach(address => AddPort(service, port, address, port.Port, "", usable, problems));
+                outside.ForEach(address => AddPort(service, port, address, port.Port, "lb", usable, problems));
+                if (service.Kind is MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer && (service.Kind == MeshServiceKind.NodePort || port.NodePort != 0))
+                {
+                    ushort number = port.NodePort != 0 ? port.NodePort : NodePortOf(service, port);
+                    foreach (IpAddress node in _mesh.NodeAddresses)
+                    {
+                        AddPort(service, port, node, number, "node", usable, problems);
+                    }
+                }
+            }
+        }
+
+        string dns = _zone.Add(service, addresses, outside, usable, problems);
+        string[] ports = [.. service.Ports.Select(port => $"{port.Name} {port.Port}/{(port.Protocol == IpProtocols.Udp ? "udp" : "tcp")}".TrimStart())];
+        _status.Add(new MeshServiceStatus(service.Name, service.Namespace, service.Kind, source, dns, addresses, outside, ports, usable.Count, endpoints, string.Join("; ", problems)));
+    }
+
+    private void AddPort(MeshServiceSpec service, MeshPortSpec port, IpAddress address, ushort number, string place, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    {
+        if (!_taken.TryAdd((address, number, port.Protocol), service.Key))
+        {
+            problems.Add($"{address} port {number} is {_taken[(address, number, port.Protocol)]}'s already");
+            return;
+        }
+
+        _services.Add(new ServiceSpec
+        {
+            Name = EngineNameOf(service, port, address, place),
+            Address = address,
+            Port = number,
+            Protocol = port.Protocol,
+            Balance = service.Balance,
+            TableSize = _mesh.TableSize,
+            Backends = EndpointSelection.Backends(service, port, address.Family, usable),
+        });
+    }
+
+    private static ushort NodePortOf(MeshServiceSpec service, MeshPortSpec port) =>
+        (ushort)(30000 + (XxHash64.Hash(Encoding.UTF8.GetBytes($"{service.Key}/{port.Port}/{port.Protocol}")) % 2768));
+
+    /// <summary>Name for counters: 32 characters at most, and another for each port and address.</summary>
+    private static string EngineNameOf(MeshServiceSpec service, MeshPortSpec port, IpAddress address, string place)
+    {
+        const int MaxLength = 32, HashLength = 9;
+        string name = service.Namespace == "default" ? service.Name : $"{service.Name}.{service.Namespace}";
+        string whole = string.Join('.', new[]
+        {
+            name, port.Port.ToString(CultureInfo.InvariantCulture), port.Protocol == IpProtocols.Udp ? "udp" : "", place, address.IsIpv6 ? "v6" : "",
+        }.Where(part => part.Length > 0));
+        bool isUnique = service.Addresses.Count <= 1 && service.LoadBalancerAddresses.Count <= 1 && place != "node";
+        if (whole.Length <= MaxLength && isUnique)
+        {
+            return whole;
+        }
+
+        uint hash = (uint)XxHash64.Hash(Encoding.UTF8.GetBytes($"{service.Key}/{whole}/{address}"));
+        return $"{whole[..Math.Min(whole.Length, MaxLength - HashLength)]}-{hash:x8}";
+    }
+}

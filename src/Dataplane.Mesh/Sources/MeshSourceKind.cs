@@ -1,0 +1,14 @@
+namespace Dataplane.Mesh.Sources;
+
+/// <summary>What kind of source it is.</summary>
+public enum MeshSourceKind
+{
+    /// <summary>Kubernetes manifests (Service, EndpointSlice, Pod) in files.</summary>
+    Kubernetes = 0,
+
+    /// <summary>Applications that register themselves over HTTP.</summary>
+    Registration,
+
+    /// <summary>Keys in etcd.</summary>
+    Etcd,
+}

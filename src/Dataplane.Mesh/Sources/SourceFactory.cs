@@ -1,0 +1,15 @@
+using System.Net;
+using Dataplane.Mesh.Registration;
+
+namespace Dataplane.Mesh.Sources;
+
+/// <summary>Makes sources of what a configuration says of them.</summary>
+internal static class SourceFactory
+{
+    public static IMeshSource Create(MeshSourceSpec spec, TimeProvider time) => spec.Kind switch
+    {
+        MeshSourceKind.Registration => new RegistrationServer(IPEndPoint.Parse(spec.Endpoints[0]), spec.TokenFile, time),
+        MeshSourceKind.Etcd => new EtcdSource(spec.Endpoints, spec.Prefix, time),
+        _ => new ManifestSource(spec.Files, time),
+    };
+}

@@ -1,0 +1,19 @@
+using Dataplane.Mesh.Services;
+
+namespace Dataplane.Mesh.Sources;
+
+/// <summary>All that a source says at one moment. Immutable.</summary>
+public sealed record SourceSnapshot
+{
+    /// <summary>Nothing, from a source that has not said anything yet.</summary>
+    public static SourceSnapshot Empty { get; } = new();
+
+    /// <summary>Counts up with every change; 0: the source has not said anything yet.</summary>
+    public long Revision { get; init; }
+
+    /// <summary>The services.</summary>
+    public IReadOnlyList<MeshServiceSpec> Services { get; init; } = [];
+
+    /// <summary>The endpoints.</summary>
+    public IReadOnlyList<MeshEndpointSpec> Endpoints { get; init; } = [];
+}
