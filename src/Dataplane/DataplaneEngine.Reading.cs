@@ -61,6 +61,22 @@ public sealed partial class DataplaneEngine
         return new ConnectionsStatus(_workers?.Tables?.Tracked is not null, counts.Flows, counts.Packets, counts.Bytes, invalid);
     }
 
+    /// <summary>The endpoints of all networks, in the order of the configuration.</summary>
+    public IReadOnlyList<EndpointStatus> ReadEndpoints() => _workers?.Tables is not { } tables ? [] : [.. tables.Bridges.Stations.Select(station =>
+    {
+        Switching.StationCounters counters = station.Counters;
+        return new EndpointStatus(station.Network.Spec.Name, station.Spec.Name, station.Spec.Port)
+        {
+            SentFrames = Volatile.Read(ref counters.SentFrames),
+            SentBytes = Volatile.Read(ref counters.SentBytes),
+            ReceivedFrames = Volatile.Read(ref counters.ReceivedFrames),
+            ReceivedBytes = Volatile.Read(ref counters.ReceivedBytes),
+            Spoofed = Volatile.Read(ref counters.Spoofed),
+            SentLimited = Volatile.Read(ref counters.SentLimited),
+            ReceivedLimited = Volatile.Read(ref counters.ReceivedLimited),
+        };
+    })];
+
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()
     {

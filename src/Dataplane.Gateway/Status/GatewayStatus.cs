@@ -17,7 +17,8 @@ internal sealed record GatewayStatus(
     IReadOnlyList<GatewayStatus.Rule> Rules,
     IReadOnlyList<GatewayStatus.Service> Services,
     IReadOnlyList<GatewayStatus.Neighbour> Neighbours,
-    IReadOnlyList<GatewayStatus.Worker> Workers)
+    IReadOnlyList<GatewayStatus.Worker> Workers,
+    IReadOnlyList<EndpointStatus> Endpoints)
 {
     /// <summary>Addresses that sources are translated to.</summary>
     public IReadOnlyList<GatewayStatus.Translation> Nat { get; init; } = [];
@@ -43,7 +44,7 @@ internal sealed record GatewayStatus(
             [.. engine.ReadRules().Select(rule => new Rule(rule.Name, rule.Packets, rule.Bytes))],
             [.. engine.ReadServices().Select(Service.From)],
             [.. engine.ReadNeighbours().Select(Neighbour.From)],
-            [.. engine.ReadWorkers().Select(Worker.From)])
+            [.. engine.ReadWorkers().Select(Worker.From)], engine.ReadEndpoints())
         {
             Nat = [.. engine.ReadNat().Select(Translation.From)],
             Connections = Followed.From(engine.ReadConnections()),

@@ -26,11 +26,16 @@ internal static class EngineMetrics
     private const string Outside = "dataplane.nat.outside";
     private const string From = "dataplane.nat.from";
     private const string Address = "dataplane.nat.address";
+    private const string NetworkName = "dataplane.network";
+    private const string EndpointName = "dataplane.endpoint";
     private const string Result = "result";
     private const string Worker = "dataplane.worker.id";
     private const string State = "dataplane.worker.state";
 
-    public static IReadOnlyList<EngineMetric> All { get; } = [.. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Configuration()];
+    public static IReadOnlyList<EngineMetric> All { get; } =
+    [
+        .. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Endpoints(), .. Configuration(),
+    ];
 
     private static IEnumerable<EngineMetric> Network() =>
     [
@@ -131,6 +136,18 @@ internal static class EngineMetrics
         new("dataplane.backend.io", MetricKind.Counter, "By", "Bytes to and from a backend.", reading => PerBackend(reading, backend => backend.Bytes)),
     ];
 
+    private static IEnumerable<EngineMetric> Endpoints() =>
+    [
+        new("dataplane.endpoint.io", MetricKind.Counter, "By", "Bytes between an endpoint of a network and the engine, as the endpoint sends and receives them.",
+            reading => PerEndpoint(reading, endpoint => (endpoint.ReceivedBytes, endpoint.SentBytes))),
+        new("dataplane.endpoint.packet.count", MetricKind.Counter, "{packet}", "Packets between an endpoint of a network and the engine, as the endpoint sends and receives them.",
+            reading => PerEndpoint(reading, endpoint => (endpoint.ReceivedFrames, endpoint.SentFrames))),
+        new("dataplane.endpoint.limited", MetricKind.Counter, "{packet}", "Packets beyond an endpoint's rate, as it sends and receives them.",
+            reading => PerEndpoint(reading, endpoint => (endpoint.ReceivedLimited, endpoint.SentLimited))),
+        new("dataplane.endpoint.spoofed", MetricKind.Counter, "{packet}", "Packets from an endpoint that said they were from somebody else.",
+            reading => reading.Endpoints.Select(endpoint => Of(endpoint.Spoofed, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name)))),
+    ];
+
     private static IEnumerable<EngineMetric> Configuration() =>
     [
         new("dataplane.running", MetricKind.Gauge, "1", "1 while the workers forward, otherwise 0.", reading => One(reading.IsRunning ? 1 : 0)),
@@ -175,6 +192,16 @@ internal static class EngineMetrics
     private static IEnumerable<Measurement<long>> PerAddress(EngineReading reading, Func<NatStatus, long> read) =>
         reading.Nat.Select(entry => Of(read(entry), (Inside, entry.Inside), (Outside, entry.Outside), (From, entry.From?.ToString() ?? "any"),
             (Address, entry.Address.ToString())));
+
+    private static IEnumerable<Measurement<long>> PerEndpoint(EngineReading reading, Func<EndpointStatus, (long Received, long Sent)> read)
+    {
+        foreach (EndpointStatus endpoint in reading.Endpoints)
+        {
+            (long received, long sent) = read(endpoint);
+            yield return Of(received, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name), (Direction, "receive"));
+            yield return Of(sent, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name), (Direction, "transmit"));
+        }
+    }
 
     private static string BackendName(BackendStatus backend) => backend.Address.IsIpv6
         ? string.Create(CultureInfo.InvariantCulture, $"[{backend.Address}]:{backend.Port}")

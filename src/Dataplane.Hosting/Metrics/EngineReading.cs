@@ -9,6 +9,7 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private Accounting? _accounting;
     private IReadOnlyList<PortStatus>? _ports;
     private IReadOnlyList<ServiceStatus>? _services;
+    private IReadOnlyList<EndpointStatus>? _endpoints;
     private IReadOnlyList<RuleStatus>? _rules;
     private IReadOnlyList<NatStatus>? _nat;
     private ConnectionsStatus? _connections;
@@ -18,6 +19,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public Accounting Accounting => _accounting ??= engine.ReadAccounting();
 
     public IReadOnlyList<PortStatus> Ports => _ports ??= engine.ReadPorts();
+
+    public IReadOnlyList<EndpointStatus> Endpoints => _endpoints ??= engine.ReadEndpoints();
 
     public IReadOnlyList<ServiceStatus> Services => _services ??= engine.ReadServices();
 

@@ -71,6 +71,9 @@ public enum DropReason : byte
     /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
     UnknownStation,
 
+    /// <summary>More than the endpoint that sends or receives it may.</summary>
+    RateLimited,
+
     /// <summary>From an endpoint or network to another that it is kept apart from.</summary>
     NetworkIsolated,
 

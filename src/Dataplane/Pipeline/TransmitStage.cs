@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Rewriting;
+using Dataplane.Switching;
 
 namespace Dataplane.Pipeline;
 
@@ -16,10 +17,14 @@ internal sealed class TransmitStage(WorkerCounters counters)
     private static readonly short[] s_all = MakeAll();
 
     private readonly SoftwareOffload _offload = new(counters);
+    private readonly short[] _allowed = new short[PacketBatch.Capacity];
     private readonly short[] _counts = new short[MaxPorts];
     private readonly short[] _packets = new short[PacketBatch.Capacity];
     private readonly byte[] _used = new byte[MaxPorts];
     private readonly bool[] _touched = new bool[MaxPorts];
+
+    /// <summary>Networks in force, whose endpoints may have limits.</summary>
+    public BridgeTable Bridges { get; set; } = BridgeTable.Empty;
 
     /// <summary>Hands the frames over. Afterwards every packet is transmitted, dropped or held.</summary>
     public void Process(PacketBatch batch, IPort?[] ports)
@@ -103,6 +108,12 @@ internal sealed class TransmitStage(WorkerCounters counters)
     {
         if (port is not null)
         {
+            // The worker that owns the port counts and limits; what goes there by a ring is not its affair yet.
+            if (Bridges.OfPort(number) is { } station && port is not RemotePort)
+            {
+                packets = StationReceive.Take(batch, packets, station, _allowed);
+            }
+
             if (batch.HasOffloads)
             {
                 _offload.Transmit(batch, packets, port);

@@ -317,6 +317,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         if (!ReferenceEquals(published, _plan) && published is not null)
         {
             Context.Tables = published.Tables;
+            _transmit.Bridges = published.Tables.Bridges;
             Context.Flows.TimeoutsBySlot = published.Tables.TimeoutsBySlot;
             if (published.Tables.Tracked is not null)
             {

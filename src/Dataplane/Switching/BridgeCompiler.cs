@@ -15,10 +15,10 @@ internal static class BridgeCompiler
             return BridgeTable.Empty;
         }
 
-        var counters = new Dictionary<(string, string, string), StationCounters>();
+        var known = new Dictionary<(string, string, string), Station>();
         foreach (Station station in previous?.Stations ?? [])
         {
-            counters[(station.Network.Spec.Name, station.Spec.Name, station.Spec.Port)] = station.Counters;
+            known[(station.Network.Spec.Name, station.Spec.Name, station.Spec.Port)] = station;
         }
 
         Bridge[] networks = [.. spec.Networks.Select((network, index) => new Bridge(network, index, Reaches(spec.Networks, network)))];
@@ -28,8 +28,7 @@ internal static class BridgeCompiler
             L3Interface shared = Template(network.Spec, served);
             foreach (EndpointSpec endpoint in network.Spec.Endpoints)
             {
-                (string, string, string) identity = (network.Spec.Name, endpoint.Name, endpoint.Port);
-                var station = new Station(endpoint, network) { Counters = counters.GetValueOrDefault(identity) ?? new StationCounters() };
+                Station station = Make(endpoint, network, known.GetValueOrDefault((network.Spec.Name, endpoint.Name, endpoint.Port)));
                 int id = ports.IdOf(endpoint.Port);
                 station.Interface = shared.ForStation(station, (short)interfaces.Count, (byte)id, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu));
                 interfaces.Add(station.Interface);
@@ -38,6 +37,19 @@ internal static class BridgeCompiler
         }
 
         return new BridgeTable(networks, [.. stations], ports.ById.Length);
+    }
+
+    /// <summary>Counters go on, and a bucket stays as full as it is while the limit is the same.</summary>
+    private static Station Make(EndpointSpec spec, Bridge network, Station? before)
+    {
+        RateSpec? rate = spec.Rate;
+        bool isSame = before is not null && before.Spec.Rate == rate;
+        return new Station(spec, network)
+        {
+            Counters = before?.Counters ?? new StationCounters(),
+            SendLimit = isSame ? before!.SendLimit : rate?.Out is { } sent ? new RateLimiter(sent, rate.OutBurst) : null,
+            ReceiveLimit = isSame ? before!.ReceiveLimit : rate?.In is { } received ? new RateLimiter(received, rate.InBurst) : null,
+        };
     }
 
     /// <summary>The gateway's addresses with the prefixes around them; the link-local one too with IPv6.</summary>

@@ -8,7 +8,7 @@ namespace Dataplane.Switching;
 /// <summary>Lets nothing in from an endpoint that says it is from somebody else.</summary>
 /// <remarks>
 /// Input: parsed packets of an endpoint's port. Output: those from its hardware address and one of its addresses; what ARP and neighbour discovery messages say of their
-/// sender is looked at where they are answered. Drops: spoofed hardware address or address. State: the endpoint's counters. Cost: for the ports of endpoints one load of the header
+/// sender is looked at where they are answered. Drops: spoofed hardware address or address, more than the endpoint's rate. State: the endpoint's counters. Cost: for the ports of endpoints one load of the header
 /// line, which the parser has just read, and a compare for each address of the endpoint; for other ports one load per batch. It stands before everything that remembers or
 /// decides, the established flows included: a source address behind it is as good as the port.
 /// </remarks>
@@ -28,7 +28,8 @@ internal static class GuardStage
     {
         ReadOnlySpan<byte> memory = batch.Memory;
         ulong mac = station.Mac;
-        long bytes = 0, spoofed = 0;
+        RateLimiter? limit = TTracing.IsOn ? null : station.SendLimit;
+        long bytes = 0, spoofed = 0, limited = 0;
         for (int i = 0; i < batch.Count; i++)
         {
             bytes += batch.Lengths[i];
@@ -45,6 +46,12 @@ internal static class GuardStage
                 batch.Drop(i, reason);
                 spoofed++;
             }
+            else if (limit is not null && batch.Parsed[i].Headers.IpVersion != 0 && !limit.TryTake(batch.NowNs, batch.Lengths[i]))
+            {
+                // Not ARP: without it the rest would not pass either, and it is answered at once.
+                batch.Drop(i, DropReason.RateLimited);
+                limited++;
+            }
 
             if (TTracing.IsOn)
             {
@@ -59,6 +66,7 @@ internal static class GuardStage
             counters.SentFrames += batch.Count;
             counters.SentBytes += bytes;
             counters.Spoofed += spoofed;
+            counters.SentLimited += limited;
         }
     }
 

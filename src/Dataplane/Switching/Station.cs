@@ -36,6 +36,12 @@ internal sealed class Station
     /// <summary>What passed and what did not; kept when the tables are made anew.</summary>
     public required StationCounters Counters { get; init; }
 
+    /// <summary>What it may send; null: as much as there is.</summary>
+    public RateLimiter? SendLimit { get; init; }
+
+    /// <summary>What it may receive.</summary>
+    public RateLimiter? ReceiveLimit { get; init; }
+
     public bool HasV4(uint address) => Array.IndexOf(_v4, address) >= 0;
 
     public bool HasV6(ulong high, ulong low)

@@ -42,6 +42,7 @@ public sealed class DropReasonTests
         [DropReason.SpoofedNeighbour] = () =>
             Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).ArpRequest("10.89.0.3", "10.89.0.1")),
         [DropReason.UnknownStation] = () => Endpoint("a", NetworkPlane.Direct("a", "c", 4).Udp(1, 2)),
+        [DropReason.RateLimited] = SendBeyondARate,
         [DropReason.NetworkIsolated] = () => Endpoint("a", NetworkPlane.Routed("a", "c", 4).Udp(1, 2)),
         [DropReason.NoEndpoint] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.Blue).Ipv4("10.89.0.2", "10.89.0.9").Udp(1, 2)),
         [DropReason.Broadcast] = () => One(V4("255.255.255.255").Udp(68, 67).Build()),
@@ -139,6 +140,17 @@ public sealed class DropReasonTests
     {
         await using TestPlane plane = NetworkPlane.Create();
         plane.Send(port, packet.Build());
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> SendBeyondARate()
+    {
+        await using TestPlane plane = NetworkPlane.Create(blue => blue with
+        {
+            Endpoints = [blue.Endpoints[0] with { Rate = new Dataplane.Switching.RateSpec { Out = 1_000_000, OutBurst = 1600 } }, blue.Endpoints[1]],
+        });
+        plane.Send("a", NetworkPlane.Direct("a", "b", 4).Udp(1, 2).PayloadOf(1400).Build());
+        plane.SendForDrop("a", NetworkPlane.Direct("a", "b", 4).Udp(1, 2).PayloadOf(1400).Build(), DropReason.RateLimited);
         return plane.Engine.ReadAccounting();
     }
 
