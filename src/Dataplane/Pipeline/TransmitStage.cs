@@ -111,7 +111,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
             // The worker that owns the port counts and limits; what goes there by a ring is not its affair yet.
             if (Bridges.OfPort(number) is { } station && port is not RemotePort)
             {
-                packets = StationReceive.Take(batch, packets, station, _allowed);
+                packets = StationReceive.Admit(batch, packets, station, _allowed);
             }
 
             if (batch.HasOffloads)

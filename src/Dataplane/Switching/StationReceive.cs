@@ -11,7 +11,7 @@ internal static class StationReceive
     /// <param name="packets">Numbers of the packets for the endpoint.</param>
     /// <param name="station">The endpoint.</param>
     /// <param name="room">Room for as many numbers.</param>
-    public static ReadOnlySpan<short> Take(PacketBatch batch, ReadOnlySpan<short> packets, Station station, Span<short> room)
+    public static ReadOnlySpan<short> Admit(PacketBatch batch, ReadOnlySpan<short> packets, Station station, Span<short> room)
     {
         StationCounters counters = station.Counters;
         int count = 0;
