@@ -169,9 +169,14 @@ internal static class FragmentStage
         parsed.Key.Transport = ((ulong)followed.Ports << 32) | ((ulong)followed.Protocol << 8) | parsed.Key.Family;
     }
 
-    /// <summary>What others on the link say to each other is no reason to keep anything.</summary>
+    /// <summary>What others on the link say to each other is no reason to keep anything; what endpoints of a network do, all passes here.</summary>
     private static bool IsForUs(WorkerContext context, PacketBatch batch, int i)
     {
+        if (context.Tables.Bridges.OfPort(batch.Port.Value) is not null)
+        {
+            return true;
+        }
+
         int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
         return index >= 0 && BinaryPrimitives.ReadUInt64BigEndian(batch.Memory[batch.Offsets[i]..]) >> 16 == context.Tables.Interfaces[index].Mac.Bits;
     }
