@@ -65,8 +65,8 @@ internal static class BalanceStage
         }
         else
         {
-            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, SourceOf(context, batch, i, backend),
-                service, backend, out DropReason reason);
+            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, SourceOf(context, batch, i, backend.Address),
+                backend, out DropReason reason);
             if (flow < 0)
             {
                 batch.Drop(i, reason);
@@ -112,7 +112,7 @@ internal static class BalanceStage
     /// address of the source NAT rule that covers it (hairpinning, RFC 4787 REQ-9). And a server that is its own client would take its own address for
     /// forged, and answer itself: to such a one it comes from the engine's address on its link.
     /// </summary>
-    private static IpAddress SourceOf(WorkerContext context, PacketBatch batch, int i, BackendRuntime backend)
+    internal static IpAddress SourceOf(WorkerContext context, PacketBatch batch, int i, IpAddress target)
     {
         ForwardingTables tables = context.Tables;
         IpAddress client = batch.Parsed[i].Key.Source;
@@ -123,12 +123,12 @@ internal static class BalanceStage
 
         // What endpoints of a network say to each other comes by the engine anyway.
         if (!tables.Nat.IsEmpty && tables.Nat.FindInside(tables.Interfaces[came].Port, client) is { Inside: >= 0 } rule
-            && tables.Lookup(backend.Address) is { Kind: RouteKind.Forward } route && tables.NextHops[route.Select(batch.Parsed[i].Hash)].Interface.Index == came)
+            && tables.Lookup(target) is { Kind: RouteKind.Forward } route && tables.NextHops[route.Select(batch.Parsed[i].Hash)].Interface.Index == came)
         {
             return rule.AddressFor(client).Address;
         }
 
-        return backend.Address == client ? tables.Interfaces[came].SourceFor(client) : client;
+        return target == client ? tables.Interfaces[came].SourceFor(client) : client;
     }
 
     private static void Count(BackendCounter counter, int bytes)

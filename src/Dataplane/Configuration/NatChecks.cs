@@ -34,7 +34,34 @@ internal static class NatChecks
 
             FilterChecks.CheckPrefix(checks, rule.From, $"{path}.from");
             CheckPool(checks, rule, path);
+            CheckStatic(checks, spec, rule, path);
             CheckTimeouts(checks, rule.Timeouts, $"{path}.timeouts");
+        }
+    }
+
+    /// <summary>One address for one host: no second rule may have either of them in the same way.</summary>
+    private static void CheckStatic(Checks checks, DataplaneSpec spec, NatSpec rule, string path)
+    {
+        if (!rule.Static)
+        {
+            return;
+        }
+
+        if (rule.From is not { } from || from.Length != from.Address.BitLength)
+        {
+            checks.Error($"{path}.from", "has to be one address where static is set", rule.From?.ToString());
+        }
+
+        if (rule.Pool is not { Count: 1 })
+        {
+            checks.Error($"{path}.pool", "has to be one address where static is set: the one that stands for from");
+            return;
+        }
+
+        NatSpec? other = (spec.Nat ?? []).FirstOrDefault(entry => entry is not null && !ReferenceEquals(entry, rule) && (entry.Pool ?? []).Contains(rule.Pool[0]));
+        if (other is not null)
+        {
+            checks.Error($"{path}.pool[0]", "is in the pool of another rule, but stands for one host here", rule.Pool[0].ToString());
         }
     }
 

@@ -15,6 +15,7 @@ public sealed partial class SpecReader
             Outside = map.Text("outside", "the name of a port"),
             From = map.OptionalPrefix("from"),
             Pool = [.. map.Items("pool", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
+            Static = map.Flag("static"),
             Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
         };
     }

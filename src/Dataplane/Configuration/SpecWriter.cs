@@ -168,7 +168,7 @@ public static partial class SpecWriter
         map.Text("outside", rule.Outside);
         map.Optional("from", rule.From);
         map.Values("pool", rule.Pool);
-
+        map.Flag("static", rule.Static);
         map.Part("timeouts", Timeouts(rule.Timeouts));
         return map.ToNode();
     }

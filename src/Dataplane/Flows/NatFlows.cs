@@ -16,12 +16,25 @@ internal static class NatFlows
     /// <param name="hash">Hash of <paramref name="key"/>.</param>
     /// <param name="tcpFlags">Of its first packet.</param>
     /// <param name="source">The address it is to come from at the backend: the client's own as a rule.</param>
-    /// <param name="service">Where the client sends it.</param>
     /// <param name="backend">Where it is to go.</param>
     /// <param name="reason">Why it could not be made.</param>
     /// <returns>Index of the entry of this direction, or -1.</returns>
-    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, ServiceRuntime service, BackendRuntime backend,
-        out DropReason reason)
+    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, BackendRuntime backend, out DropReason reason) =>
+        Create(context, in key, hash, tcpFlags, source, backend.Address, backend.Port, backend, out reason);
+
+    /// <summary>Makes the flow.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="key">The flow as the client sends it.</param>
+    /// <param name="hash">Hash of <paramref name="key"/>.</param>
+    /// <param name="tcpFlags">Of its first packet.</param>
+    /// <param name="source">The address it is to come from at the target.</param>
+    /// <param name="target">Where it is to go.</param>
+    /// <param name="targetPort">And to which port; of echo the identifier, which stays.</param>
+    /// <param name="slot">Whose slot it is in.</param>
+    /// <param name="reason">Why it could not be made.</param>
+    /// <returns>Index of the entry of this direction, or -1.</returns>
+    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, IpAddress target, ushort targetPort,
+        BackendRuntime slot, out DropReason reason)
     {
         FlowTable flows = context.Flows;
         var forward = new FlowEntry
@@ -30,25 +43,25 @@ internal static class NatFlows
             Hash = hash,
             NewSourceHigh = source.High,
             NewSourceLow = source.Low,
-            NewDestinationHigh = backend.Address.High,
-            NewDestinationLow = backend.Address.Low,
+            NewDestinationHigh = target.High,
+            NewDestinationLow = target.Low,
             State = TcpStates.First(key.Protocol, tcpFlags),
-            Backend = backend.Slot,
-            BackendGeneration = backend.Generation,
+            Backend = slot.Slot,
+            BackendGeneration = slot.Generation,
             TablesVersion = -1,
             NextHop = -1,
             Neighbour = -1,
             InPort = FlowEntry.NoPort,
         };
-        if (!TryFindReverse(context, in key, hash, source, backend, out FlowEntry reverse, out ushort sourcePort))
+        if (!TryFindReverse(context, in key, hash, source, target, targetPort, out FlowEntry reverse, out ushort sourcePort))
         {
             reason = DropReason.NoFreePort;
             return -1;
         }
 
-        forward.NewPorts = ((uint)sourcePort << 16) | backend.Port;
-        reverse.NewSourceHigh = service.Spec.Address.High;
-        reverse.NewSourceLow = service.Spec.Address.Low;
+        forward.NewPorts = ((uint)sourcePort << 16) | targetPort;
+        reverse.NewSourceHigh = key.DestinationHigh;
+        reverse.NewSourceLow = key.DestinationLow;
         reverse.NewDestinationHigh = key.SourceHigh;
         reverse.NewDestinationLow = key.SourceLow;
         reverse.NewPorts = ((uint)key.DestinationPort << 16) | key.SourcePort;
@@ -69,15 +82,17 @@ internal static class NatFlows
     /// same port, the two could not be told apart: then the client's port is translated as well, to the first that is free and does not make the
     /// way back another worker's.
     /// </summary>
-    private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, IpAddress source, BackendRuntime backend,
+    private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, IpAddress source, IpAddress target, ushort targetPort,
         out FlowEntry reverse, out ushort sourcePort)
     {
+        // The identifier of an echo is both its ports, and its worker is chosen without it.
         sourcePort = key.SourcePort;
-        for (int tries = 0; tries < PortTries * context.Share.Count; tries++)
+        bool isEcho = key.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6;
+        for (int tries = 0; tries < (isEcho ? 1 : PortTries * context.Share.Count); tries++)
         {
-            reverse = new FlowEntry { Key = FlowKey.Create(backend.Address, backend.Port, source, sourcePort, key.Protocol) };
+            reverse = new FlowEntry { Key = FlowKey.Create(target, targetPort, source, sourcePort, key.Protocol) };
             reverse.Hash = context.Hash.Of(in reverse.Key);
-            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && IsOwn(context, in reverse.Key))
+            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && (isEcho || IsOwn(context, in reverse.Key)))
             {
                 return true;
             }

@@ -27,6 +27,12 @@ public sealed record NatSpec
     /// </summary>
     public IReadOnlyList<IpAddress> Pool { get; init; } = [];
 
+    /// <summary>
+    /// Whether the one address of the pool stands for the one source (static, one to one): what comes to it from anywhere goes to that host, ports as they are. Needs a
+    /// source prefix of one address, and a pool of one address of its family.
+    /// </summary>
+    public bool Static { get; init; }
+
     /// <summary>How long flows may be idle.</summary>
     public NatTimeouts Timeouts { get; init; } = new();
 }

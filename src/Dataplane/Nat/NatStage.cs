@@ -91,8 +91,7 @@ internal static class NatStage
     private static int Find<TTracing>(WorkerContext context, PacketBatch batch, int i, out DropReason reason)
         where TTracing : struct, ITracing
     {
-        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        reason = headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i) ? DropReason.None : DropReason.NatUnsupported;
+        reason = CanBegin(batch, i) ? DropReason.None : DropReason.NatUnsupported;
         if (reason != DropReason.None)
         {
             return -1;
@@ -107,6 +106,9 @@ internal static class NatStage
         // It may have ended by this packet, which begins one of its own.
         return batch.Flows[i];
     }
+
+    /// <summary>Whether a packet is one that translated flows begin with.</summary>
+    public static bool CanBegin(PacketBatch batch, int i) => batch.Parsed[i].Headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i);
 
     private static bool IsEchoRequest(PacketBatch batch, int i)
     {

@@ -1,3 +1,4 @@
+using Dataplane.Balancing;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Switching;
@@ -9,7 +10,15 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 {
     private readonly HashSet<IpAddress> _addresses = [.. rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Address)];
 
+    private readonly Dictionary<IpAddress, NatStatic> _statics = Statics(rules);
+
     public NatRule[] Rules => rules;
+
+    /// <summary>Whether any address stands for one inside host.</summary>
+    public bool HasStatics => _statics.Count > 0;
+
+    /// <summary>Finds the inside host that an outside address stands for.</summary>
+    public bool FindStatic(IpAddress address, out NatStatic target) => _statics.TryGetValue(address, out target);
 
     /// <summary>Idle times of the flows of each address' slot.</summary>
     public FlowTimeouts?[] TimeoutsBySlot { get; } = BySlot(rules);
@@ -55,6 +64,20 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     private bool IsInside(NatRule rule, byte port) =>
         rule.Inside == port || (rule.InsideNetwork >= 0 && bridges.OfPort(port)?.Network.Index == rule.InsideNetwork);
+
+    private static Dictionary<IpAddress, NatStatic> Statics(NatRule[] rules)
+    {
+        var statics = new Dictionary<IpAddress, NatStatic>();
+        foreach (NatRule rule in rules.Where(rule => rule.Spec.Static))
+        {
+            foreach (BackendRuntime address in rule.V4.Concat(rule.V6))
+            {
+                statics.TryAdd(address.Address, new NatStatic(address, rule.Spec.From!.Value.Address));
+            }
+        }
+
+        return statics;
+    }
 
     private static FlowTimeouts?[] BySlot(NatRule[] rules)
     {

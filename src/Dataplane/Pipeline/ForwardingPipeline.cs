@@ -121,6 +121,7 @@ internal static class ForwardingPipeline
         FlowStage.Process<TTracing>(context, batch);                                                // key      -> flow
         Mark<TTracing>(context, TimedStage.Flow);
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
+        StaticNatStage.Process<TTracing>(context, batch);                                           // address  -> the host it stands for, new flow
         Mark<TTracing>(context, TimedStage.Balance);
         SwitchStage.Process<TTracing>(context, batch);                                              // endpoint -> endpoint of its network
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused

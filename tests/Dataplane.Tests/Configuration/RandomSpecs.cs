@@ -137,6 +137,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Inside = Needed(),
         Outside = Needed(),
         From = Null(Prefix()),
+        Static = In(0, 5) == 0,
         Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
         Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), Icmp = Timeout() })!,
     };

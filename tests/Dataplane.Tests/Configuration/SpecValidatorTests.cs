@@ -122,6 +122,18 @@ public class SpecValidatorTests
         ["null timeouts of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = null! } }, "filter.timeouts: is null; leave it out"),
         ["timeout of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = new NatTimeouts { Udp = TimeSpan.Zero } } },
             "filter.timeouts.udp: \"00:00:00\": is not a time from 1s to 604800s (7 days) in whole milliseconds"),
+        ["static translation of many"] = (s_good with { Nat = [new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.0/24"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true }] },
+            "nat[0].from: \"10.1.0.0/24\": has to be one address where static is set"),
+        ["static translation to the interface"] = (s_good with { Nat = [new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.9/32"), Static = true }] },
+            "nat[0].pool: has to be one address where static is set: the one that stands for from"),
+        ["static translation of another's address"] = (s_good with
+        {
+            Nat =
+            [
+                new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.9/32"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true },
+                new NatSpec { Inside = "lan", Outside = "wan", Pool = [IpAddress.Parse("198.51.100.9")] },
+            ],
+        }, "nat[0].pool[0]: \"198.51.100.9\": is in the pool of another rule, but stands for one host here"),
         ["flags without mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(0, 0) }),
             "filter.rules[0].tcp_flags: \"mask 0x00, value 0x00\": looks at no flag; a mask with at least one flag, and a value inside the mask are needed"),
         ["flags outside the mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(2, 3) }),
