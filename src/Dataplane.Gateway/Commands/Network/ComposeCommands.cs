@@ -78,7 +78,7 @@ internal sealed class UpCommand : ComposeCommand
         string[] options = [.. new[] { s_state, s_host }.Where(arguments.Has).SelectMany(option => new[] { option.Name, arguments.Get(option)! })];
         string[] words = ["-c", "exec setsid \"$@\" >\"$0\" 2>&1 </dev/null", log, .. ChildProcess.Self("network", "serve", "--socket", socket), .. options];
         using Process process = Process.Start(new ProcessStartInfo("/bin/sh", words)) ?? throw new IOException("The network service did not start.");
-        long end = Environment.TickCount64 + 30_000;
+        long end = Environment.TickCount64 + 60_000;
         while (!File.Exists(log) || !(await File.ReadAllLinesAsync(log).ConfigureAwait(false)).Contains("ready"))
         {
             if (process.HasExited || Environment.TickCount64 > end)

@@ -83,6 +83,11 @@ internal sealed class NetworkServeCommand : Command
             UplinkAddresses = [.. arguments.GetAll(s_address).Select(text => NetworkOptions.Prefix(s_address, text))],
             UplinkGateways = [.. arguments.GetAll(s_gateway).Select(text => NetworkOptions.Address(s_gateway, text))],
         };
+        if (options.HostInterface.Length == 0 && options.Uplink.Length == 0)
+        {
+            throw new UsageException($"{s_host.Name} none without {s_uplink.Name}: the engine would have no port.");
+        }
+
         return options.Uplink.Length > 0 == options.UplinkAddresses.Count > 0
             ? options
             : throw new UsageException($"{s_uplink.Name} and {s_address.Name} belong together: the engine needs an address of its own there.");
