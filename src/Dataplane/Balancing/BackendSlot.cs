@@ -15,6 +15,9 @@ internal sealed class BackendSlot
     /// <summary>What becomes of its flows.</summary>
     public BackendFate Fate { get; set; }
 
+    /// <summary>Whether flows of it are sent to its address as they are; stays so until the slot is another's.</summary>
+    public bool IsDirect { get; set; }
+
     /// <summary>Found down by health checks or told so by the user.</summary>
     public bool IsDown { get; set; }
 

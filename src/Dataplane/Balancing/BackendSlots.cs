@@ -39,6 +39,9 @@ internal sealed class BackendSlots
 
     public BackendFate[] Fates => [.. _all.Select(slot => slot.Fate)];
 
+    /// <summary>By slot, the address that flows are sent to as they are; none for all others. Empty when there are none.</summary>
+    public IpAddress[] DirectAddresses => _all.Exists(slot => slot.IsDirect) ? [.. _all.Select(slot => slot.IsDirect ? slot.Identity.Address : default)] : [];
+
     /// <summary>Slots whose backend has gone, and that flows may still remember.</summary>
     public IReadOnlyList<BackendSlot> Departed => _departed;
 
@@ -98,6 +101,7 @@ internal sealed class BackendSlots
             slot.Generation++;
             slot.Counter = new BackendCounter();
             slot.Fate = BackendFate.Move;
+            slot.IsDirect = false;
             _free.Push(slot);
         }
     }

@@ -65,8 +65,10 @@ internal static class BalanceStage
         }
         else
         {
-            flow = NatFlows.Create(context, in batch.Parsed[i].Key, hash, batch.Parsed[i].Headers.TcpFlags, SourceOf(context, batch, i, backend.Address),
-                backend, out DropReason reason);
+            byte flags = batch.Parsed[i].Headers.TcpFlags;
+            flow = service.Spec.Forward == ForwardMode.Dsr
+                ? ConnectionFlows.Create(context, in batch.Parsed[i].Key, hash, flags, backend, out DropReason reason)
+                : NatFlows.Create(context, in batch.Parsed[i].Key, hash, flags, SourceOf(context, batch, i, backend.Address), backend, out reason);
             if (flow < 0)
             {
                 batch.Drop(i, reason);

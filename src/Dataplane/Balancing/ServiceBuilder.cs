@@ -38,6 +38,9 @@ public sealed class ServiceBuilder
     /// <summary>Chooses backends as a policy says.</summary>
     public ServiceBuilder Balance(BalancePolicy policy) => With(_spec with { Balance = policy });
 
+    /// <summary>Sends packets to the backend's hardware address as they are (direct server return).</summary>
+    public ServiceBuilder Dsr() => With(_spec with { Forward = ForwardMode.Dsr });
+
     /// <summary>Sends a client to the backend it went to before.</summary>
     /// <param name="timeout">How long since its last new flow: 1 second to 1 day.</param>
     public ServiceBuilder Affinity(TimeSpan timeout) => With(_spec with { Affinity = timeout });

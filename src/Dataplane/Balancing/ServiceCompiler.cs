@@ -99,6 +99,7 @@ internal sealed class ServiceCompiler
     private ServiceRuntime Compile(ServiceSpec spec)
     {
         BackendSlot[] slots = [.. spec.Backends.Select(backend => _slots.Acquire(IdentityOf(spec, backend)))];
+        Array.ForEach(slots, slot => slot.IsDirect |= spec.Forward == ForwardMode.Dsr);
         bool isPanicking = IsPanicking(spec, slots);
         var all = new BackendRuntime[slots.Length];
         bool isRamping = false;

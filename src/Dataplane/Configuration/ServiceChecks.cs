@@ -105,7 +105,28 @@ internal static class ServiceChecks
             else
             {
                 CheckReach(checks, backend.Address, $"{at}.address");
+                CheckDirect(checks, service, backend, at);
             }
+        }
+    }
+
+    /// <summary>What is sent as it is can have no other port, and finds a backend by its hardware address only on a link of the engine's.</summary>
+    private static void CheckDirect(Checks checks, ServiceSpec service, BackendSpec backend, string path)
+    {
+        if (service.Forward != ForwardMode.Dsr)
+        {
+            return;
+        }
+
+        if (backend.Port != 0 && backend.Port != service.Port)
+        {
+            checks.Error($"{path}.port", $"is not the service's, {service.Port}: with forward: dsr packets reach the backend as they are",
+                backend.Port.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (!checks.Connected.TryFind(backend.Address, null, out _, out _) && !checks.Connected.IsUnclear(null))
+        {
+            checks.Error($"{path}.address", "is in no prefix of an interface: with forward: dsr the backend must be on a link of the engine's", backend.Address.ToString());
         }
     }
 

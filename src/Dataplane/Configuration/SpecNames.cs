@@ -35,7 +35,7 @@ internal static class SpecNames
         ("source_hash", BalancePolicy.SourceHash), ("rendezvous", BalancePolicy.Rendezvous), ("least_connections", BalancePolicy.LeastConnections),
         ("power_of_two", BalancePolicy.PowerOfTwo));
 
-    public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat));
+    public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr));
 
     public static readonly NameTable<RemovePolicy> RemovePolicies = new(
         ("move", RemovePolicy.Move), ("reset", RemovePolicy.Reset), ("keep", RemovePolicy.Keep));
@@ -46,7 +46,7 @@ internal static class SpecNames
         ("none", HealthCheckKind.None), ("tcp", HealthCheckKind.Tcp), ("http", HealthCheckKind.Http), ("https", HealthCheckKind.Https), ("udp", HealthCheckKind.Udp));
 
     /// <summary>Modes the format has words for and this version no code.</summary>
-    public static readonly string[] LaterForwardModes = ["dsr", "ipip", "gue"];
+    public static readonly string[] LaterForwardModes = ["ipip", "gue"];
 
     public static readonly NameTable<byte> Protocols = new(
         ("tcp", IpProtocols.Tcp), ("udp", IpProtocols.Udp), ("icmp", IpProtocols.Icmp), ("icmpv6", IpProtocols.Icmpv6));

@@ -207,7 +207,7 @@ public sealed partial class SpecReader
     {
         if (map.Value("forward") is { Kind: ConfigNodeKind.Scalar, Text: string text } && SpecNames.LaterForwardModes.Contains(text))
         {
-            map.Error("forward", "is not supported by this version, allowed: nat", text);
+            map.Error("forward", "is not supported by this version, allowed: nat or dsr", text);
             return ForwardMode.Nat;
         }
 

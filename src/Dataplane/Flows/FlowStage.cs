@@ -225,7 +225,7 @@ internal static class FlowStage
     {
         if (entry.IsPlain)
         {
-            string way = entry.IsForward ? "there" : "back";
+            string way = context.Tables.IsDirect(in entry) ? $"to the backend {context.Tables.TargetOf(in entry)}" : entry.IsForward ? "there" : "back";
             context.Trace!.Add(batch, "flow", "hit", $"established flow {way}: {entry.State}, leaves as it is", ("state", entry.State.ToString()), ("direction", way));
             return;
         }

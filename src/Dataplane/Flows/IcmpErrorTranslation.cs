@@ -69,6 +69,13 @@ internal static class IcmpErrorTranslation
 
         if (context.Flows[index].IsPlain)
         {
+            if (context.Tables.IsDirect(in context.Flows[index]))
+            {
+                // To the backend that has the flow, which alone knows what the error is about.
+                batch.Flows[i] = index;
+                batch.Marks[i] = (batch.Marks[i] & ~PacketMarks.Switched) | PacketMarks.AboutFlow;
+            }
+
             return;
         }
 

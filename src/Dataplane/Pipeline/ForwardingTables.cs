@@ -62,6 +62,9 @@ internal sealed record ForwardingTables
     /// <summary>What becomes of flows at their next packet, by backend slot.</summary>
     public required BackendFate[] BackendFates { get; init; }
 
+    /// <inheritdoc cref="BackendSlots.DirectAddresses"/>
+    public IpAddress[] DirectAddresses { get; init; } = [];
+
     /// <summary>Slots whose flows are counted when these tables come into force.</summary>
     public int[] CountedSlots { get; init; } = [];
 
@@ -94,6 +97,13 @@ internal sealed record ForwardingTables
 
     /// <summary>What a destination's route leads to, or null.</summary>
     public RouteEntry? Lookup(IpAddress destination) => Routes.Entries[Routes.Table.Lookup(destination)];
+
+    /// <summary>Whether a direction of a flow is sent to its backend as it is.</summary>
+    public bool IsDirect(in FlowEntry entry) => entry.IsPlain && entry.IsForward && (uint)entry.Backend < (uint)DirectAddresses.Length
+        && !DirectAddresses[entry.Backend].IsNone;
+
+    /// <summary>Where the packets of a flow are sent: to whom they are addressed when they leave, or to the backend whatever is in them.</summary>
+    public IpAddress TargetOf(in FlowEntry entry) => IsDirect(in entry) ? DirectAddresses[entry.Backend] : entry.NewDestination;
 
     /// <summary>What becomes of a flow at its next packet.</summary>
     public BackendFate FateOf(int slot, uint generation) =>

@@ -55,7 +55,8 @@ internal static class TableCompiler
             OwnAddresses = new OwnAddresses(
                 [
                     .. interfaces.Where(entry => entry.Station is null).SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address),
-                    .. spec.Networks.SelectMany(BridgeCompiler.AddressesOf).Select(prefix => prefix.Address), .. served,
+                    .. spec.Networks.SelectMany(BridgeCompiler.AddressesOf).Select(prefix => prefix.Address),
+                    .. served.Except(spec.Services.Where(service => service.Forward == ForwardMode.Dsr).Select(service => service.Address)),
                 ],
                 [.. bridges.Stations.SelectMany(station => station.Addresses)]),
             Bridges = bridges,
@@ -65,6 +66,7 @@ internal static class TableCompiler
             Names = NameServers.Compile(spec.Names, previous?.Names),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
+            DirectAddresses = slots.DirectAddresses,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],
@@ -104,6 +106,7 @@ internal static class TableCompiler
             Services = new ServiceTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
+            DirectAddresses = slots.DirectAddresses,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],

@@ -65,7 +65,7 @@ internal static partial class NeighbourStage
         NeighbourTable neighbours = context.Neighbours;
         L3Interface entry = hop.Interface;
         int flow = batch.Flows[i];
-        IpAddress address = !hop.Gateway.IsNone ? hop.Gateway : flow >= 0 ? context.Flows[flow].NewDestination : batch.Parsed[i].Key.Destination;
+        IpAddress address = !hop.Gateway.IsNone ? hop.Gateway : RouteLookups.Destination(context, batch, i);
         int index = neighbours.Find(entry.Port, entry.Vlan, address);
         if (index >= 0 && neighbours[index].IsUsable)
         {

@@ -63,7 +63,7 @@ internal sealed class RouteLookups
 
     /// <summary>Where a packet goes: to whom its flow is translated, or to whom it is addressed.</summary>
     public static IpAddress Destination(WorkerContext context, PacketBatch batch, int i) =>
-        batch.Flows[i] >= 0 ? context.Flows[batch.Flows[i]].NewDestination : batch.Parsed[i].Key.Destination;
+        batch.Flows[i] >= 0 ? context.Tables.TargetOf(in context.Flows[batch.Flows[i]]) : batch.Parsed[i].Key.Destination;
 
     private void Spread(ReadOnlySpan<byte> packets, int[] routes)
     {

@@ -168,7 +168,15 @@ internal static class ConnectionFlows
         }
     }
 
-    private static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, BackendRuntime tracked, out DropReason reason)
+    /// <summary>Makes a flow whose packets leave as they come.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="key">The flow as its first packet has it.</param>
+    /// <param name="hash">Hash of <paramref name="key"/>.</param>
+    /// <param name="tcpFlags">Of its first packet.</param>
+    /// <param name="tracked">What the flow is counted for.</param>
+    /// <param name="reason">Why it could not be made.</param>
+    /// <returns>Index of the entry of this direction, or -1.</returns>
+    public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, BackendRuntime tracked, out DropReason reason)
     {
         FlowKey turned = key.Reversed();
         uint back = context.Hash.Of(in turned);

@@ -38,6 +38,9 @@ internal sealed record GatewayConfiguration
     /// <summary>How the health of the web servers is found out, as the file has it; empty: not at all.</summary>
     public string Health { get; init; } = "";
 
+    /// <summary>How packets reach the web servers.</summary>
+    public string Forward { get; init; } = "nat";
+
     /// <summary>Backend that is being drained.</summary>
     public int? Drained { get; init; }
 
@@ -72,6 +75,8 @@ internal sealed record GatewayConfiguration
     private void Append(StringBuilder text, string name, string address, int port, string protocol, Func<int, string> backendAddress)
     {
         text.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    address: \"{address}\"\n    port: {port}\n    protocol: {protocol}\n");
+        if (Forward != "nat" && port == 80)
+            text.Append(CultureInfo.InvariantCulture, $"    forward: {Forward}\n");
         if (Health.Length > 0 && name == "web")
             text.Append(CultureInfo.InvariantCulture, $"    health: {{ {Health} }}\n");
         text.Append("    backends:\n");

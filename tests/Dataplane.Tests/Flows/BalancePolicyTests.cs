@@ -131,6 +131,7 @@ public sealed class BalancePolicyTests
     {
         ServiceNet net = ServiceNet.V6;
         await using TestPlane plane = Create(net, service => service.Balance(policy).Affinity(TimeSpan.FromSeconds(60)), weights: [3, 2, 1], workers: 1);
+        plane.Run();
         WorkerContext context = plane.Engine.Workers[0].Context;
         ServiceRuntime service = context.Tables.Services.Services[0];
         long allocated = 0;
