@@ -180,8 +180,9 @@ internal sealed class Admission
             }, null, cancellation).ConfigureAwait(false);
         }
         catch (Exception error) when (error is AuthenticationException or IOException or InvalidOperationException or CryptographicException
-            or System.Net.Sockets.SocketException)
+            or System.Net.Sockets.SocketException or NotSupportedException)
         {
+            // Not supported: to a first record that is no greeting the runtime goes on without asking for our options, and then finds no certificate.
             if (!judgement().IsGood)
                 return judgement();
             bool hasVersion = !_isGreeted || offered.HasFlag(SslProtocols.Tls13) || (_state.Spec.AllowTls12 && offered.HasFlag(SslProtocols.Tls12));

@@ -1,3 +1,4 @@
+using System.Net;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Relay;
 
@@ -32,17 +33,19 @@ internal sealed class EdgeCertificates : IDisposable
     }
 
     /// <summary>The certificate for a name; the first one for no name; null for a name that none has.</summary>
+    /// <remarks>An address is no name (RFC 6066, 3), although some clients send one: they get what those get that send none.</remarks>
     internal NamedCertificate? For(string name)
     {
         if (name.Length == 0)
             return _certificates[0].Current;
+        bool isAddress = IPAddress.TryParse(name, out _);
         foreach (WatchedFiles<NamedCertificate> certificate in _certificates)
         {
             if (certificate.Current.IsFor(name))
                 return certificate.Current;
         }
 
-        return null;
+        return isAddress ? _certificates[0].Current : null;
     }
 
     internal IEnumerable<IdentityStatus> ReadStatus() =>

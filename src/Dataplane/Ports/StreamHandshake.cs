@@ -28,8 +28,9 @@ internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCreden
                 : stream.AuthenticateAsClientAsync(ClientOptions(), cancellation)).ConfigureAwait(false);
             return _judgement;
         }
-        catch (Exception error) when (error is AuthenticationException or IOException or InvalidOperationException or CryptographicException)
+        catch (Exception error) when (error is AuthenticationException or IOException or InvalidOperationException or CryptographicException or NotSupportedException)
         {
+            // Not supported: to a first record that is no greeting the runtime goes on without asking for our options, and then finds no certificate.
             return _judgement.Reason != StreamReason.None ? _judgement : Judge(error);
         }
     }

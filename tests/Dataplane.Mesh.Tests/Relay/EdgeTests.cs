@@ -26,6 +26,21 @@ public sealed class EdgeTests
     }
 
     [Fact]
+    public async Task Edge_NoNameOrAnAddress_IsShownTheFirst()
+    {
+        await using var bed = new EdgeBed(tls12: false, names: ["a.test", "b.test"]);
+        await AssertServedAsync(bed, "", "a.test");
+
+        // The runtime's client, rightly, sends no address as a name; others do.
+        using Socket client = await MeshPair.ConnectAsync(bed.Relay.AddressOf("edge"));
+        byte[] greeting = ClientHelloTests.Greeting("1270.0.0.1", SslProtocols.Tls13);
+        int at = greeting.AsSpan().IndexOf("1270.0.0.1"u8);
+        "127.00.0.1"u8.CopyTo(greeting.AsSpan(at));
+        await client.SendAllAsync(greeting);
+        Assert.Equal(0x16, (await client.ReceiveAsync(1))[0]);
+    }
+
+    [Fact]
     public async Task Edge_Tls12Allowed_IsSpokenWithStrongSuitesOnly()
     {
         await using var bed = new EdgeBed(tls12: true, names: ["a.test"]);

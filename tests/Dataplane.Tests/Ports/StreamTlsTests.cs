@@ -82,6 +82,13 @@ public sealed class StreamTlsTests : IDisposable
             Assert.StartsWith("the peer does not speak TLS: 127.0.0.1:", server.LinkReason, StringComparison.Ordinal);
         }
 
+        // TLS, but an alert where the greeting should be.
+        using (NetworkStream alert = StreamBed.Connect(_address))
+        {
+            alert.Write([0x15, 3, 1, 0, 2, 2, 40]);
+            StreamBed.Await(() => StreamBed.EventsOf(server, "tls_not_spoken") == 2, server);
+        }
+
         await using (var old = new SslStream(StreamBed.Connect(_address), leaveInnerStreamOpen: false, Believes))
         {
             await Assert.ThrowsAsync<AuthenticationException>(() => old.AuthenticateAsClientAsync("server.test", null, SslProtocols.Tls12, false));
