@@ -185,7 +185,7 @@ public sealed class RefusalTests
     private static async Task HandshakeAsync(MeshPair mesh, SslClientAuthenticationOptions options)
     {
         options.TargetHost = "web.test";
-        options.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        options.RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null;
         using Socket socket = await MeshPair.ConnectAsync(mesh.Inbound.AddressOf("in"));
         await using var tls = new SslStream(new NetworkStream(socket));
         try

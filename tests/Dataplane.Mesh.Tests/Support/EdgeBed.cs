@@ -50,7 +50,7 @@ internal sealed class EdgeBed : IAsyncDisposable
             {
                 TargetHost = name,
                 EnabledSslProtocols = protocols,
-                RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
                 ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
             });
             return tls;
