@@ -272,7 +272,7 @@ internal sealed class MeshReader
         }
     }
 
-    private string Label(in MappingReader map, string key, bool isNeeded)
+    private static string Label(in MappingReader map, string key, bool isNeeded)
     {
         string text = map.Text(key, isNeeded ? "a name such as web" : null).ToLowerInvariant();
         if (text.Length > 0 && DomainName.ProblemOfLabel(text) is { } problem)
@@ -283,7 +283,7 @@ internal sealed class MeshReader
         return text;
     }
 
-    private int? Seconds(in MappingReader map, string key)
+    private static int? Seconds(in MappingReader map, string key)
     {
         if (map.Scalar(key, null, "a duration") is not { } text)
         {
@@ -315,7 +315,7 @@ internal sealed class MeshReader
     }
 
     /// <summary>A list of texts, or one text in its place.</summary>
-    private IReadOnlyList<T> Texts<T>(in MappingReader map, string key, Func<string, string, T> read)
+    private List<T> Texts<T>(in MappingReader map, string key, Func<string, string, T> read)
     {
         if (map.Value(key) is { Kind: ConfigNodeKind.Scalar } one)
         {

@@ -144,8 +144,8 @@ public sealed class ZeroAllocationTests
             IReadOnlyList<byte[]> whole = Pieces.Of(net.FromInside().Udp((ushort)(3000 + round), 53).PayloadOf(600), 256, round);
             IReadOnlyList<byte[]> alone = Pieces.Of(net.FromOutside().Udp(53, (ushort)(3000 + round)).PayloadOf(600), 256, round);
             byte[] unreachable = family == 4
-                ? net.FromOutside().Icmpv4(Icmpv4Fields.Unreachable(3)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build()[14..]).Build()
-                : net.FromOutside().Icmpv6(Icmpv6Fields.Unreachable(4)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build()[14..]).Build();
+                ? net.FromOutside().Icmpv4(Icmpv4Fields.Unreachable(3)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build().AsSpan(14)).Build()
+                : net.FromOutside().Icmpv6(Icmpv6Fields.Unreachable(4)).Payload(net.AtOutside().Udp((ushort)(3000 + round), 53).PayloadOf(20).Build().AsSpan(14)).Build();
             return (number % 3) switch
             {
                 0 => (new[] { Out(round, Syn, 100, 0), whole[2], whole[1], whole[0], net.FromInside().EchoRequest((ushort)round, 1).Build() }, new[] { alone[1] }),
