@@ -6,6 +6,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Switching;
 using Dataplane.Telemetry;
+using Dataplane.Tracking;
 
 namespace Dataplane.Routing;
 
@@ -77,6 +78,7 @@ internal static class IngressStage
             int index = context.Tables.InterfaceMap.Find(batch.Port.Value, batch.Parsed[i].Headers.VlanId);
             batch.InInterfaces[i] = (short)index;
             batch.FilterRules[i] = FilterProgram.Unknown;
+            (batch.States[i], batch.StateReasons[i]) = (ConnectionStates.None, StateReason.None);
             if (index >= 0 && (batch.Marks[i] & PacketMarks.Switched) != 0 && !TrySwitch(context, batch, i, context.Tables.Interfaces[index]))
             {
                 continue;

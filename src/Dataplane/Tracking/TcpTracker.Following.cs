@@ -106,7 +106,7 @@ internal static partial class TcpTracker
             FollowAny(ref connection, forward, in segment);
         }
 
-        connection.IsAnswered = answered;
+        connection.IsAnswered = true;
     }
 
     /// <summary>Notes what a segment that is to be challenged may lead to.</summary>

@@ -33,7 +33,7 @@ internal static partial class TcpTracker
 
         return connection.Phase switch
         {
-            TcpPhase.None => Passing(in connection, forward),
+            TcpPhase.None => StateReason.Answered, // It was there before anybody asked for states; nothing is known against it.
             TcpPhase.SynSent => forward ? JudgeClientInSynSent(in connection, in segment) : JudgeServerInSynSent(in connection, in segment),
             TcpPhase.SynReceived when !segment.IsSyn && !segment.IsRst && forward && Before(segment.Acknowledgment, connection.ServerStart) => StateReason.OutOfTurn,
             TcpPhase.TimeWait or TcpPhase.Closed when segment is { IsSyn: true, IsAck: false } => StateReason.Reopens,
