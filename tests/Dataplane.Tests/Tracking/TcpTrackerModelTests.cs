@@ -112,7 +112,13 @@ public sealed class TcpTrackerModelTests
             var syn = new TcpSegment { Sequence = clientIsn, End = clientIsn + 1, Window = 1000, Flags = (byte)TcpFlags.Syn, HasScale = true, Scale = scale };
             var answer = new TcpSegment
             {
-                Sequence = serverIsn, End = serverIsn + 1, Acknowledgment = clientIsn + 1, Window = 1000, Flags = (byte)(TcpFlags.Syn | TcpFlags.Ack), HasScale = true, Scale = scale,
+                Sequence = serverIsn,
+                End = serverIsn + 1,
+                Acknowledgment = clientIsn + 1,
+                Window = 1000,
+                Flags = (byte)(TcpFlags.Syn | TcpFlags.Ack),
+                HasScale = true,
+                Scale = scale,
             };
             TcpTracker.Begin(ref connection, in syn);
             TcpTracker.Follow(ref connection, false, in answer, StateReason.Answered);
