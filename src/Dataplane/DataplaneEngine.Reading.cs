@@ -112,7 +112,7 @@ public sealed partial class DataplaneEngine
             throw new InvalidOperationException($"The engine is {State}; only a running one can explain a packet.");
         }
 
-        var runner = new ExplainRunner(frame, names, (byte)port);
+        var runner = new ExplainRunner(frame, names, (ushort)port);
         AtQuiescentPoint(_ports.WorkerOf(port), runner.FindOwner);
         AtQuiescentPoint(runner.Owner, runner.Run);
         return runner.Result!;

@@ -88,7 +88,7 @@ public sealed partial class DataplaneEngine
                 continue;
             }
 
-            byte port = entry.Port;
+            ushort port = entry.Port;
             string name = context.Tables.Interfaces.FirstOrDefault(candidate => candidate.Port == port)?.PortName ?? "?";
             var status = new NeighbourStatus(name, entry.Vlan, entry.Address, new MacAddress(entry.Mac), entry.State, entry.HeldCount);
             if (result.TryGetValue((name, entry.Vlan, entry.Address), out NeighbourStatus? known))

@@ -16,6 +16,12 @@ internal static class FilterChecks
 
         checks.Known("filter.default", spec.Filter.Default, SpecNames.Actions);
         NatChecks.CheckTimeouts(checks, spec.Filter.Timeouts, "filter.timeouts");
+        int ports = (spec.Filter.Rules ?? []).Where(rule => !string.IsNullOrEmpty(rule?.Port)).Select(rule => rule.Port).Distinct().Count();
+        if (ports > FilterPortNumbers.Most + 1)
+        {
+            checks.Error("filter.rules", $"names {ports} ports; {FilterPortNumbers.Most + 1} are allowed");
+        }
+
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach ((FilterRuleSpec rule, string path, int index) in checks.Each(spec.Filter.Rules, "filter.rules"))
         {

@@ -165,7 +165,7 @@ internal sealed partial class FilterProgram
     private static int PortIndexOf(FilterRuleSpec rule, int number, Func<string, int> portIndexByName, string parameter)
     {
         int portIndex = rule.Port.Length == 0 ? -1 : portIndexByName(rule.Port);
-        return rule.Port.Length == 0 || portIndex is >= 0 and < PortId.MaxPorts ? portIndex
+        return rule.Port.Length == 0 || portIndex is >= 0 and <= FilterPortNumbers.Most ? portIndex
             : throw new ArgumentException($"Filter {NameOf(rule, number)} asks for port '{rule.Port}', which is not among the ports configured.", parameter);
     }
 

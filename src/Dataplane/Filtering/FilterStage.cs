@@ -24,12 +24,12 @@ internal static class FilterStage
             return;
         }
 
-        program.Match(batch.Parsed.Slice(0, batch.Count), batch.Port.Value, rules, batch.States.AsSpan(0, program.HasStates ? batch.Count : 0));
+        program.Match(batch.Parsed.Slice(0, batch.Count), context.Tables.FilterPorts[batch.Port.Value], rules, batch.States.AsSpan(0, program.HasStates ? batch.Count : 0));
         for (int i = 0; batch.HasFragments && i < batch.Count; i++)
         {
             if ((batch.Marks[i] & PacketMarks.Followed) != 0)
             {
-                rules[i] = program.Match(in batch.Parsed[i].Key, FragmentStage.ForRules(batch, i), batch.Port.Value,
+                rules[i] = program.Match(in batch.Parsed[i].Key, FragmentStage.ForRules(batch, i), context.Tables.FilterPorts[batch.Port.Value],
                     program.HasStates ? batch.States[i] : ConnectionStates.None);
             }
         }
@@ -70,7 +70,7 @@ internal static class FilterStage
     {
         string name = rule < 0 ? "default" : program.NameOf(rule);
         ConnectionStates state = program.HasStates ? batch.States[i] : ConnectionStates.None;
-        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, FragmentStage.ForRules(batch, i), batch.Port.Value, state);
+        int next = rule < 0 ? -1 : program.MatchAfter(rule, in batch.Parsed[i].Key, FragmentStage.ForRules(batch, i), context.Tables.FilterPorts[batch.Port.Value], state);
         string otherwise = next < 0 ? "default" : program.NameOf(next);
         string outcome = action == FilterAction.Deny ? "denied" : "allowed";
         string detail = rule < 0

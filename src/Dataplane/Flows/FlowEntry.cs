@@ -15,7 +15,7 @@ namespace Dataplane.Flows;
 internal struct FlowEntry
 {
     /// <summary>No port has this number.</summary>
-    public const byte NoPort = 255;
+    public const ushort NoPort = ushort.MaxValue;
 
     /// <summary>The packets this entry is for.</summary>
     public FlowKey Key;
@@ -63,7 +63,7 @@ internal struct FlowEntry
     public int FilterRule;
 
     /// <summary>Port by which that packet came, or <see cref="NoPort"/>.</summary>
-    public byte InPort;
+    public ushort InPort;
 
     /// <summary>Those of its TCP flags that rules look at.</summary>
     public byte FilterFlags;

@@ -57,7 +57,7 @@ internal sealed class FlowOwners
     /// <param name="port">Port it came by.</param>
     /// <param name="hash">The workers' hash.</param>
     /// <param name="share">Any worker's share.</param>
-    public int OwnerOf(in FlowKey key, byte port, FlowHash hash, WorkerShare share)
+    public int OwnerOf(in FlowKey key, ushort port, FlowHash hash, WorkerShare share)
     {
         byte protocol = key.Protocol, family = key.Family;
         if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
@@ -71,7 +71,7 @@ internal sealed class FlowOwners
                 : TranslatedOwnerOf(in key, port, hash, share);
     }
 
-    private int TranslatedOwnerOf(in FlowKey key, byte port, FlowHash hash, WorkerShare share)
+    private int TranslatedOwnerOf(in FlowKey key, ushort port, FlowHash hash, WorkerShare share)
     {
         if (_nat.IsEmpty)
         {

@@ -72,6 +72,6 @@ internal sealed class OutgoingWays
         public int Mtu;
 
         /// <summary>Port it leaves by.</summary>
-        public byte Port;
+        public ushort Port;
     }
 }

@@ -40,7 +40,7 @@ internal sealed class NameForwards
         }
 
         MemoryMarshal.Write(_query, in key);
-        _query[40] = received.Port;
+        BinaryPrimitives.WriteUInt16LittleEndian(_query.AsSpan(40), received.Port);
         BinaryPrimitives.WriteUInt16LittleEndian(_query.AsSpan(42), received.Vlan);
         message.CopyTo(_query.AsSpan(HeadBytes));
         _queries.Write(_query.AsSpan(0, HeadBytes + message.Length));
@@ -56,7 +56,7 @@ internal sealed class NameForwards
         for (int back = count; back > 0; back--)
         {
             ReadOnlySpan<byte> entry = _responses.TakenFrame(back);
-            int via = context.Tables.InterfaceMap.Find(entry[40], BinaryPrimitives.ReadUInt16LittleEndian(entry[42..]));
+            int via = context.Tables.InterfaceMap.Find(BinaryPrimitives.ReadUInt16LittleEndian(entry[40..]), BinaryPrimitives.ReadUInt16LittleEndian(entry[42..]));
             if (via >= 0)
             {
                 FlowKey key = MemoryMarshal.Read<FlowKey>(entry);

@@ -39,7 +39,7 @@ internal static class NatStage
     {
         ForwardingTables tables = context.Tables;
         short came = batch.InInterfaces[i];
-        byte port = came >= 0 ? tables.Interfaces[came].Port : batch.Port.Value;
+        ushort port = came >= 0 ? tables.Interfaces[came].Port : batch.Port.Value;
         L3Interface way = tables.NextHops[batch.NextHops[i]].Interface;
         NatRule? rule = tables.Nat.Find(port, way.Index, batch.Parsed[i].Key.Source);
         if (rule is not null)

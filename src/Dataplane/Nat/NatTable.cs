@@ -29,7 +29,7 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     /// <param name="port">Port it came by.</param>
     /// <param name="way">Index of the interface it leaves by.</param>
     /// <param name="source">Where it comes from.</param>
-    public NatRule? Find(byte port, short way, IpAddress source)
+    public NatRule? Find(ushort port, short way, IpAddress source)
     {
         foreach (NatRule rule in rules)
         {
@@ -46,10 +46,10 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     public bool HasAddress(IpAddress address) => _addresses.Contains(address);
 
     /// <summary>Whether a rule covers a source, wherever its packets leave.</summary>
-    public bool MayTranslate(byte port, IpAddress source) => FindInside(port, source) is not null;
+    public bool MayTranslate(ushort port, IpAddress source) => FindInside(port, source) is not null;
 
     /// <summary>The first rule that covers a source, wherever its packets leave, or null.</summary>
-    public NatRule? FindInside(byte port, IpAddress source)
+    public NatRule? FindInside(ushort port, IpAddress source)
     {
         foreach (NatRule rule in rules)
         {
@@ -62,7 +62,7 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
         return null;
     }
 
-    private bool IsInside(NatRule rule, byte port) =>
+    private bool IsInside(NatRule rule, ushort port) =>
         rule.Inside == port || (rule.InsideNetwork >= 0 && bridges.OfPort(port)?.Network.Index == rule.InsideNetwork);
 
     private static Dictionary<IpAddress, NatStatic> Statics(NatRule[] rules)

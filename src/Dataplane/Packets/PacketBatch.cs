@@ -23,7 +23,7 @@ public sealed class PacketBatch
     internal readonly MappedArray<ParsedFrame> Parsed = new(Capacity);
     internal readonly Verdict[] Verdicts = new Verdict[Capacity];
     internal readonly DropReason[] Reasons = new DropReason[Capacity];
-    internal readonly byte[] OutPorts = new byte[Capacity];
+    internal readonly ushort[] OutPorts = new ushort[Capacity];
     internal readonly PacketMarks[] Marks = new PacketMarks[Capacity];
     internal readonly short[] InInterfaces = new short[Capacity];
     internal readonly int[] Flows = new int[Capacity];

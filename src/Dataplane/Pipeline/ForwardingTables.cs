@@ -34,6 +34,9 @@ internal sealed record ForwardingTables
     /// <summary>Networks and their endpoints.</summary>
     public required BridgeTable Bridges { get; init; }
 
+    /// <summary>By identifier of a port: its number in the rules; those that no rule names share one.</summary>
+    public required byte[] FilterPorts { get; init; }
+
     public required FilterProgram Filter { get; init; }
 
     public required ServiceTable Services { get; init; }
@@ -87,10 +90,10 @@ internal sealed record ForwardingTables
     public FlowOwners? Owners { get; init; }
 
     /// <summary>Neighbours of the configuration, with port identifiers resolved.</summary>
-    public required (byte Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }
+    public required (ushort Port, NeighbourSpec Neighbour)[] Neighbours { get; init; }
 
     /// <summary>Those of them that are never forgotten.</summary>
-    public required HashSet<(byte Port, ushort Vlan, IpAddress Address)> StaticNeighbours { get; init; }
+    public required HashSet<(ushort Port, ushort Vlan, IpAddress Address)> StaticNeighbours { get; init; }
 
     /// <summary>Tables of an engine that has not been started: everything is dropped.</summary>
     public static ForwardingTables Empty { get; } = TableCompiler.Compile(new DataplaneSpec(), PortSet.Empty, new BackendSlots(), null, [], new GracePeriods()).Tables;

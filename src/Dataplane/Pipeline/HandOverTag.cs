@@ -1,7 +1,7 @@
 namespace Dataplane.Pipeline;
 
 /// <summary>What the worker that gets a frame is to do with it, and the port this is about.</summary>
-internal readonly record struct HandOverTag(HandOverKind Kind, byte Port);
+internal readonly record struct HandOverTag(HandOverKind Kind, ushort Port);
 
 /// <summary>Why a frame goes from one worker to another.</summary>
 internal enum HandOverKind : byte

@@ -51,7 +51,7 @@ internal sealed class HeldPackets
     /// <param name="offload">What is left to finish in it, its transport header counted from the start of the frame; means nothing unless it is marked so.</param>
     /// <param name="followed">What it has from the first fragment of its datagram; means nothing unless it is marked so.</param>
     /// <returns>False when there is no room.</returns>
-    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, byte port, PacketMarks marks, in PacketOffload offload, in FollowedPacket followed)
+    public bool TryHold(ref int first, ref int last, ReadOnlySpan<byte> frame, ushort port, PacketMarks marks, in PacketOffload offload, in FollowedPacket followed)
     {
         int slot = _freeFirst;
         if (slot < 0 || frame.Length > _slotBytes - Headroom)
@@ -90,7 +90,7 @@ internal sealed class HeldPackets
     }
 
     /// <summary>Takes the first packet of a chain out for being given up: its frame stays readable until the next packet is held.</summary>
-    public bool TryDiscard(ref int first, ref int last, out Span<byte> frame, out byte port, out PacketMarks marks)
+    public bool TryDiscard(ref int first, ref int last, out Span<byte> frame, out ushort port, out PacketMarks marks)
     {
         if (first < 0)
         {
@@ -116,7 +116,7 @@ internal sealed class HeldPackets
     /// <remarks>The slots stay taken until <see cref="FinishRelease"/>, so a packet that must wait again gets another one.</remarks>
     public void TakeReady(PacketBatch batch, long nowNs)
     {
-        byte port = _slots[_readyFirst].Port;
+        ushort port = _slots[_readyFirst].Port;
         batch.Clear(new Ports.PortId(port), nowNs);
         batch.SetMemory(_slab);
         while (_readyFirst >= 0 && _slots[_readyFirst].Port == port && batch.Count < PacketBatch.Capacity)
@@ -180,7 +180,7 @@ internal sealed class HeldPackets
     {
         public int Next;
         public int Length;
-        public byte Port;
+        public ushort Port;
         public PacketMarks Marks;
         public PacketOffload Offload;
         public FollowedPacket Followed;

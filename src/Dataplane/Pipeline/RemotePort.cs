@@ -6,7 +6,7 @@ namespace Dataplane.Pipeline;
 
 /// <summary>A port of another worker: what is sent by it goes to that worker, which sends it. Never received from.</summary>
 /// <remarks>A packet accepted here is held, not transmitted: whether it leaves, the port's own worker decides and counts.</remarks>
-internal sealed class RemotePort(WorkerLinks links, HandOverRing ring, byte port) : IPort
+internal sealed class RemotePort(WorkerLinks links, HandOverRing ring, ushort port) : IPort
 {
     /// <inheritdoc/>
     public MacAddress Mac => default;

@@ -41,8 +41,9 @@ internal static class TableCompiler
         routes.AddServed(served);
         NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots, bridges);
         BackendRuntime? tracked = Followed(spec).Select(identity => Tracked(identity, slots)).FirstOrDefault();
-        (byte Port, NeighbourSpec Neighbour)[] neighbours =
-            [.. spec.Neighbours.Select(neighbour => ((byte)ports.IdOf(neighbour.Port), neighbour)), .. bridges.Stations.SelectMany(NeighboursOf)];
+        (ushort Port, NeighbourSpec Neighbour)[] neighbours =
+            [.. spec.Neighbours.Select(neighbour => ((ushort)ports.IdOf(neighbour.Port), neighbour)), .. bridges.Stations.SelectMany(NeighboursOf)];
+        byte[] filterPorts = FilterPortNumbers.Of(spec.Filter, ports);
         var tables = new ForwardingTables
         {
             Tracked = tracked,
@@ -60,7 +61,8 @@ internal static class TableCompiler
                 ],
                 [.. bridges.Stations.SelectMany(station => station.Addresses)]),
             Bridges = bridges,
-            Filter = FilterProgram.Compile(spec.Filter, name => ports.IdOf(name), previous?.Filter),
+            FilterPorts = filterPorts,
+            Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
             Services = new ServiceTable(services),
             Nat = nat,
             Names = NameServers.Compile(spec.Names, previous?.Names),
@@ -172,7 +174,7 @@ internal static class TableCompiler
         addresses.Select(prefix => prefix.Address).FirstOrDefault(address => address.IsIpv6 && !address.IsLinkLocal);
 
     /// <summary>Endpoints need never be asked for their hardware address.</summary>
-    private static IEnumerable<(byte Port, NeighbourSpec Neighbour)> NeighboursOf(Station station) => station.Addresses.Select(address =>
+    private static IEnumerable<(ushort Port, NeighbourSpec Neighbour)> NeighboursOf(Station station) => station.Addresses.Select(address =>
         (station.Interface.Port, new NeighbourSpec { Port = station.Spec.Port, Address = address, Mac = station.Spec.Mac }));
 
     private static List<L3Interface> CompileInterfaces(DataplaneSpec spec, PortSet ports, IpAddress[] served)
@@ -191,7 +193,7 @@ internal static class TableCompiler
             result.Add(new L3Interface
             {
                 Index = (short)result.Count,
-                Port = (byte)id,
+                Port = (ushort)id,
                 PortName = group.Key.Port,
                 Vlan = (ushort)group.Key.Vlan,
                 Mac = mac,

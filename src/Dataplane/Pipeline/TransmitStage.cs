@@ -12,7 +12,7 @@ namespace Dataplane.Pipeline;
 /// one copy per packet.</remarks>
 internal sealed class TransmitStage(WorkerCounters counters)
 {
-    private const int MaxPorts = 256;
+    private const int MaxPorts = Dataplane.Ports.PortId.MaxPorts;
 
     private static readonly short[] s_all = MakeAll();
 
@@ -20,7 +20,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
     private readonly short[] _allowed = new short[PacketBatch.Capacity];
     private readonly short[] _counts = new short[MaxPorts];
     private readonly short[] _packets = new short[PacketBatch.Capacity];
-    private readonly byte[] _used = new byte[MaxPorts];
+    private readonly ushort[] _used = new ushort[MaxPorts];
     private readonly bool[] _touched = new bool[MaxPorts];
 
     /// <summary>Networks in force, whose endpoints may have limits.</summary>
@@ -30,7 +30,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
     public void Process(PacketBatch batch, IPort?[] ports)
     {
         ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
-        ReadOnlySpan<byte> outPorts = batch.OutPorts.AsSpan(0, batch.Count);
+        ReadOnlySpan<ushort> outPorts = batch.OutPorts.AsSpan(0, batch.Count);
         if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit) && !outPorts.ContainsAnyExcept(outPorts[0]))
         {
             // Every packet leaves by the same port: nothing to sort.
@@ -41,7 +41,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
         int used = CountByPort(batch);
         for (int u = 0; u < used; u++)
         {
-            byte port = _used[u];
+            ushort port = _used[u];
             int count = 0;
             for (int i = 0; i < batch.Count; i++)
             {
@@ -78,7 +78,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
             Verdict verdict = batch.Verdicts[i];
             if (verdict == Verdict.Transmit)
             {
-                byte port = batch.OutPorts[i];
+                ushort port = batch.OutPorts[i];
                 if (_counts[port]++ == 0)
                 {
                     _used[used++] = port;
@@ -104,7 +104,7 @@ internal sealed class TransmitStage(WorkerCounters counters)
         return all;
     }
 
-    private void Send(PacketBatch batch, IPort? port, byte number, ReadOnlySpan<short> packets)
+    private void Send(PacketBatch batch, IPort? port, ushort number, ReadOnlySpan<short> packets)
     {
         if (port is not null)
         {

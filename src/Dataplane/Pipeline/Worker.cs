@@ -148,7 +148,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
 
         IPort?[] ports = plan.Tables.Ports;
         int received = 0;
-        foreach (byte id in plan.Ids)
+        foreach (ushort id in plan.Ids)
         {
             received += Receive(ports, id, nowNs);
         }
@@ -214,7 +214,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         _wake.Dispose();
     }
 
-    private int Receive(IPort?[] ports, byte id, long nowNs)
+    private int Receive(IPort?[] ports, ushort id, long nowNs)
     {
         IPort port = ports[id]!;
         PacketBatch batch = _batch;

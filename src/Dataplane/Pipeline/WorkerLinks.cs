@@ -40,7 +40,7 @@ internal sealed class WorkerLinks
     public static int SlotsFor(int maxPacketBytes) => maxPacketBytes > LongBytes ? LongRingSlots : RingSlots;
 
     /// <summary>A port of another worker as this one sees it.</summary>
-    public IPort PortOf(int worker, byte port) => new RemotePort(this, _to[worker]!, port);
+    public IPort PortOf(int worker, ushort port) => new RemotePort(this, _to[worker]!, port);
 
     /// <summary>Hands over packets that belong to others.</summary>
     /// <param name="batch">The batch.</param>
@@ -73,7 +73,7 @@ internal sealed class WorkerLinks
     }
 
     /// <summary>Lets all others see a message from a neighbour.</summary>
-    public void Tell(ReadOnlySpan<byte> frame, byte port)
+    public void Tell(ReadOnlySpan<byte> frame, ushort port)
     {
         foreach (HandOverRing? ring in _to)
         {

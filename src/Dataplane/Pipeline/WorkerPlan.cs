@@ -10,7 +10,7 @@ internal sealed class WorkerPlan : IDisposable
     public WorkerPlan(ForwardingTables tables, EventDescriptor wake)
     {
         Tables = tables;
-        Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (byte)id)];
+        Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (ushort)id)];
         FileDescriptor[] descriptors = [.. tables.Ports.Select(port => port?.PollDescriptor).OfType<FileDescriptor>()];
         Poller = new Poller(descriptors, wake);
         CountedFlows = new long[tables.CountedSlots.Length];
@@ -25,14 +25,14 @@ internal sealed class WorkerPlan : IDisposable
     public ForwardingTables Tables { get; }
 
     /// <summary>Identifiers of the open ports of this worker.</summary>
-    public byte[] Ids { get; }
+    public ushort[] Ids { get; }
 
     public Poller Poller { get; }
 
     /// <summary>The worker is about to look at its ports once more, then sleep.</summary>
     public void PrepareSleep()
     {
-        foreach (byte id in Ids)
+        foreach (ushort id in Ids)
         {
             Tables.Ports[id]!.PrepareSleep();
         }

@@ -43,7 +43,7 @@ internal static class WorkerView
         for (int id = 0; id < open.Length; id++)
         {
             int owner = ports.WorkerOf(id);
-            mine[id] = open[id] is null || owner == context.Share.Index ? open[id] : context.Links!.PortOf(owner, (byte)id);
+            mine[id] = open[id] is null || owner == context.Share.Index ? open[id] : context.Links!.PortOf(owner, (ushort)id);
         }
 
         return mine;

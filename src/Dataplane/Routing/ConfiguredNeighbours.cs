@@ -26,13 +26,13 @@ internal static class ConfiguredNeighbours
             }
         }
 
-        foreach ((byte port, NeighbourSpec spec) in tables.Neighbours)
+        foreach ((ushort port, NeighbourSpec spec) in tables.Neighbours)
         {
             Set(context, port, spec);
         }
     }
 
-    private static void Set(WorkerContext context, byte port, NeighbourSpec spec)
+    private static void Set(WorkerContext context, ushort port, NeighbourSpec spec)
     {
         int found = context.Tables.InterfaceMap.Find(port, (ushort)spec.Vlan);
         if (found < 0)

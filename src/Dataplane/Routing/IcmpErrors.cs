@@ -42,7 +42,7 @@ internal static class IcmpErrors
     public static void SendProtocolUnreachable(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 2), (4, 1), 6);
 
     /// <summary>Host or address unreachable, about a packet that had been held in vain.</summary>
-    public static void SendAboutHeld(WorkerContext context, ReadOnlySpan<byte> frame, byte port, PacketMarks marks)
+    public static void SendAboutHeld(WorkerContext context, ReadOnlySpan<byte> frame, ushort port, PacketMarks marks)
     {
         PacketHeaders headers = default;
         FlowKey key = default;

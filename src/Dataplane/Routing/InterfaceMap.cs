@@ -5,11 +5,14 @@ internal sealed class InterfaceMap
 {
     private const int VlanCount = 4096;
 
-    private readonly short[] _untagged = new short[256];
-    private readonly short[]?[] _tagged = new short[]?[256];
+    private readonly short[] _untagged;
+    private readonly short[]?[] _tagged;
 
     public InterfaceMap(IReadOnlyList<L3Interface> interfaces)
     {
+        int ports = interfaces.Count == 0 ? 0 : interfaces.Max(entry => entry.Port) + 1;
+        _untagged = new short[ports];
+        _tagged = new short[]?[ports];
         _untagged.AsSpan().Fill(-1);
         foreach (L3Interface entry in interfaces)
         {
@@ -32,8 +35,13 @@ internal sealed class InterfaceMap
     }
 
     /// <summary>Index of the interface, or -1.</summary>
-    public int Find(byte port, ushort vlan)
+    public int Find(ushort port, ushort vlan)
     {
+        if (port >= _untagged.Length)
+        {
+            return -1;
+        }
+
         if (vlan == 0)
         {
             return _untagged[port];

@@ -8,7 +8,7 @@ internal sealed class L3Interface
 {
     public required short Index { get; init; }
 
-    public required byte Port { get; init; }
+    public required ushort Port { get; init; }
 
     public required string PortName { get; init; }
 
@@ -38,7 +38,7 @@ internal sealed class L3Interface
     public Station? Station { get; private init; }
 
     /// <summary>The same addresses towards one endpoint of a network.</summary>
-    public L3Interface ForStation(Station station, short index, byte port, int mtu) => new()
+    public L3Interface ForStation(Station station, short index, ushort port, int mtu) => new()
     {
         Index = index,
         Port = port,

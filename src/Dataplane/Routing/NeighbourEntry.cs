@@ -15,7 +15,7 @@ internal struct NeighbourEntry
     public int HeldLast;
     public ushort Vlan;
     public ushort HeldCount;
-    public byte Port;
+    public ushort Port;
     public byte Asked;
     public NeighbourState State;
 

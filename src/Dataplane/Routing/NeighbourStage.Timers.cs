@@ -130,7 +130,7 @@ internal static partial class NeighbourStage
     public static void Remove(WorkerContext context, int index, DropReason reason)
     {
         ref NeighbourEntry entry = ref context.Neighbours[index];
-        while (context.Held.TryDiscard(ref entry.HeldFirst, ref entry.HeldLast, out Span<byte> frame, out byte port, out PacketMarks marks))
+        while (context.Held.TryDiscard(ref entry.HeldFirst, ref entry.HeldLast, out Span<byte> frame, out ushort port, out PacketMarks marks))
         {
             context.Counters.CountHeldDropped(reason);
             if (reason == DropReason.NeighbourUnresolved)

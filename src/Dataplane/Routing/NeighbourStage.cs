@@ -106,7 +106,7 @@ internal static partial class NeighbourStage
 
         // A packet of the engine's own has not come by any port; it is found again by the interface it was made for.
         int made = (marks & PacketMarks.LocalOrigin) != 0 ? batch.InInterfaces[i] : -1;
-        byte port = made >= 0 ? context.Tables.Interfaces[made].Port : batch.Port.Value;
+        ushort port = made >= 0 ? context.Tables.Interfaces[made].Port : batch.Port.Value;
         PacketOffload offload = batch.Offloads[i];
         offload.TransportAt -= batch.Offsets[i];
         if (neighbour.HeldCount >= HeldPackets.MaxPerNeighbour

@@ -39,7 +39,7 @@ internal sealed class NeighbourTable
     public ref NeighbourEntry this[int index] => ref _entries[index];
 
     /// <summary>Index of a neighbour, or -1.</summary>
-    public int Find(byte port, ushort vlan, IpAddress address)
+    public int Find(ushort port, ushort vlan, IpAddress address)
     {
         for (int index = _buckets[BucketOf(port, vlan, address)]; index >= 0; index = _entries[index].NextInBucket)
         {
@@ -68,7 +68,7 @@ internal sealed class NeighbourTable
 
     /// <summary>Adds a neighbour that is not in the table.</summary>
     /// <returns>Its index, or -1 when the table is full.</returns>
-    public int Add(byte port, ushort vlan, IpAddress address, NeighbourState state, ulong mac, long nowNs)
+    public int Add(ushort port, ushort vlan, IpAddress address, NeighbourState state, ulong mac, long nowNs)
     {
         if (_freeCount == 0)
         {
@@ -152,9 +152,9 @@ internal sealed class NeighbourTable
         }
     }
 
-    private uint BucketOf(byte port, ushort vlan, IpAddress address)
+    private uint BucketOf(ushort port, ushort vlan, IpAddress address)
     {
-        ulong mixed = (address.High ^ ((ulong)port << 56) ^ ((ulong)vlan << 40)) * 0x9E3779B97F4A7C15;
+        ulong mixed = (address.High ^ ((ulong)port << 52) ^ ((ulong)vlan << 40)) * 0x9E3779B97F4A7C15;
         mixed = (mixed ^ (mixed >> 29) ^ address.Low) * 0xBF58476D1CE4E5B9;
         return (uint)(mixed >> 32) & ((uint)_buckets.Length - 1);
     }

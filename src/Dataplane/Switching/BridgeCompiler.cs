@@ -30,7 +30,7 @@ internal static class BridgeCompiler
             {
                 Station station = Make(endpoint, network, known.GetValueOrDefault((network.Spec.Name, endpoint.Name, endpoint.Port)));
                 int id = ports.IdOf(endpoint.Port);
-                station.Interface = shared.ForStation(station, (short)interfaces.Count, (byte)id, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu));
+                station.Interface = shared.ForStation(station, (short)interfaces.Count, (ushort)id, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu));
                 interfaces.Add(station.Interface);
                 stations.Add(station);
             }

@@ -20,10 +20,10 @@ internal sealed class ExplainRunner
 
     private readonly byte[] _frame;
     private readonly IReadOnlyList<string> _portNames;
-    private readonly byte _port;
+    private readonly ushort _port;
     private readonly PacketBatch _batch = new();
 
-    public ExplainRunner(ReadOnlySpan<byte> frame, IReadOnlyList<string> portNames, byte port)
+    public ExplainRunner(ReadOnlySpan<byte> frame, IReadOnlyList<string> portNames, ushort port)
     {
         _frame = frame.ToArray();
         _portNames = portNames;

@@ -94,7 +94,7 @@ public class SpecValidatorTests
             "ports.x.take: has 65 rules with leave; 64 are allowed"),
         ["traffic rules of another kind"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Take = [new TrafficRule { Protocol = 6 }] }] },
             "ports.x.take: is of no use to kind memory: it belongs to af_xdp; remove it"),
-        ["256 ports"] = (new DataplaneSpec { Ports = [.. Enumerable.Range(0, 256).Select(i => Memory($"p{i}"))] }, "ports: has 256 ports; 255 are allowed"),
+        ["4097 ports"] = (new DataplaneSpec { Ports = [.. Enumerable.Range(0, 4097).Select(i => Memory($"p{i}"))] }, "ports: has 4097 ports; 4096 are allowed"),
         ["interface without address"] = (s_good with { Interfaces = [.. s_good.Interfaces, new InterfaceSpec { Port = "lan", Address = default }] },
             "interfaces[13].address: is missing: an address with prefix length, such as 198.51.100.2/24, is needed"),
         ["interface without port"] = (s_good with { Interfaces = [.. s_good.Interfaces, On(null!, "10.99.0.1/24")] },

@@ -49,7 +49,7 @@ public sealed class EstablishedStageTests
 
                          rig.Load(0, [frame]);
                          ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
-                         byte port = rig.Batch.OutPorts[0];
+                         ushort port = rig.Batch.OutPorts[0];
                          rig.Load(0, [frame]);
                          PacketParser.Process(rig.Batch, rig.Context.Hash);
                          EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
