@@ -79,7 +79,7 @@ public class SpecValidatorTests
         ["descriptor of a standard stream"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Tap, Descriptor = 2 }] },
             "ports.x.fd: \"2\": is not a descriptor number from 3 to 1048576"),
         ["offload of a kind without"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Offload = PortOffload.Off }] },
-            "ports.x.offload: \"off\": is of no use to kind memory: it belongs to tap; remove it"),
+            "ports.x.offload: \"off\": is of no use to kind memory: it belongs to af_packet or tap; remove it"),
         ["name of an interface with a zero"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Tap, Interface = "a\0b" }] },
             "ports.x.interface: \"a\\u0000b\": is not the name of an interface: 1 to 15 visible ASCII characters without '/' and ':' are needed"),
         ["file with a zero"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Pcap, Input = "a\0b" }] },
