@@ -45,7 +45,7 @@ internal static class CniResult
             routes.Add((JsonNode)new JsonObject { ["dst"] = route.To.ToString(), ["gw"] = route.Via?.ToString() });
         }
 
-        AddDns(configuration, result);
+        AddDns(configuration, network, result);
         return result;
     }
 
@@ -78,9 +78,11 @@ internal static class CniResult
                 ? prefix : throw new CniException(CniCode.Undecodable, $"prevResult has the address {item}"))];
     }
 
-    private static void AddDns(CniConfiguration configuration, JsonObject result)
+    /// <summary>What is configured; else the network's own name server, which knows its containers.</summary>
+    private static void AddDns(CniConfiguration configuration, NetworkRecord network, JsonObject result)
     {
         (string[] servers, string[] search, string[] options, string domain) = configuration.Dns();
+        servers = servers.Length > 0 ? servers : [.. network.Subnets.Select(subnet => subnet.Gateway!)];
         JsonObject dns = result["dns"] as JsonObject ?? [];
         (string Name, string[] Values)[] lists = [("nameservers", servers), ("search", search), ("options", options)];
         foreach ((string name, string[] values) in lists)

@@ -38,7 +38,7 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
 
             foreach (Replica replica in running.Replicas)
             {
-                Replica started = await StartAsync(project, replica, running).ConfigureAwait(false);
+                Replica started = await StartAsync(project, replica).ConfigureAwait(false);
                 running = running with { Replicas = [.. running.Replicas.Select(other => other.Name == started.Name ? started : other)] };
                 store.Save(running);
             }
@@ -141,36 +141,47 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
         return running;
     }
 
-    private async Task<Replica> StartAsync(ComposeProject project, Replica replica, RunningProject running)
+    private async Task<Replica> StartAsync(ComposeProject project, Replica replica)
     {
         ComposeService service = project.Services.First(candidate => candidate.Name == replica.Service);
-        string directory = store.DirectoryOf(project.Name), hosts = Path.Combine(directory, replica.Name + ".hosts");
-        await File.WriteAllTextAsync(hosts, HostsOf(replica, service, running)).ConfigureAwait(false);
+        string directory = store.DirectoryOf(project.Name), hosts = Path.Combine(directory, replica.Name + ".hosts"), resolv = Path.Combine(directory, replica.Name + ".resolv");
+        await File.WriteAllTextAsync(hosts, HostsOf(replica, service)).ConfigureAwait(false);
+        await File.WriteAllTextAsync(resolv, await ResolverOfAsync(replica).ConfigureAwait(false)).ConfigureAwait(false);
         tell($"{replica.Name}: {string.Join(", ", replica.Attachments.SelectMany(attachment => attachment.Addresses))}");
         if (images.Find(service.Image) is { } image)
         {
-            (int processId, long ticks) = ReplicaProcess.Start(replica, image, service, directory, hosts, store.LogOf(project.Name, replica.Name));
+            (int processId, long ticks) = ReplicaProcess.Start(replica, image, service, directory, store.LogOf(project.Name, replica.Name));
             return replica with { ProcessId = processId, StartTicks = ticks };
         }
 
         string[] line =
         [
-            "run", "--detach", "--name", replica.Name, "--network", $"ns:/var/run/netns/{replica.Name}", "--volume", $"{hosts}:/etc/hosts",
+            "run", "--detach", "--name", replica.Name, "--network", $"ns:/var/run/netns/{replica.Name}", "--volume", $"{hosts}:/etc/hosts", "--volume", $"{resolv}:/etc/resolv.conf",
             .. service.Environment.SelectMany(pair => new[] { "--env", $"{pair.Key}={pair.Value}" }), service.Image, .. service.Command,
         ];
         (int exitCode, string error) = await RunAsync("podman", line).ConfigureAwait(false);
         return exitCode == 0 ? replica with { ByPodman = true } : throw new IOException($"podman {string.Join(' ', line)}: {error}");
     }
 
-    /// <summary>Names of all that the replica shares a network with, as far as they have addresses from the start.</summary>
-    private static string HostsOf(Replica replica, ComposeService service, RunningProject running)
+    /// <summary>Its own name; others are asked for at the networks' name servers.</summary>
+    private static string HostsOf(Replica replica, ComposeService service)
     {
-        var lines = new List<string> { "127.0.0.1 localhost", "::1 localhost" };
-        HashSet<string> networks = [.. replica.Attachments.Select(attachment => attachment.Network)];
-        lines.AddRange(replica.Attachments.SelectMany(attachment => attachment.Addresses).Take(1).Select(address => $"{address} {(service.HostName.Length > 0 ? service.HostName : replica.Name)}"));
-        lines.AddRange(running.Replicas.SelectMany(other => other.Attachments.Where(attachment => networks.Contains(attachment.Network)))
-            .SelectMany(attachment => attachment.Addresses.Select(address => $"{address} {string.Join(' ', attachment.Names)}")));
-        return string.Join('\n', lines) + "\n";
+        string name = service.HostName.Length > 0 ? service.HostName : replica.Name;
+        IEnumerable<string> own = replica.Attachments.SelectMany(attachment => attachment.Addresses).Select(address => $"{address} {name}");
+        return string.Join('\n', ["127.0.0.1 localhost", "::1 localhost", .. own]) + "\n";
+    }
+
+    /// <summary>A name of one label is whole, as it is in Docker: without a domain to try first.</summary>
+    private async Task<string> ResolverOfAsync(Replica replica)
+    {
+        var lines = new List<string>();
+        foreach (ReplicaAttachment attachment in replica.Attachments)
+        {
+            NetworkRecord network = (await client.GetAsync(attachment.Network).ConfigureAwait(false)).Network;
+            lines.AddRange(network.Subnets.Select(subnet => $"nameserver {subnet.Gateway}"));
+        }
+
+        return string.Join('\n', [.. lines.Take(3), "options ndots:0"]) + "\n";
     }
 
     private static ComposeNetwork NetworkOf(ComposeProject project, ComposeAttachment attachment) => project.Networks.First(network => network.Key == attachment.Network);

@@ -9,11 +9,11 @@ internal static class ReplicaProcess
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
-    /// Arguments: root, upper directory, working directory, hosts file, host name, then the command. Changes to the file system go to a layer of the
+    /// Arguments: root, upper directory, working directory, files for names without their endings, host name, then the command. Changes to the file system go to a layer of the
     /// replica's own, where overlayfs is to be had, so that two replicas of one image do not meet in its files.
     /// </summary>
     private const string Script = """
-        root=$1 upper=$2 dir=$3 hosts=$4 name=$5; shift 5
+        root=$1 upper=$2 dir=$3 hosts=$4.hosts resolv=$4.resolv name=$5; shift 5
         mount --make-rprivate / && hostname "$name"
         if [ "$root" != / ]; then
           mkdir -p "$upper" && mount -t tmpfs tmpfs "$upper" && mkdir "$upper/up" "$upper/work" "$upper/root"
@@ -21,11 +21,14 @@ internal static class ReplicaProcess
           mkdir -p "$root/proc" "$root/dev" "$root/etc" "$root/tmp"
           mount --rbind /dev "$root/dev"
           [ -e "$root/etc/hosts" ] || : > "$root/etc/hosts"
+          [ -e "$root/etc/resolv.conf" ] || : > "$root/etc/resolv.conf"
           mount --bind "$hosts" "$root/etc/hosts"
+          mount --bind "$resolv" "$root/etc/resolv.conf"
           mount -t proc proc "$root/proc"
           exec chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$dir" "$@"
         fi
         mount --bind "$hosts" /etc/hosts
+        mount --bind "$resolv" /etc/resolv.conf
         mount -t proc proc /proc
         cd "$dir" && exec "$@"
         """;
@@ -33,7 +36,7 @@ internal static class ReplicaProcess
     /// <summary>Starts a replica; it goes on when this program ends.</summary>
     /// <exception cref="IOException">A program that is needed is not there.</exception>
     public static (int ProcessId, long StartTicks) Start(
-        Replica replica, (string Root, string[] Command) image, ComposeService service, string directory, string hosts, string log)
+        Replica replica, (string Root, string[] Command) image, ComposeService service, string directory, string log)
     {
         string[] command = service.Command.Count > 0 ? [.. service.Command] : image.Command;
         string[] words =
@@ -41,7 +44,8 @@ internal static class ReplicaProcess
             "-c", "exec setsid \"$@\" >>\"$0\" 2>&1 </dev/null", log,
             "nsenter", $"--net=/var/run/netns/{replica.Name}", "--",
             "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--",
-            "/bin/sh", "-c", Script, "dataplane", image.Root, Path.Combine(directory, replica.Name), service.WorkingDirectory.Length > 0 ? service.WorkingDirectory : "/", hosts,
+            "/bin/sh", "-c", Script, "dataplane", image.Root, Path.Combine(directory, replica.Name + ".layer"), service.WorkingDirectory.Length > 0 ? service.WorkingDirectory : "/",
+            Path.Combine(directory, replica.Name),
             service.HostName.Length > 0 ? service.HostName : replica.Name, .. command,
         ];
         var start = new ProcessStartInfo("/bin/sh", words);

@@ -221,8 +221,12 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         }
     }
 
-    private Task<ChangeReceipt> ApplyAsync(NetworkState state) =>
-        _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
+    private Task<ChangeReceipt> ApplyAsync(NetworkState state)
+    {
+        const string Resolver = "/etc/resolv.conf";
+        _composer.Upstreams = File.Exists(Resolver) ? NetworkNames.UpstreamsOf(File.ReadLines(Resolver)) : [];
+        return _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
+    }
 
     private void Replace(string network, Func<IReadOnlyList<EndpointRecord>, IReadOnlyList<EndpointRecord>> change) =>
         Volatile.Write(ref _state, _state with

@@ -25,6 +25,9 @@ internal sealed class SpecComposer(ServeOptions options)
         options.HostInterface.Length == 0 ? null
         : options.HostLinks.Where(link => link.Family == family).Select(link => (IpAddress?)IpAddress.FromBits(family, link.Address.Bits + 1)).FirstOrDefault();
 
+    /// <summary>Who the networks' name servers ask for names of others.</summary>
+    public IReadOnlyList<System.Net.IPEndPoint> Upstreams { get; set; } = [];
+
     public DataplaneSpec Compose(IReadOnlyList<NetworkView> networks, IReadOnlyList<IpAddress> hostAddresses)
     {
         var ports = new List<PortSpec>();
@@ -51,6 +54,7 @@ internal sealed class SpecComposer(ServeOptions options)
             Ports = ports,
             Interfaces = interfaces,
             Networks = [.. networks.Select(view => Network(view))],
+            Names = [.. networks.Select(view => NetworkNames.ServerOf(view, Upstreams))],
             Routes = [.. Routes(hostAddresses)],
             Nat = options.Uplink.Length == 0 ? [] :
                 [.. networks.Where(view => !view.Network.Internal).Select(view => new NatSpec { Inside = view.Network.Name, Outside = UplinkPort })],

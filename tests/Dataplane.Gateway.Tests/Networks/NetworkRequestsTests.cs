@@ -82,6 +82,23 @@ public sealed class NetworkRequestsTests
     }
 
     [Fact]
+    public void ServerOf_NamesAliasesAndAddresses_AreInItsZones()
+    {
+        EndpointRecord endpoint = Endpoint("a", "10.1.0.2") with { Name = "Front", Aliases = ["www", "front", "not a name"] };
+        Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24"), [endpoint]), [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
+        Assert.Equal(["front", "web", "2.0.1.10.in-addr.arpa", "www"], server.Zones.Select(zone => zone.Name));
+        Assert.Equal(["front.web", "www.web"], server.Zones[1].Records.Select(record => record.Name));
+        Assert.Equal("front.web", server.Zones[2].Records[0].Target);
+        Assert.Single(server.Upstreams);
+        Assert.Empty(NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24") with { Internal = true }, []), server.Upstreams).Upstreams);
+    }
+
+    [Fact]
+    public void UpstreamsOf_ResolverFile_AreItsServers() => Assert.Equal(
+        ["192.0.2.1:53", "[2001:db8::1]:53"],
+        NetworkNames.UpstreamsOf(["# one", "search example", "nameserver 192.0.2.1", "nameserver\t2001:db8::1 ", "nameserver fe80::1%2", "nameserver no"]).Select(server => server.ToString()));
+
+    [Fact]
     public void Compose_Again_KeepsPortsThatStay()
     {
         var composer = new SpecComposer(new ServeOptions());

@@ -139,6 +139,10 @@ public sealed class ContainerNetworkTests : IAsyncLifetime
         Assert.Equal(outside, await ContainerSockets.AskAsync(_host.Out, engine, 8080));
         Assert.Equal(hostAddress, await ContainerSockets.AskAsync(_host.Host, hostAddress, 8080));
 
+        // A container of the same network, by the published address.
+        string b = await AttachAsync("web", "b");
+        Assert.Equal((await _host.AddressesAsync("web", "b"))[version == 4 ? 0 : 1], await ContainerSockets.AskAsync(b, engine, 8080));
+
         // Way out: with the engine's address.
         using Socket far = ContainerSockets.Serve(_host.Out, 81, ipv6: version == 6);
         Assert.Equal(engine, await ContainerSockets.AskAsync(a, outside, 81));

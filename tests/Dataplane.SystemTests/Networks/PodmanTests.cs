@@ -33,9 +33,12 @@ public sealed class PodmanTests : IAsyncLifetime
         Assert.Equal(2, addresses.Length);
 
         // From a second container, with an address of its own choice: to the first by both families, and out.
-        string asked = $"ping -c 2 -W 5 {addresses[0]} && ping -c 2 -W 5 {addresses[1]} && wget -q -O - http://{addresses[0]}/ && ping -c 2 -W 5 {ContainerHost.Outside}";
+        string asked = $"ping -c 2 -W 5 {addresses[0]} && ping -c 2 -W 5 {addresses[1]} && wget -q -O - http://{addresses[0]}/ && ping -c 2 -W 5 {ContainerHost.Outside} && nslookup srv";
         ProgramResult client = (await PodmanAsync(["run", "--rm", "--name", "client", .. s_limits, "--network", "web:ip=10.83.0.99", "--rootfs", root, "/bin/sh", "-c", asked])).MustSucceed();
         Assert.Contains("hello", client.Output, StringComparison.Ordinal);
+
+        // By name, as the runtime has set the resolver from what the plugin said.
+        Assert.Contains($"Address: {addresses[0]}", client.Output, StringComparison.Ordinal);
 
         // Published: from the outside by both families, and from the host.
         await ExpectPageAsync(_host.Out, $"http://{ContainerHost.Engine}:8080/");
@@ -104,7 +107,7 @@ public sealed class PodmanTests : IAsyncLifetime
         foreach (string folder in (string[])["bin", "etc", "proc", "sys", "dev", "tmp", "www"])
             Directory.CreateDirectory(Path.Combine(root, folder));
         File.Copy(Programs.Find("busybox")!, Path.Combine(root, "bin/busybox"));
-        foreach (string program in (string[])["sh", "ping", "httpd", "wget"])
+        foreach (string program in (string[])["sh", "ping", "httpd", "wget", "nslookup"])
             File.CreateSymbolicLink(Path.Combine(root, "bin", program), "busybox");
         await File.WriteAllTextAsync(Path.Combine(root, "www/index.html"), page + "\n");
         return root;
