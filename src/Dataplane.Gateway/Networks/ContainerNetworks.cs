@@ -79,7 +79,11 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         Accounting read = _engine.ReadAccounting();
         return new Dictionary<string, long>
         {
-            ["received"] = read.Received, ["originated"] = read.Originated, ["transmitted"] = read.Transmitted, ["dropped"] = read.Dropped, ["held"] = read.Held,
+            ["received"] = read.Received,
+            ["originated"] = read.Originated,
+            ["transmitted"] = read.Transmitted,
+            ["dropped"] = read.Dropped,
+            ["held"] = read.Held,
         };
     }
 

@@ -59,7 +59,9 @@ public sealed class NetworkRequestsTests
     {
         var options = new ServeOptions
         {
-            Uplink = "eth1", UplinkAddresses = [IpPrefix.Parse("192.0.2.50/24"), IpPrefix.Parse("2001:db8::50/64")], UplinkGateways = [IpAddress.Parse("192.0.2.1")],
+            Uplink = "eth1",
+            UplinkAddresses = [IpPrefix.Parse("192.0.2.50/24"), IpPrefix.Parse("2001:db8::50/64")],
+            UplinkGateways = [IpAddress.Parse("192.0.2.1")],
         };
         NetworkView[] networks =
         [

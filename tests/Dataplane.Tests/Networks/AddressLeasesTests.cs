@@ -44,7 +44,9 @@ public sealed class AddressLeasesTests : IDisposable
     {
         AddressPool pool = Pool("10.1.0.0/24") with
         {
-            Range = IpPrefix.Parse("10.1.0.8/30"), Gateway = IpAddress.Parse("10.1.0.9"), Reserved = [IpAddress.Parse("10.1.0.10")],
+            Range = IpPrefix.Parse("10.1.0.8/30"),
+            Gateway = IpAddress.Parse("10.1.0.9"),
+            Reserved = [IpAddress.Parse("10.1.0.10")],
         };
         AddressLeases leases = Open();
         Assert.Equal(["10.1.0.8", "10.1.0.11"], [Take(leases, pool, "a"), Take(leases, pool, "b")]);
