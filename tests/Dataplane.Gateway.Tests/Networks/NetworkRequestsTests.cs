@@ -88,9 +88,9 @@ public sealed class NetworkRequestsTests
     {
         EndpointRecord endpoint = Endpoint("a", "10.1.0.2") with { Name = "Front", Aliases = ["www", "front", "not a name"] };
         Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24"), [endpoint]), [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
-        Assert.Equal(["front", "web", "2.0.1.10.in-addr.arpa", "www"], server.Zones.Select(zone => zone.Name));
+        Assert.Equal(["front", "web", "www", "2.0.1.10.in-addr.arpa"], server.Zones.Select(zone => zone.Name));
         Assert.Equal(["front.web", "www.web"], server.Zones[1].Records.Select(record => record.Name));
-        Assert.Equal("front.web", server.Zones[2].Records[0].Target);
+        Assert.Equal("front.web", server.Zones[3].Records[0].Target);
         Assert.Single(server.Upstreams);
         Assert.Empty(NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24") with { Internal = true }, []), server.Upstreams).Upstreams);
     }
