@@ -89,7 +89,7 @@ public sealed class CarryingTests
             byte[] got = await socket.ReceiveAllAsync();
             await socket.SendAllAsync(SHA256.HashData(got));
         }));
-        byte[] content = RandomNumberGenerator.GetBytes(48 << 20);
+        byte[] content = RandomNumberGenerator.GetBytes(32 << 20);
         using Socket client = await mesh.ConnectAsync();
         Task sending = client.SendAllAsync(content);
 
