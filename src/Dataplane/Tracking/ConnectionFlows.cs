@@ -83,6 +83,12 @@ internal static class ConnectionFlows
             return true;
         }
 
+        if (context.Tables.IsDirect(in entry))
+        {
+            entry.State = context.Flows[entry.Peer].State = TcpStates.Next(entry.State, headers.TcpFlags, forward: true);
+            return true;
+        }
+
         // An earlier packet of this batch may have made the flow: then it is not the beginning any more.
         var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);
         TcpTracker.Follow(ref connection, entry.IsForward, in segment, reason);
@@ -101,7 +107,7 @@ internal static class ConnectionFlows
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         ref Connection connection = ref context.Flows.ConnectionOf(index);
         connection = default;
-        if (headers.Protocol == IpProtocols.Tcp && headers.TransportOffset != 0)
+        if (headers.Protocol == IpProtocols.Tcp && headers.TransportOffset != 0 && !context.Tables.IsDirect(in context.Flows[index]))
         {
             var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);
             TcpTracker.Begin(ref connection, in segment);

@@ -121,6 +121,13 @@ internal static class ConnectionStage
             return isBeyond ? StateReason.AboveWindow : entry.IsForward && !connection.IsAnswered ? StateReason.Unanswered : StateReason.Answered;
         }
 
+        if (context.Tables.IsDirect(in entry))
+        {
+            // The backend answers past the engine: half of a connection can not be held to its windows, and stays one without an answer.
+            return !TcpTracker.IsPossible(headers.TcpFlags) ? StateReason.BadFlags
+                : TcpStates.Reopens(entry.State, headers.TcpFlags, forward: true) ? StateReason.Reopens : StateReason.Unanswered;
+        }
+
         var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);
         StateReason reason = TcpTracker.Judge(in connection, entry.IsForward, in segment);
 

@@ -63,5 +63,34 @@ public sealed class HeldConnectionTests
         Denied(plane, "wan", net.FromClient().Tcp(8, 80, TcpFlags.Syn, 100).Build());
     }
 
+    /// <summary>A service whose backend answers past the engine: only half of its connections is seen, and that half passes.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task DirectServerReturn_PassesByTheRuleForNewOnes(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = TestPlane.Create(builder => StatefulRules(net.Add(builder, "web", 80, tcp: true, Dataplane.Balancing.BalancePolicy.RoundRobin, 11))
+            .Filter(filter => filter.Allow(protocol: 6, toPort: "80", state: ConnectionStates.New)));
+        Task update = plane.Engine.UpdateAsync(spec => spec with
+        {
+            Services = [.. spec.Services.Select(service => service with
+            {
+                Forward = Dataplane.Balancing.ForwardMode.Dsr,
+                Backends = [.. service.Backends.Select(backend => backend with { Port = 80 })],
+            })],
+        });
+        plane.Run();
+        await update;
+        foreach ((TcpFlags flags, uint sequence) in new[] { (TcpFlags.Syn, 100u), (Ack, 101u), (Ack | TcpFlags.Psh, 900_000u), (Ack | TcpFlags.Fin, 5u), (TcpFlags.Syn, 7u), (Ack, 8u) })
+        {
+            byte[] frame = net.FromClient().Tcp(7, 80, flags, sequence, 1).Build();
+            Assert.Equal("new", StateOf(plane, "wan", frame));
+            plane.SendForOne("wan", frame, "lan");
+        }
+
+        Invalid(plane, "wan", net.FromClient().Tcp(7, 80, TcpFlags.Fin | TcpFlags.Urg, 9, 1).Build(), StateReason.BadFlags);
+    }
+
     private static bool IsTcp(byte[] frame, int family) => frame.Length > 40 && frame[family == 4 ? 23 : 20] == IpProtocols.Tcp && frame[12] == (family == 4 ? 0x08 : 0x86);
 }
