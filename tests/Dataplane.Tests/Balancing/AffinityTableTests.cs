@@ -11,7 +11,10 @@ public sealed class AffinityTableTests
     public void Find_AnyHistoryOfFewClients_IsADictionary()
     {
         Gen<(int Client, int Slot, int Wait, bool Note)[]> cases =
-            (from client in Gen.Choose(1, 8) from slot in Gen.Choose(0, 1000) from wait in Gen.Choose(0, 40) from note in Gen.Elements(true, false)
+            (from client in Gen.Choose(1, 8)
+             from slot in Gen.Choose(0, 1000)
+             from wait in Gen.Choose(0, 40)
+             from note in Gen.Elements(true, false)
              select (client, slot, wait, note)).ArrayOf();
         Prop.ForAll(cases.ToArbitrary(), history =>
         {

@@ -200,14 +200,14 @@ public class SpecValidatorTests
         ["passive check of datagrams"] = (Healthy(new HealthSpec { Passive = 3 }, protocol: 17),
             "services[0].health.passive: \"3\": is of no use to udp, whose packets do not say whether they are answered; remove it"),
         ["drain for a moment"] = (s_good with
-            {
-                Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { Drain = true, DrainDeadline = TimeSpan.FromMilliseconds(999) })],
-            },
+        {
+            Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { Drain = true, DrainDeadline = TimeSpan.FromMilliseconds(999) })],
+        },
             "services[0].backends[0].drain_deadline: \"00:00:00.9990000\": is not a time from 1s to 604800s in whole milliseconds"),
         ["deadline with nothing to end"] = (s_good with
-            {
-                Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { DrainDeadline = TimeSpan.FromSeconds(5) }) with { OnRemove = RemovePolicy.Keep }],
-            },
+        {
+            Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1) with { DrainDeadline = TimeSpan.FromSeconds(5) }) with { OnRemove = RemovePolicy.Keep }],
+        },
             "services[0].backends[0].drain_deadline: \"5s\": has nothing to end while the service says on_remove: keep; move or reset is needed with it"),
         ["null backend"] = (s_good with { Services = [Service("x", "192.0.2.9", 1, [null!])] }, "services[0].backends[0]: is null; leave it out"),
         ["more backends than slots"] = (s_good with
