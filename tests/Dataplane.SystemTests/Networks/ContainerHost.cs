@@ -34,6 +34,7 @@ internal sealed class ContainerHost : IAsyncDisposable
 
     public static async Task<ContainerHost> CreateAsync(bool withUplink)
     {
+        await RemoveLeftoversAsync();
         var host = new ContainerHost();
         await host.AddNamespaceAsync("host");
         await host.AddNamespaceAsync("out");
@@ -42,6 +43,16 @@ internal sealed class ContainerHost : IAsyncDisposable
         await TestNetwork.IpAsync(host.Out, $"addr add {Outside}/24 dev o0\naddr add {Outside6}/64 dev o0 nodad\nlink set o0 up\n");
         await host.StartServiceAsync(withUplink);
         return host;
+    }
+
+    /// <summary>Namespaces of test runs that were killed.</summary>
+    private static async Task RemoveLeftoversAsync()
+    {
+        foreach (string name in Directory.Exists("/var/run/netns") ? Directory.GetFiles("/var/run/netns", "dpcni-*").Select(Path.GetFileName).OfType<string>() : [])
+        {
+            if (!Directory.Exists($"/proc/{name.Split('-')[1]}"))
+                await TestNetwork.RemoveAsync(name);
+        }
     }
 
     public string PathOf(string name) => Path.Combine(_folder.FullName, name);
