@@ -28,18 +28,18 @@ public sealed class BackendHistoryTests
     }
 
     [Theory]
-    [InlineData(true, RemovePolicy.Move, BalancePolicy.Maglev)]
-    [InlineData(true, RemovePolicy.Reset, BalancePolicy.RoundRobin)]
-    [InlineData(true, RemovePolicy.Keep, BalancePolicy.Weighted)]
-    [InlineData(false, RemovePolicy.Move, BalancePolicy.Maglev)]
-    public void AnyHistory_FlowsMoveOnlyAsTheReceiptsSay(bool tcp, RemovePolicy policy, BalancePolicy balance)
+    [InlineData(true, RemovePolicy.Move, BalancePolicy.Maglev, 1)]
+    [InlineData(true, RemovePolicy.Reset, BalancePolicy.RoundRobin, 1)]
+    [InlineData(true, RemovePolicy.Keep, BalancePolicy.Weighted, 3)]
+    [InlineData(false, RemovePolicy.Move, BalancePolicy.Maglev, 3)]
+    public void AnyHistory_FlowsMoveOnlyAsTheReceiptsSay(bool tcp, RemovePolicy policy, BalancePolicy balance, int workers)
     {
         Gen<(Step Step, int Host, int Number)[]> history =
             (from step in Gen.Elements(Enum.GetValues<Step>())
              from host in Gen.Choose(11, 13)
              from number in Gen.Choose(0, MaxFlows - 1)
              select (step, host, number)).ArrayOf();
-        Prop.ForAll(history.ToArbitrary(), steps => new History(tcp, policy, balance).PlayAsync(steps).GetAwaiter().GetResult())
+        Prop.ForAll(history.ToArbitrary(), steps => new History(tcp, policy, balance, workers).PlayAsync(steps).GetAwaiter().GetResult())
             .Check(Config.QuickThrowOnFailure.WithMaxTest(40));
     }
 
@@ -61,7 +61,7 @@ public sealed class BackendHistoryTests
         public bool TakesFlows => Weight > 0 && !Drain && !Down;
     }
 
-    private sealed class History(bool tcp, RemovePolicy policy, BalancePolicy balance)
+    private sealed class History(bool tcp, RemovePolicy policy, BalancePolicy balance, int workers)
     {
         private static readonly ServiceNet s_net = ServiceNet.V4;
         private readonly SortedDictionary<int, Backend> _backends = [];
@@ -71,7 +71,8 @@ public sealed class BackendHistoryTests
 
         public async Task PlayAsync((Step Step, int Host, int Number)[] steps)
         {
-            await using TestPlane plane = s_net.Create(tcp, balance, 4096);
+            await using TestPlane plane = TestPlane.Create(builder =>
+                s_net.Add(builder, "web", 80, tcp, balance).Workers(settings => settings with { Count = workers }));
             await UpdateAsync(plane, 11, new Backend(1, false, false));
             foreach ((Step step, int host, int number) in steps)
             {
