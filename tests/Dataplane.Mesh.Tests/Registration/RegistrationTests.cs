@@ -10,7 +10,7 @@ using Microsoft.Extensions.Hosting;
 namespace Dataplane.Mesh.Tests.Registration;
 
 /// <summary>The registry over real HTTP: registering, renewing, running out, and what is refused.</summary>
-public sealed class RegistrationTests : IAsyncLifetime
+public sealed class RegistrationTests : IAsyncLifetime, IDisposable
 {
     private readonly RegistrationServer _server = new(new IPEndPoint(IPAddress.Loopback, 0), "", TimeProvider.System);
     private readonly HttpClient _http = new();
@@ -22,11 +22,9 @@ public sealed class RegistrationTests : IAsyncLifetime
         _http.BaseAddress = _server.Address;
     }
 
-    public async Task DisposeAsync()
-    {
-        _http.Dispose();
-        await _server.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    public void Dispose() => _http.Dispose();
 
     private static EndpointRegistration Endpoint(int lease = 60) => new()
     {
