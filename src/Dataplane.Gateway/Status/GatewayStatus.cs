@@ -88,7 +88,8 @@ internal sealed record GatewayStatus(
     {
         public static Service From(ServiceStatus service) => new(service.Name, service.Address.ToString(), service.Port,
             [.. service.Backends.Select(backend => new Backend(backend.Address.ToString(), backend.Port, backend.Weight, backend.Flows, backend.Packets, backend.Bytes,
-                backend.State.ToString().ToLowerInvariant(), backend.Reason, backend.ActiveFlows))]) { IsPanicking = service.IsPanicking };
+                backend.State.ToString().ToLowerInvariant(), backend.Reason, backend.ActiveFlows))])
+        { IsPanicking = service.IsPanicking };
 
         public bool IsPanicking { get; init; }
     }

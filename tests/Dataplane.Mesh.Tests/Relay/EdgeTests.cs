@@ -72,7 +72,9 @@ public sealed class EdgeTests
         await using var b = new Server(socket => AnswerAsync(socket, "b", greeting.Length));
         await using var bed = new RelayBed(new ListenerSpec
         {
-            Name = "pass", Kind = ListenerKind.Passthrough, Listen = MeshPair.Anywhere,
+            Name = "pass",
+            Kind = ListenerKind.Passthrough,
+            Listen = MeshPair.Anywhere,
             Routes =
             [
                 MeshPair.To(a.Address, UpstreamKind.Plain) with { Name = "a", ServerNames = ["a.test"] },
@@ -120,7 +122,10 @@ public sealed class EdgeTests
         });
         var listener = new ListenerSpec
         {
-            Name = "l", Kind = ListenerKind.Passthrough, Listen = MeshPair.Anywhere, ProxyFrom = [IPNetwork.Parse("127.0.0.0/8")],
+            Name = "l",
+            Kind = ListenerKind.Passthrough,
+            Listen = MeshPair.Anywhere,
+            ProxyFrom = [IPNetwork.Parse("127.0.0.0/8")],
             Routes = [MeshPair.To(server.Address, UpstreamKind.Plain) with { SendProxy = true }],
         };
         var header = new ProxyHeader(IPEndPoint.Parse("203.0.113.9:5555"), IPEndPoint.Parse("198.51.100.1:443"));

@@ -101,7 +101,9 @@ public sealed class RefusalTests
         await using var server = Server.Echo();
         await using var mesh = new MeshPair(server, inbound: spec => MeshPair.With(spec, new PolicySpec
         {
-            Name = "no-shop-clients", Action = PolicyAction.Deny, Identities = [SpiffePattern.Parse("spiffe://example.org/ns/shop/*")],
+            Name = "no-shop-clients",
+            Action = PolicyAction.Deny,
+            Identities = [SpiffePattern.Parse("spiffe://example.org/ns/shop/*")],
         }));
         await Wire.AssertResetAsync(mesh.ConnectAsync);
         AccessRecord record = await MeshPair.FirstAsync(mesh.InboundRecords);
@@ -115,7 +117,10 @@ public sealed class RefusalTests
     {
         await using var mesh = new MeshPair(Server.Echo(), inbound: spec => MeshPair.With(spec, new PolicySpec
         {
-            Name = "trial", Action = PolicyAction.Deny, DryRun = true, Methods = [ConnectionMethod.Mutual],
+            Name = "trial",
+            Action = PolicyAction.Deny,
+            DryRun = true,
+            Methods = [ConnectionMethod.Mutual],
         }));
         using (Socket client = await mesh.ConnectAsync())
         {

@@ -55,7 +55,12 @@ public sealed class RelaySpecReaderTests
     {
         var keys = new Dictionary<string, object?>
         {
-            ["name"] = "out", ["kind"] = "outbound", ["listen"] = "127.0.0.1:1", ["to"] = "127.0.0.1:2", ["peer"] = "spiffe://example.org/x", [key] = value,
+            ["name"] = "out",
+            ["kind"] = "outbound",
+            ["listen"] = "127.0.0.1:1",
+            ["to"] = "127.0.0.1:2",
+            ["peer"] = "spiffe://example.org/x",
+            [key] = value,
         };
         IReadOnlyList<ConfigurationError> errors = RelaySpecReader.Read(Tree.Map(
             ("identity", Tree.Map(("certificate", "a.pem"), ("key", "a.key"), ("bundles", Tree.Map(("example.org", "b.pem"))))),

@@ -24,8 +24,13 @@ internal sealed class EdgeBed : IAsyncDisposable
         Server = Server.Echo();
         _bed = new RelayBed(new ListenerSpec
         {
-            Name = "edge", Kind = ListenerKind.Edge, Listen = MeshPair.Anywhere, Certificates = _certificates, AllowTls12 = tls12,
-            Protocols = ["http/1.1"], Routes = [MeshPair.To(Server.Address, UpstreamKind.Plain)],
+            Name = "edge",
+            Kind = ListenerKind.Edge,
+            Listen = MeshPair.Anywhere,
+            Certificates = _certificates,
+            AllowTls12 = tls12,
+            Protocols = ["http/1.1"],
+            Routes = [MeshPair.To(Server.Address, UpstreamKind.Plain)],
         });
     }
 

@@ -1,8 +1,8 @@
 using Dataplane.Native.Tests;
 using Dataplane.Packets;
 using Dataplane.Ports;
-using Dataplane.SystemTests.Support;
 using Dataplane.Switching;
+using Dataplane.SystemTests.Support;
 using Dataplane.Telemetry;
 
 namespace Dataplane.SystemTests.Networks;

@@ -1,8 +1,8 @@
-using Dataplane.Pipeline;
-using Dataplane.SystemTests.Support;
-using Dataplane.Switching;
-using Dataplane.Telemetry;
 using System.Text.Json;
+using Dataplane.Pipeline;
+using Dataplane.Switching;
+using Dataplane.SystemTests.Support;
+using Dataplane.Telemetry;
 
 namespace Dataplane.SystemTests.Networks;
 

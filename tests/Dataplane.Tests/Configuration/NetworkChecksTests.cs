@@ -50,7 +50,7 @@ public class NetworkChecksTests
         ["no subnet"] = (Red(red => red with { Subnets = [], Endpoints = [] }), "networks[1].subnets: is missing: at least one prefix such as 10.89.0.0/24 is needed"),
         ["host bits"] = (Red(red => red with { Subnets = [IpPrefix.Parse("10.90.0.1/30")] }),
             "networks[1].subnets[0]: \"10.90.0.1/30\": has bits set behind its length; the prefix is 10.90.0.0/30"),
-        ["no room"] = (Red(red => red with { Subnets = [IpPrefix.Parse("10.90.0.2/31")] , Endpoints = [] }),
+        ["no room"] = (Red(red => red with { Subnets = [IpPrefix.Parse("10.90.0.2/31")], Endpoints = [] }),
             "networks[1].subnets[0]: \"10.90.0.2/31\": has a length that is not 4 to 30, with which a gateway and hosts fit in"),
         ["multicast"] = (Red(red => red with { Subnets = [IpPrefix.Parse("ff02::/64")], Endpoints = [] }), "networks[1].subnets[0]: \"ff02::/64\": is not a range of addresses that hosts may have"),
         ["link-local"] = (Red(red => red with { Subnets = [IpPrefix.Parse("fe80::/64")], Endpoints = [] }), "networks[1].subnets[0]: \"fe80::/64\": is link-local, which every network is anyway"),

@@ -6,8 +6,8 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
-using Dataplane.Tracking;
 using Dataplane.Switching;
+using Dataplane.Tracking;
 using FsCheck;
 using FsCheck.Fluent;
 

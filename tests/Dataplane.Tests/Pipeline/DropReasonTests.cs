@@ -6,8 +6,8 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
-using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Names;
+using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Rewriting;
 using Dataplane.Tests.Switching;
 

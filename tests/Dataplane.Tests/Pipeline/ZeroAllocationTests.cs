@@ -10,10 +10,10 @@ using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Names;
 using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Tracking;
 using Dataplane.Tracking;
-using Dataplane.Tests.Names;
 
 namespace Dataplane.Tests.Pipeline;
 
