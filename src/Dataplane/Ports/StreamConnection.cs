@@ -212,5 +212,8 @@ internal sealed class StreamConnection : IDisposable
 
     /// <summary>What a stream throws when it is closed under a read or write, or the other side does something; all else is a fault of ours.</summary>
     private static bool IsOfTheStream(Exception error) => error is IOException or SocketException or ObjectDisposedException
-        or InvalidOperationException or OperationCanceledException or System.Security.Authentication.AuthenticationException;
+        or InvalidOperationException or OperationCanceledException or System.Security.Authentication.AuthenticationException
+
+        // OpenSSL refuses to say goodbye while messages behind the handshake are under way.
+        or System.Security.Cryptography.CryptographicException;
 }

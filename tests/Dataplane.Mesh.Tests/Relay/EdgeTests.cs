@@ -137,6 +137,8 @@ public sealed class EdgeTests
             Assert.Equal(greeting, await client.ReceiveAsync(greeting.Length));
         }
 
+        // Records come when connections have ended, each in its own time.
+        await Patience.UntilAsync(() => bed.Records.Count == 1, "the first record");
         Assert.Equal(("203.0.113.9:5555", "198.51.100.1:443", "a.test"), ($"{seen.First().Source}", $"{seen.First().Destination}", seen.First().Authority));
 
         // From a source that is not trusted the header is what it looks like: no TLS.

@@ -65,7 +65,7 @@ public sealed class MeshCompilerTests
         Assert.Equal([$"A {outside}"], Records(tables, "my-service.mesh.example"));
         Assert.Equal([$"A {inside}", $"Aaaa {status.Addresses[1]}"], Records(tables, "my-service.default.svc.cluster.local"));
         Assert.Equal(["Txt 1.1.0"], Records(tables, "dns-version.cluster.local"));
-        Assert.Equal(["Pointer my-service.mesh.example"], Records(tables, DomainName.ReverseOf(outside)));
+        Assert.Equal(["DomainPointer my-service.mesh.example"], Records(tables, DomainName.ReverseOf(outside)));
         Assert.Equal(("", 2, 3), (status.Problem, status.Ready, status.Endpoints.Count));
     }
 
@@ -100,7 +100,7 @@ public sealed class MeshCompilerTests
         Assert.Equal(["A 10.1.0.31"], Records(tables, "pg-0.bare.db.svc.cluster.local"));
         Assert.Equal(["A 10.1.0.33"], Records(tables, "10-1-0-33.bare.db.svc.cluster.local"));
         Assert.Equal(["Srv 10-1-0-33.bare.db.svc.cluster.local:5433", "Srv pg-0.bare.db.svc.cluster.local:5433"], Records(tables, "_pg._tcp.bare.db.svc.cluster.local"));
-        Assert.Equal(["Pointer pg-0.bare.db.mesh.example"], Records(tables, "31.0.1.10.in-addr.arpa"));
+        Assert.Equal(["DomainPointer pg-0.bare.db.mesh.example"], Records(tables, "31.0.1.10.in-addr.arpa"));
         Assert.Equal(["Cname www.example.org"], Records(tables, "out.default.svc.cluster.local"));
         Assert.Equal(["Srv node.default.svc.cluster.local:80"], Records(tables, "_web._tcp.node.default.svc.cluster.local"));
     }

@@ -2,10 +2,12 @@ using Dataplane.Balancing;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Tests.Pipeline;
+using Dataplane.Tests.Support;
 
 namespace Dataplane.Tests.Flows;
 
 /// <summary>Every policy, packets in and packets out.</summary>
+[Collection(AllocationCollection.Name)]
 public sealed class BalancePolicyTests
 {
     [Theory]

@@ -12,12 +12,14 @@ using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
 using Dataplane.Tests.Names;
 using Dataplane.Tests.Reassembly;
+using Dataplane.Tests.Support;
 using Dataplane.Tests.Tracking;
 using Dataplane.Tracking;
 
 namespace Dataplane.Tests.Pipeline;
 
 /// <summary>Nothing on a packet's way allocates: every stage and every situation, 10,000 batches each, and exactly 0 bytes.</summary>
+[Collection(AllocationCollection.Name)]
 public sealed class ZeroAllocationTests
 {
     private const int Batches = 10_000;

@@ -1,11 +1,13 @@
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Tests.Pipeline;
+using Dataplane.Tests.Support;
 using static Dataplane.Tests.Switching.NetworkPlane;
 
 namespace Dataplane.Tests.Switching;
 
 /// <summary>Nothing that endpoints do makes the engine allocate.</summary>
+[Collection(AllocationCollection.Name)]
 public sealed class NetworkAllocationTests
 {
     [Fact]
