@@ -1,5 +1,6 @@
 namespace Dataplane.Native.Tests;
 
+[Collection(ResourceCollection.Name)]
 public class CapabilitiesTests
 {
     [Fact]

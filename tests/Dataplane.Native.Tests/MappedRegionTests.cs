@@ -2,6 +2,7 @@ using System.Diagnostics;
 
 namespace Dataplane.Native.Tests;
 
+[Collection(ResourceCollection.Name)]
 public class MappedRegionTests
 {
     [Theory]

@@ -1,5 +1,6 @@
 namespace Dataplane.Native.Tests;
 
+[Collection(ResourceCollection.Name)]
 public class PollerTests
 {
     private const long Second = 1_000_000_000;

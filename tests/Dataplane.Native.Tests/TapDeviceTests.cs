@@ -3,6 +3,7 @@ using Dataplane.Native.Tests.Packets;
 
 namespace Dataplane.Native.Tests;
 
+[Collection(ResourceCollection.Name)]
 public class TapDeviceTests
 {
     [PrivilegedFact]
