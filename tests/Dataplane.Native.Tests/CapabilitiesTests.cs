@@ -1,6 +1,5 @@
 namespace Dataplane.Native.Tests;
 
-[Collection(ResourceCollection.Name)]
 public class CapabilitiesTests
 {
     [Fact]
@@ -8,7 +7,11 @@ public class CapabilitiesTests
     {
         int before = ProcessResources.DescriptorCount();
         Capabilities found = Capabilities.Probe();
-        Assert.Equal(before, ProcessResources.DescriptorCount());
+        for (int i = 0; i < 10; i++)
+            found = Capabilities.Probe();
+
+        // The runtime itself may open or close one meanwhile.
+        Assert.InRange(ProcessResources.DescriptorCount(), 0, before + 5);
         string[] names =
         [
             "kernel", "CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF",

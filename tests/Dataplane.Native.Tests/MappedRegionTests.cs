@@ -2,7 +2,6 @@ using System.Diagnostics;
 
 namespace Dataplane.Native.Tests;
 
-[Collection(ResourceCollection.Name)]
 public class MappedRegionTests
 {
     [Theory]

@@ -1,6 +1,5 @@
 namespace Dataplane.Native.Tests;
 
-[Collection(ResourceCollection.Name)]
 public class PollerTests
 {
     private const long Second = 1_000_000_000;
@@ -115,12 +114,12 @@ public class PollerTests
         using var wake = new EventDescriptor();
         var watched = new EventDescriptor();
         var poller = new Poller([watched.Descriptor], wake);
-        int before = ProcessResources.DescriptorCount();
+        string identity = ProcessResources.EventIdentity(watched);
         watched.Dispose();
-        Assert.Equal(before, ProcessResources.DescriptorCount());
+        Assert.Contains(identity, ProcessResources.EventIdentities());
         poller.Dispose();
         poller.Dispose();
-        Assert.Equal(before - 1, ProcessResources.DescriptorCount());
+        Assert.DoesNotContain(identity, ProcessResources.EventIdentities());
         Assert.Throws<ObjectDisposedException>(() => poller.Wait(0));
     }
 
@@ -132,9 +131,10 @@ public class PollerTests
         var closed = new EventDescriptor();
         closed.Dispose();
         Assert.Throws<ObjectDisposedException>(() => new Poller([open.Descriptor, closed.Descriptor], wake));
-        int before = ProcessResources.DescriptorCount();
+        string identity = ProcessResources.EventIdentity(open);
+        Assert.Contains(identity, ProcessResources.EventIdentities());
         open.Dispose();
-        Assert.Equal(before - 1, ProcessResources.DescriptorCount());
+        Assert.DoesNotContain(identity, ProcessResources.EventIdentities());
     }
 
     [Fact]

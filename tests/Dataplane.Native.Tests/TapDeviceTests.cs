@@ -3,7 +3,6 @@ using Dataplane.Native.Tests.Packets;
 
 namespace Dataplane.Native.Tests;
 
-[Collection(ResourceCollection.Name)]
 public class TapDeviceTests
 {
     [PrivilegedFact]

@@ -1,6 +1,5 @@
 namespace Dataplane.Native.Tests.Packets;
 
-[Collection(ResourceCollection.Name)]
 public class AfPacketTests
 {
     private const long Second = 1_000_000_000;
