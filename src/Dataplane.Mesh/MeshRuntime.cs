@@ -128,7 +128,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         }
 
         var heard = new List<(string, SourceSnapshot)>();
-        foreach (MeshSourceSpec source in mesh.Sources.Where(source => source.Kind == MeshSourceKind.Kubernetes))
+        foreach (MeshSourceSpec source in mesh.Sources.Where(source => source is { Kind: MeshSourceKind.Kubernetes, Files.Count: > 0 }))
         {
             var manifests = new ManifestSource(source.Files, TimeProvider.System);
             manifests.Look();
@@ -203,7 +203,8 @@ public sealed partial class MeshRuntime : IAsyncDisposable
     }
 
     private static string KeyOf(MeshSourceSpec source) =>
-        $"{source.Kind}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}";
+        $"{source.Kind}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}"
+        + $"|{source.Api}|{source.Kubeconfig}|{source.Context}|{source.CertificateAuthority}|{string.Join('|', source.Namespaces)}";
 
     /// <summary>Adds the mesh's services and names; what the engine would refuse is left out, and the service's status says why.</summary>
     private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, out IReadOnlyList<MeshServiceStatus> status)

@@ -19,7 +19,7 @@ internal static class MeshKeys
 
     public static readonly KeyTable Endpoint = new("an endpoint of a mesh", "name", "namespace", "address", "service", "labels", "ports", "weight", "ready", "hostname");
 
-    public static readonly KeyTable Source = new("a source", "kind", "files", "listen", "members", "prefix", "token_file");
+    public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file");
 
     public static readonly KeyTable[] All = [Mesh, Dns, Service, Port, Endpoint, Source];
 

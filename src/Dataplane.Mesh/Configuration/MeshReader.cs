@@ -10,7 +10,7 @@ using Dataplane.Packets;
 namespace Dataplane.Mesh.Configuration;
 
 /// <summary>Reads the section <c>mesh</c> and checks it. Throws on nothing that is in it: every wrong value is an error with its place.</summary>
-internal sealed class MeshReader
+internal sealed partial class MeshReader
 {
     private static readonly IntRange s_port = new("port", 1, ushort.MaxValue);
     private static readonly IntRange s_weight = new("weight", 0, ushort.MaxValue);
@@ -154,41 +154,6 @@ internal sealed class MeshReader
         }
 
         return ports;
-    }
-
-    private MeshSourceSpec ReadSource(ConfigNode node, string path)
-    {
-        MappingReader map = MappingReader.Open(node, path, MeshKeys.Source, _errors);
-        MeshSourceKind? kind = map.Choice("kind", MeshKeys.SourceKinds, isNeeded: true);
-        string folder = node.File is { } file ? Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/" : Directory.GetCurrentDirectory();
-        string[] files = [.. Texts(map, "files", (text, _) => Path.GetFullPath(text, folder))];
-        string[] endpoints = [.. map.Text("listen") is { Length: > 0 } listen ? [listen] : Array.Empty<string>(), .. Texts(map, "members", (text, _) => text)];
-        string token = map.Text("token_file");
-        (string Key, bool IsMissing) needed = kind switch
-        {
-            MeshSourceKind.Kubernetes => ("files", files.Length == 0),
-            MeshSourceKind.Registration => ("listen", !endpoints.Any(text => IPEndPoint.TryParse(text, out _))),
-            MeshSourceKind.Etcd => ("members", !endpoints.Any(text => Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https")),
-            _ => ("kind", false),
-        };
-        if (needed.IsMissing)
-        {
-            map.Error(needed.Key, needed.Key switch
-            {
-                "files" => "is missing: files with manifests are needed, such as [ manifests/*.yaml ]",
-                "listen" => "is not an address with a port to listen at, such as 127.0.0.1:7070",
-                _ => "has no address of a member, such as http://127.0.0.1:2379",
-            }, endpoints.FirstOrDefault());
-        }
-
-        return new MeshSourceSpec
-        {
-            Kind = kind ?? default,
-            Files = files,
-            Endpoints = endpoints,
-            Prefix = map.Text("prefix") is { Length: > 0 } prefix ? prefix : "/dataplane/mesh/",
-            TokenFile = token.Length > 0 ? Path.GetFullPath(token, folder) : "",
-        };
     }
 
     /// <summary>What must hold between values.</summary>

@@ -6,6 +6,24 @@ public sealed record MeshSourceSpec
     /// <summary>What it is.</summary>
     public required MeshSourceKind Kind { get; init; }
 
+    /// <summary>Value of <see cref="Api"/> for a gateway that runs as a pod of the cluster: server, authority and token are where pods have them.</summary>
+    public const string InCluster = "in_cluster";
+
+    /// <summary>Kubernetes: address of an API server, or <see cref="InCluster"/>.</summary>
+    public string Api { get; init; } = "";
+
+    /// <summary>Kubernetes: a file as kubectl has it, with the address of an API server and credentials.</summary>
+    public string Kubeconfig { get; init; } = "";
+
+    /// <summary>Kubernetes: context of that file; empty: the current one.</summary>
+    public string Context { get; init; } = "";
+
+    /// <summary>Kubernetes: file with the authorities of the server at <see cref="Api"/>; empty: those of the system.</summary>
+    public string CertificateAuthority { get; init; } = "";
+
+    /// <summary>Kubernetes: the name spaces to follow; none: all.</summary>
+    public IReadOnlyList<string> Namespaces { get; init; } = [];
+
     /// <summary>Kubernetes: files, or patterns in the last part of a path such as <c>manifests/*.yaml</c>.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
@@ -15,6 +33,7 @@ public sealed record MeshSourceSpec
     /// <summary>Etcd: what the keys begin with.</summary>
     public string Prefix { get; init; } = "/dataplane/mesh/";
 
-    /// <summary>Registration: file that holds the word every request must carry; empty: none is asked for.</summary>
+    /// <summary>Registration: file that holds the word every request must carry; empty: none is asked for. Kubernetes: file that holds the word shown to the server at
+    /// <see cref="Api"/>; read anew for each request.</summary>
     public string TokenFile { get; init; } = "";
 }

@@ -9,6 +9,9 @@ namespace Dataplane.Mesh.Sources;
 /// <param name="Problem">What is wrong with it now, so that what it said last stays in force; empty: nothing.</param>
 public sealed record SourceStatus(string Name, long Revision, int Services, int Endpoints, DateTimeOffset? LastHeard, string Problem)
 {
+    /// <summary>Objects that are wrong in themselves, and why; everything else is in force and in step.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+
     /// <summary>Whether what it said last may be out of date.</summary>
     public bool IsStale => Problem.Length > 0;
 }

@@ -30,6 +30,9 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes, files: [ a.yaml ] }
                 - { kind: registration, listen: "127.0.0.1:7070" }
                 - { kind: etcd, members: [ "http://127.0.0.1:2379" ], prefix: /x/ }
+                - { kind: kubernetes, kubeconfig: config, context: c, namespaces: [ shop ] }
+                - { kind: kubernetes, api: "https://10.0.0.1:6443", ca: ca.pem, token_file: token }
+                - { kind: kubernetes, api: in_cluster }
             """);
         MeshServiceSpec web = Assert.Single(mesh.Services);
         Assert.Equal(("mesh.example", 251, 2, 2, 60, 0), (mesh.Domain, mesh.TableSize, mesh.Dns!.Listen.Count, mesh.Dns.Upstreams.Count, mesh.Dns.TtlSeconds, mesh.Dns.QueriesPerSecond));
@@ -37,6 +40,8 @@ public sealed class MeshReaderTests
         Assert.Equal([(80, 6), (53, 17)], web.Ports.Select(port => ((int)port.Port, (int)port.Protocol)));
         Assert.Equal(53, mesh.Dns.Upstreams[0].Port);
         Assert.True(Path.IsPathFullyQualified(mesh.Sources[0].Files[0]));
+        Assert.Equal(("c", "shop", true), (mesh.Sources[3].Context, mesh.Sources[3].Namespaces[0], Path.IsPathFullyQualified(mesh.Sources[3].Kubeconfig)));
+        Assert.Equal(("https://10.0.0.1:6443", true, true), (mesh.Sources[4].Api, mesh.Sources[4].CertificateAuthority.EndsWith("/ca.pem", StringComparison.Ordinal), mesh.Sources[4].TokenFile.EndsWith("/token", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -58,6 +63,7 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes }
                 - { kind: etcd, members: [ nowhere ] }
                 - { kind: registration, listen: somewhere }
+                - { kind: kubernetes, api: nowhere, files: [ a.yaml ], context: c, ca: a.pem, namespaces: [ a.b ] }
             """, "mesh.yaml", MeshRuntime.ExpandOnce);
         string[] paths = [.. loaded.Errors.Select(error => $"{error.Line} {error.Path}").Where(path => path.Contains(" mesh", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Assert.Equal(
@@ -68,6 +74,7 @@ public sealed class MeshReaderTests
                 "6 mesh.services[0].ports[2].name", "6 mesh.services[0].ports[3].name",
                 "7 mesh.services[1].external_name", "8 mesh.services[2].name", "8 mesh.services[2].external_name", "9 mesh.services[3].ports", "11 mesh.endpoints[0].address",
                 "11 mesh.endpoints[0].ports.http", "11 mesh.endpoints[0].labels", "13 mesh.sources[0].files", "14 mesh.sources[1].members", "15 mesh.sources[2].listen",
+                "16 mesh.sources[3].api", "16 mesh.sources[3].api", "16 mesh.sources[3].context", "16 mesh.sources[3].ca", "16 mesh.sources[3].namespaces", "16 mesh.sources[3].namespaces",
             }.Order(StringComparer.Ordinal), paths);
     }
 

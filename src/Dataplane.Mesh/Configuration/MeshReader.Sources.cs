@@ -1,0 +1,86 @@
+using System.Net;
+using Dataplane.Configuration;
+using Dataplane.Mesh.Sources;
+
+namespace Dataplane.Mesh.Configuration;
+
+/// <summary>Sources.</summary>
+internal sealed partial class MeshReader
+{
+    private MeshSourceSpec ReadSource(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, MeshKeys.Source, _errors);
+        MeshSourceKind? kind = map.Choice("kind", MeshKeys.SourceKinds, isNeeded: true);
+        string folder = node.File is { } file ? Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/" : Directory.GetCurrentDirectory();
+        string InFolder(string text) => text.Length > 0 ? Path.GetFullPath(text, folder) : "";
+        var source = new MeshSourceSpec
+        {
+            Kind = kind ?? default,
+            Files = [.. Texts(map, "files", (text, _) => InFolder(text))],
+            Api = map.Text("api"),
+            Kubeconfig = InFolder(map.Text("kubeconfig")),
+            Context = map.Text("context"),
+            CertificateAuthority = InFolder(map.Text("ca")),
+            Namespaces = Texts(map, "namespaces", (text, _) => text),
+            Endpoints = [.. map.Text("listen") is { Length: > 0 } listen ? [listen] : Array.Empty<string>(), .. Texts(map, "members", (text, _) => text)],
+            Prefix = map.Text("prefix") is { Length: > 0 } prefix ? prefix : "/dataplane/mesh/",
+            TokenFile = InFolder(map.Text("token_file")),
+        };
+        switch (kind)
+        {
+            case MeshSourceKind.Kubernetes:
+                CheckKubernetes(in map, source);
+                break;
+            case MeshSourceKind.Registration when !source.Endpoints.Any(text => IPEndPoint.TryParse(text, out _)):
+                map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070", source.Endpoints.Count > 0 ? source.Endpoints[0] : null);
+                break;
+            case MeshSourceKind.Etcd when !source.Endpoints.Any(IsHttp):
+                map.Error("members", "has no address of a member, such as http://127.0.0.1:2379", source.Endpoints.Count > 0 ? source.Endpoints[0] : null);
+                break;
+        }
+
+        return source;
+    }
+
+    private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https";
+
+    private static void CheckKubernetes(in MappingReader map, MeshSourceSpec source)
+    {
+        int ways = (source.Files.Count > 0 ? 1 : 0) + (source.Api.Length > 0 ? 1 : 0) + (source.Kubeconfig.Length > 0 ? 1 : 0);
+        if (ways == 0)
+        {
+            map.Error("files", "is missing: files with manifests are needed, such as [ manifests/*.yaml ], or an API server by api or kubeconfig", null);
+        }
+        else if (ways > 1)
+        {
+            map.Error(source.Api.Length > 0 ? "api" : "kubeconfig", "is there with another place to read from; one of files, api and kubeconfig makes a source", null);
+        }
+
+        if (source.Api.Length > 0 && source.Api != MeshSourceSpec.InCluster && !IsHttp(source.Api))
+        {
+            map.Error("api", $"is neither {MeshSourceSpec.InCluster} nor the address of an API server, such as https://10.0.0.1:6443", source.Api);
+        }
+
+        foreach ((string key, bool isThere, bool isFitting) in new[]
+        {
+            ("context", source.Context.Length > 0, source.Kubeconfig.Length > 0),
+            ("ca", source.CertificateAuthority.Length > 0, IsHttp(source.Api)),
+            ("token_file", source.TokenFile.Length > 0, IsHttp(source.Api)),
+            ("namespaces", source.Namespaces.Count > 0, source.Files.Count == 0),
+        })
+        {
+            if (isThere && !isFitting)
+            {
+                map.Error(key, $"has no meaning here: it goes with {(key == "context" ? "kubeconfig" : key == "namespaces" ? "api or kubeconfig" : "the address of an API server in api")}; take it out", null);
+            }
+        }
+
+        foreach (string name in source.Namespaces)
+        {
+            if (Dataplane.Names.DomainName.ProblemOfLabel(name) is { } problem)
+            {
+                map.Error("namespaces", problem, name);
+            }
+        }
+    }
+}
