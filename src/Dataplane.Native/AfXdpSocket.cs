@@ -17,7 +17,7 @@ namespace Dataplane.Native;
 /// </remarks>
 internal sealed unsafe partial class AfXdpSocket : IDisposable
 {
-    private const long QueueWaitNs = 2_000_000_000;
+    private const long QueueWaitNs = 5_000_000_000;
 
     private readonly FileDescriptor _socket;
     private readonly NetworkInterfaceInfo _info;

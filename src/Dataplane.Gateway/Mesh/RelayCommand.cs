@@ -39,6 +39,7 @@ internal sealed class RelayCommand : Command
             throw new UsageException($"--access \"{access}\": is not all, problems or none.");
         string path = arguments.Positionals[0];
         RelaySpec spec = RelayFile.Load(path);
+        CompleteInline();
         if (arguments.Has(s_check))
         {
             await output.Out.WriteLineAsync($"{path}: good, {spec.Listeners.Count} listeners, {spec.Authorization.Policies.Count} policies").ConfigureAwait(false);
@@ -71,6 +72,17 @@ internal sealed class RelayCommand : Command
         foreach (string line in RelayStatusLine.Summary(relay.ReadStatus()))
             print.Line(line);
         return ExitCode.Ok;
+    }
+
+    /// <summary>
+    /// Has what follows a socket's event run on the thread that waited for it, unless the environment says otherwise: the relay does little for each
+    /// and never blocks, so handing it to another thread would cost more than the work. The runtime reads this once, before the first socket.
+    /// </summary>
+    private static void CompleteInline()
+    {
+        const string Key = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+        if (Environment.GetEnvironmentVariable(Key) is null)
+            Environment.SetEnvironmentVariable(Key, "1");
     }
 
     private static async Task ServeAsync(RelayServer relay, string path, Signals signals, LinePrinter print, TextWriter error)

@@ -7,6 +7,9 @@ namespace Dataplane.Mesh.Relay;
 /// <summary>Carries one direction of a connection from its first byte to its end.</summary>
 internal static class Pump
 {
+    /// <summary>Pieces carried without a wait before others get their turn: this may run on a thread that also waits for the sockets of others.</summary>
+    private const int TurnPieces = 16;
+
     /// <summary>Carries until the stream ends, and hands the end on.</summary>
     /// <param name="connection">Is told what was carried.</param>
     /// <param name="from">Where it comes from.</param>
@@ -17,12 +20,21 @@ internal static class Pump
     {
         RelaySide fromSide = isFromClient ? RelaySide.Client : RelaySide.Upstream, toSide = isFromClient ? RelaySide.Upstream : RelaySide.Client;
         RelaySide at = fromSide;
+        int pieces = 0;
         try
         {
             while (true)
             {
                 at = fromSide;
-                ReadResult read = await from.Reader.ReadAsync().ConfigureAwait(false);
+                ValueTask<ReadResult> reading = from.Reader.ReadAsync();
+                pieces = reading.IsCompleted ? pieces + 1 : 0;
+                ReadResult read = await reading.ConfigureAwait(false);
+                if (pieces == TurnPieces)
+                {
+                    pieces = 0;
+                    await Task.Yield();
+                }
+
                 ReadOnlySequence<byte> bytes = read.Buffer;
                 at = toSide;
                 foreach (ReadOnlyMemory<byte> piece in bytes)

@@ -28,7 +28,7 @@ public sealed class ContainerNetworkTests : IAsyncLifetime
         await AttachAsync("web", "a");
         await AttachAsync("web", "b");
         await AttachAsync("data", "c");
-        ProgramResult report = (await _host.CallAsync("test", "web", "--throughput", "50", "--json")).MustSucceed();
+        ProgramResult report = (await _host.CallAsync("test", "web", "--throughput", "400", "--json")).MustSucceed();
         JsonElement[] pairs = [.. JsonDocument.Parse(report.Output).RootElement.GetProperty("pairs").EnumerateArray()];
 
         // a and b to each other by both families, and each of them to c in vain.
