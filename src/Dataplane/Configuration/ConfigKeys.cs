@@ -33,7 +33,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "pool", "static", "timeouts");
 
-    public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "icmp");
+    public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "tcp_closing", "icmp");
 
     public static readonly KeyTable Service = new("a service",
         "name", "address", "port", "protocol", "balance", "forward", "table_size", "affinity", "on_remove", "no_backend", "health", "backends");

@@ -113,7 +113,8 @@ internal static class NatChecks
 
         foreach ((string key, TimeSpan time) in new[]
         {
-            ("udp", timeouts.Udp), ("tcp_established", timeouts.TcpEstablished), ("tcp_transitory", timeouts.TcpTransitory), ("icmp", timeouts.Icmp),
+            ("udp", timeouts.Udp), ("tcp_established", timeouts.TcpEstablished), ("tcp_transitory", timeouts.TcpTransitory),
+            ("tcp_closing", timeouts.TcpClosing), ("icmp", timeouts.Icmp),
         })
         {
             if (!SpecLimits.IsNatTimeout(new System.Numerics.BigInteger(time.Ticks) * 100))

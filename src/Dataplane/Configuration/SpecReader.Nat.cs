@@ -29,6 +29,7 @@ public sealed partial class SpecReader
             Udp = ReadTimeout(map, "udp") ?? defaults.Udp,
             TcpEstablished = ReadTimeout(map, "tcp_established") ?? defaults.TcpEstablished,
             TcpTransitory = ReadTimeout(map, "tcp_transitory") ?? defaults.TcpTransitory,
+            TcpClosing = ReadTimeout(map, "tcp_closing") ?? defaults.TcpClosing,
             Icmp = ReadTimeout(map, "icmp") ?? defaults.Icmp,
         };
     }

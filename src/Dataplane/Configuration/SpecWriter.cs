@@ -180,6 +180,7 @@ public static partial class SpecWriter
         timeouts.Duration("udp", given.Udp, defaults.Udp);
         timeouts.Duration("tcp_established", given.TcpEstablished, defaults.TcpEstablished);
         timeouts.Duration("tcp_transitory", given.TcpTransitory, defaults.TcpTransitory);
+        timeouts.Duration("tcp_closing", given.TcpClosing, defaults.TcpClosing);
         timeouts.Duration("icmp", given.Icmp, defaults.Icmp);
         return timeouts;
     }

@@ -9,8 +9,11 @@ public sealed record NatTimeouts
     /// <summary>TCP established: 2 hours 4 minutes (RFC 5382 REQ-5: not less).</summary>
     public TimeSpan TcpEstablished { get; init; } = TimeSpan.FromSeconds(7440);
 
-    /// <summary>TCP before the handshake is complete: 4 minutes (RFC 5382 REQ-5: not less). After a FIN or RST it is 2 minutes at most.</summary>
+    /// <summary>TCP before the handshake is complete: 4 minutes (RFC 5382 REQ-5: not less; RFC 7857 2.1 lets it be shortened against floods).</summary>
     public TimeSpan TcpTransitory { get; init; } = TimeSpan.FromSeconds(240);
+
+    /// <summary>TCP after a FIN or RST: 4 minutes without a packet (RFC 5382 REQ-5, RFC 7857 2.1 and 2.2: not less).</summary>
+    public TimeSpan TcpClosing { get; init; } = TimeSpan.FromSeconds(240);
 
     /// <summary>ICMP echo: 60 seconds (RFC 5508 REQ-2: not less).</summary>
     public TimeSpan Icmp { get; init; } = TimeSpan.FromSeconds(60);

@@ -139,7 +139,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         From = Null(Prefix()),
         Static = In(0, 5) == 0,
         Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
-        Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), Icmp = Timeout() })!,
+        Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), TcpClosing = Timeout(), Icmp = Timeout() })!,
     };
 
     private TimeSpan Timeout() => TimeSpan.FromMilliseconds(isWild ? In(-1, 604_800_001) : In(1000, 604_800_000));
