@@ -77,6 +77,9 @@ internal struct FlowEntry
     /// <summary>Whether its packets leave as they come: the flow is only followed, not translated. The same in both directions.</summary>
     public bool IsPlain;
 
+    /// <summary>What its packets have shown of it.</summary>
+    public FlowMarks Marks;
+
     /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
     public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);
 

@@ -21,7 +21,7 @@ internal static class FlowStage
         where TTracing : struct, ITracing
     {
         FlowTable flows = context.Flows;
-        flows.ReleaseRetired();
+        flows.Begin(batch);
         batch.Flows.AsSpan(0, batch.Count).Fill(-1);
         if (flows.Count == 0)
         {
@@ -67,9 +67,10 @@ internal static class FlowStage
             return;
         }
 
-        if (!TTracing.IsOn && entry.State == FlowState.TcpTransitory)
+        bool isPart = !tables.Filter.HasStates || batch.States[i] != ConnectionStates.Invalid;
+        if (!TTracing.IsOn && isPart && entry.State == FlowState.TcpTransitory)
         {
-            Judge(in entry, flags, ref tables.BackendCounters[entry.Backend].Counts);
+            Judge(tables, in entry, flags, ref tables.BackendCounters[entry.Backend].Counts);
         }
 
         if (tables.Filter.HasStates)
@@ -88,15 +89,14 @@ internal static class FlowStage
                 return;
             }
 
-            entry.State = TcpStates.Next(entry.State, flags, entry.IsForward);
+            entry.State = TcpStates.Next(entry.State, flags, entry.IsForward, IsAnswered(tables, in entry));
             context.Flows[entry.Peer].State = entry.State;
         }
 
         // What does not belong to the connection does not keep it alive.
-        uint ticks = FlowTable.Ticks(context.NowNs);
-        if (entry.LastSeen != ticks && (!tables.Filter.HasStates || batch.States[i] != ConnectionStates.Invalid))
+        if (isPart)
         {
-            entry.LastSeen = ticks;
+            Witness(context, ref entry);
         }
 
         batch.Flows[i] = index;
@@ -113,23 +113,60 @@ internal static class FlowStage
         }
     }
 
-    /// <summary>Counts what a packet of a beginning or ending connection says about its backend's health.</summary>
-    private static void Judge(in FlowEntry entry, byte flags, ref BackendCounts counts)
+    /// <summary>Notes that a flow is alive, and what the packet shows of its two sides.</summary>
+    private static void Witness(WorkerContext context, ref FlowEntry entry)
     {
+        uint ticks = FlowTable.Ticks(context.NowNs);
+        if (entry.LastSeen != ticks)
+        {
+            entry.LastSeen = ticks;
+        }
+
+        if ((entry.Marks & FlowMarks.Assured) != 0 || (entry.IsForward && (entry.Marks & FlowMarks.Answered) == 0))
+        {
+            return;
+        }
+
+        ref FlowEntry peer = ref context.Flows[entry.Peer];
+        entry.Marks |= entry.IsForward ? FlowMarks.Assured : FlowMarks.Answered;
+        if (!entry.IsForward && peer.Marks != entry.Marks)
+        {
+            // The short way takes no note of what comes next, and the next packet there is the one that counts.
+            peer.InPort = FlowEntry.NoPort;
+        }
+
+        peer.Marks = entry.Marks;
+    }
+
+    /// <summary>
+    /// Counts what a packet of a beginning connection says about its backend's health. Once the backend has answered, clients that repeat themselves or are reset
+    /// say nothing about it any more, and segments of unknown connections never do: or anybody could have a backend taken down.
+    /// </summary>
+    private static void Judge(ForwardingTables tables, in FlowEntry entry, byte flags, ref BackendCounts counts)
+    {
+        bool isAnswered = IsAnswered(tables, in entry);
+        if ((entry.Marks & FlowMarks.PickedUp) != 0)
+        {
+            return;
+        }
+
         if (!entry.IsForward)
         {
-            counts.Refused += (flags & TcpStates.Rst) != 0 ? 1 : 0;
+            counts.Refused += (flags & TcpStates.Rst) != 0 && !isAnswered ? 1 : 0;
         }
         else if ((flags & (TcpStates.Syn | TcpStates.Ack)) == TcpStates.Syn)
         {
             // The client says it again: nothing has come to it.
-            counts.Unanswered++;
+            counts.Unanswered += isAnswered ? 0 : 1;
         }
         else
         {
-            counts.Established += TcpStates.Next(entry.State, flags, forward: true) == FlowState.TcpEstablished ? 1 : 0;
+            counts.Established += TcpStates.Next(entry.State, flags, forward: true, isAnswered) == FlowState.TcpEstablished ? 1 : 0;
         }
     }
+
+    /// <summary>Whether the other side has answered; of backends that answer past the engine it has to be believed.</summary>
+    private static bool IsAnswered(ForwardingTables tables, in FlowEntry entry) => (entry.Marks & FlowMarks.Answered) != 0 || tables.IsDirect(in entry);
 
     /// <summary>Ends the flow of a packet whose backend has gone; the packet goes on as one without a flow, or is answered by a reset.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // Once per flow.

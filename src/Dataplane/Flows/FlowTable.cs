@@ -10,12 +10,10 @@ namespace Dataplane.Flows;
 /// <summary>The flows of one worker: a fixed array of entries, found through <see cref="FlowBuckets"/>.</summary>
 /// <remarks>
 /// <para>A hit costs one line of a bucket and the entry's two; a miss one or two lines of buckets.</para>
-/// <para>Memory is fixed: nothing is allocated behind the constructor. When both buckets of a new flow are full, the flow in them that
-/// has been idle longest in proportion to what its state allows is given up if that is more than half of it; otherwise the new flow is
-/// refused and its packet dropped as <c>flow_table_full</c>: established flows are never lost to new ones.</para>
-/// <para>Ageing has no timers: <see cref="Sweep"/> looks at some entries per batch like the hand of a clock. Used by one thread.</para>
+/// <para>Memory is fixed: nothing is allocated behind the constructor. When there is no room for a new flow, one of those in its two buckets is given up
+/// (<c>FlowTable.Ageing.cs</c> says which); when none may be, the new flow is refused. Used by one thread.</para>
 /// </remarks>
-internal sealed class FlowTable
+internal sealed partial class FlowTable
 {
     /// <summary>How many packets ahead a bucket is asked for.</summary>
     private const int Ahead = 16;
@@ -259,67 +257,6 @@ internal sealed class FlowTable
         return first;
     }
 
-    /// <summary>Removes a flow, both directions.</summary>
-    public void RemovePair(int index)
-    {
-        int peer = this[index].Peer;
-        if (this[index].State != FlowState.Ended)
-        {
-            Book(index, -1);
-        }
-
-        Detach(index);
-        Detach(peer);
-    }
-
-    /// <summary>Ends a flow, both directions: it is not found any more, but its entries stay as they are until <see cref="ReleaseRetired"/>.</summary>
-    /// <remarks>Packets of the batch in hand may refer to it; their entries must not become another flow's before the batch has left.
-    /// At most one flow per packet of a batch can be retired.</remarks>
-    public void RetirePair(int index)
-    {
-        int peer = this[index].Peer;
-        Book(index, -1);
-        Unlink(index);
-        Unlink(peer);
-        this[index].State = this[peer].State = FlowState.Ended;
-        _retired[_retiredCount++] = index;
-        _retired[_retiredCount++] = peer;
-    }
-
-    /// <summary>Frees the entries of retired flows. Between two batches only.</summary>
-    public void ReleaseRetired()
-    {
-        while (_retiredCount > 0)
-        {
-            Free(_retired[--_retiredCount]);
-        }
-    }
-
-    /// <summary>Looks at the next entries and forgets flows idle for too long. Between two batches only.</summary>
-    /// <param name="entries">How many to look at.</param>
-    /// <param name="nowNs">Worker time.</param>
-    public void Sweep(int entries, long nowNs)
-    {
-        ReleaseRetired();
-        if (_freeCount == Capacity)
-        {
-            return;
-        }
-
-        uint now = Ticks(nowNs);
-        for (int i = 0; i < entries; i++)
-        {
-            int index = _hand;
-            _hand = index + 1 < Capacity ? index + 1 : 0;
-            ref FlowEntry entry = ref this[index];
-            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State])
-            {
-                RemovePair(index);
-                Expired++;
-            }
-        }
-    }
-
     /// <summary>Counts a flow for its backend slot. The control side reads the number: a slot that nobody remembers may become another's.</summary>
     private void Book(int index, int change)
     {
@@ -330,20 +267,6 @@ internal sealed class FlowTable
             ref long active = ref counters[slot].Counts.Active;
             Volatile.Write(ref active, active + change);
         }
-    }
-
-    private FlowTimeouts TimeoutsOf(in FlowEntry entry)
-    {
-        FlowTimeouts?[] own = TimeoutsBySlot;
-        return (uint)entry.Backend < (uint)own.Length ? own[entry.Backend] ?? FlowTimeouts.Default : FlowTimeouts.Default;
-    }
-
-    private uint IdleTicks(int index, uint now)
-    {
-        // The direction seen last counts; differences survive the wrap of the counter.
-        uint own = now - this[index].LastSeen;
-        uint peer = now - this[this[index].Peer].LastSeen;
-        return Math.Min(own, peer);
     }
 
     private int Insert(in FlowEntry entry, long nowNs)
@@ -370,32 +293,6 @@ internal sealed class FlowTable
         this[index] = entry;
         this[index].Peer = index;
         return index;
-    }
-
-    private bool EvictFrom(uint hash, long nowNs)
-    {
-        Span<int> entries = stackalloc int[FlowBuckets.MostListed];
-        uint now = Ticks(nowNs);
-        int victim = -1;
-        double longest = 0.5;
-        foreach (int index in entries[.._buckets.List(hash, entries)])
-        {
-            // An entry that is its own peer is about to become a flow: the other half of the pair in hand.
-            double idle = this[index].Peer == index ? 0 : (double)IdleTicks(index, now) / TimeoutsOf(in this[index])[this[index].State];
-            if (idle > longest)
-            {
-                (longest, victim) = (idle, index);
-            }
-        }
-
-        if (victim < 0)
-        {
-            return false;
-        }
-
-        RemovePair(victim);
-        Evicted++;
-        return true;
     }
 
     private void Detach(int index)

@@ -46,6 +46,7 @@ internal static class NatFlows
             NewDestinationHigh = target.High,
             NewDestinationLow = target.Low,
             State = TcpStates.First(key.Protocol, tcpFlags),
+            Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
             Backend = slot.Slot,
             BackendGeneration = slot.Generation,
             TablesVersion = -1,
@@ -67,6 +68,7 @@ internal static class NatFlows
         reverse.NewPorts = ((uint)key.DestinationPort << 16) | key.SourcePort;
         reverse.InPort = FlowEntry.NoPort;
         reverse.State = forward.State;
+        reverse.Marks = forward.Marks;
         reverse.Backend = forward.Backend;
         reverse.BackendGeneration = forward.BackendGeneration;
         reverse.TablesVersion = reverse.NextHop = reverse.Neighbour = -1;

@@ -7,7 +7,10 @@ internal static class TcpStates
 {
     public const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
 
-    /// <summary>State of a flow by its first packet. One that begins in the middle, behind a restart, counts as established.</summary>
+    /// <summary>
+    /// State of a flow by its first packet. One that begins in the middle, behind a restart, has to show that there are two sides before it is kept for
+    /// hours: anybody can send a segment with an ACK.
+    /// </summary>
     public static FlowState First(byte protocol, byte flags)
     {
         if (protocol != IpProtocols.Tcp)
@@ -15,10 +18,12 @@ internal static class TcpStates
             return protocol == IpProtocols.Udp ? FlowState.Udp : FlowState.IcmpQuery;
         }
 
-        return (flags & (Fin | Rst)) != 0 ? FlowState.TcpClosing
-            : (flags & Syn) != 0 ? FlowState.TcpTransitory
-            : FlowState.TcpEstablished;
+        return (flags & (Fin | Rst)) != 0 ? FlowState.TcpClosing : FlowState.TcpTransitory;
     }
+
+    /// <summary>What a first packet shows of its flow.</summary>
+    public static FlowMarks FirstMarks(byte protocol, byte flags) =>
+        protocol == IpProtocols.Tcp && (flags & (Syn | Ack | Rst)) != Syn ? FlowMarks.PickedUp : FlowMarks.None;
 
     /// <summary>True when a packet may change the state: everything but data and acknowledgements of an established connection.</summary>
     public static bool Matters(FlowState state, byte flags) => state < FlowState.Udp && (state != FlowState.TcpEstablished || (flags & (Fin | Syn | Rst)) != 0);
@@ -27,15 +32,16 @@ internal static class TcpStates
     /// <param name="state">The state before.</param>
     /// <param name="flags">The packet's flags.</param>
     /// <param name="forward">Whether it comes from the client.</param>
-    public static FlowState Next(FlowState state, byte flags, bool forward)
+    /// <param name="isAnswered">Whether the backend has sent anything, as far as that can be seen.</param>
+    public static FlowState Next(FlowState state, byte flags, bool forward, bool isAnswered)
     {
         if ((flags & (Fin | Rst)) != 0)
         {
             return FlowState.TcpClosing;
         }
 
-        // The client's first segment without SYN acknowledges the backend's: the handshake is done.
-        bool done = forward && (flags & (Syn | Ack)) == Ack;
+        // The client's first segment without SYN acknowledges the backend's: the handshake is done. Without the backend's it is somebody's who only says so.
+        bool done = forward && isAnswered && (flags & (Syn | Ack)) == Ack;
         return state == FlowState.TcpTransitory && done ? FlowState.TcpEstablished : state;
     }
 

@@ -47,6 +47,7 @@ internal static class SourceNatFlows
     private static FlowEntry Common(in FlowKey key, byte tcpFlags, BackendRuntime address) => new()
     {
         State = TcpStates.First(key.Protocol, tcpFlags),
+        Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
         Backend = address.Slot,
         BackendGeneration = address.Generation,
         TablesVersion = -1,

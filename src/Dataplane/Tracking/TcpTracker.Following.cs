@@ -84,11 +84,11 @@ internal static partial class TcpTracker
             || (!After(sequence, own.End) && !Before(sequence, own.End - Math.Max(other.MaxWindow, MinAcknowledgmentSlack)));
     }
 
-    /// <summary>The state of the flow's entries, which says how long it may be idle.</summary>
-    public static FlowState StateOf(TcpPhase phase) => phase switch
+    /// <summary>The state of the flow's entries, which says how long it may be idle: a connection picked up is established once both sides have spoken.</summary>
+    public static FlowState StateOf(in Connection connection) => connection.Phase switch
     {
         TcpPhase.SynSent or TcpPhase.SynReceived => FlowState.TcpTransitory,
-        TcpPhase.None or TcpPhase.Established => FlowState.TcpEstablished,
+        TcpPhase.None or TcpPhase.Established => connection.IsAnswered ? FlowState.TcpEstablished : FlowState.TcpTransitory,
         _ => FlowState.TcpClosing,
     };
 

@@ -126,6 +126,30 @@ public sealed class BackendHealthTests
         Assert.Equal((1L, 1L, 1L, 3L), (status.Established, status.Refused, status.Unanswered, status.ActiveFlows));
     }
 
+    /// <summary>Nobody can have a backend taken down that answers: by repeating SYNs, or by segments it must reset.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Passive_ClientsThatMisbehave_CountAsNothing(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11]);
+        Tcp(plane, net, 1000, 1, Syn);
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 1000, Syn | Ack).Build());
+        Tcp(plane, net, 1000, 1, Syn);
+        Tcp(plane, net, 1000, 1, Syn);
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 1000, Rst).Build());
+        Tcp(plane, net, 2000, 1, Ack);
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 2000, Rst).Build());
+
+        // And nobody can make a dead one look well.
+        Tcp(plane, net, 3000, 1, Syn);
+        Tcp(plane, net, 3000, 1, Ack);
+        Tcp(plane, net, 3000, 1, Ack);
+        BackendStatus status = plane.Engine.ReadServices()[0].Backends[0];
+        Assert.Equal((0L, 0L, 0L, 3L), (status.Established, status.Refused, status.Unanswered, status.ActiveFlows));
+    }
+
     private static int[] Tcp(TestPlane plane, ServiceNet net, int port, int count, TcpFlags flags) => [.. Enumerable.Range(port, count)
         .Select(from => net.HostOf(plane.SendForOne("wan", net.FromClient().Tcp((ushort)from, 80, flags).Build(), "lan")))];
 

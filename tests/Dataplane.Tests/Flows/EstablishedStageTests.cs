@@ -38,7 +38,7 @@ public sealed class EstablishedStageTests
                          byte[] first = Packet(packet.family, packet.tcp, packet.port, 10, 64, TcpFlags.Syn, true);
                          byte[] second = Packet(packet.family, packet.tcp, packet.port, 0, 64, TcpFlags.Ack, true);
                          byte[] frame = Packet(packet.family, packet.tcp, packet.port, packet.payload, packet.ttl, packet.push ? (TcpFlags)AckPush : (TcpFlags)Ack, packet.checksum);
-                         Forward(rig, first);
+                         Answer(rig, packet.family, packet.tcp, packet.port, Forward(rig, first));
                          Forward(rig, second);
 
                          rig.Load(0, [frame]);
@@ -66,7 +66,7 @@ public sealed class EstablishedStageTests
     {
         using var rig = new PipelineRig(builder => ServiceNet.V4.Add(builder, "t4", 80, tcp: true, BalancePolicy.RoundRobin, 11), lanMtu: 1000);
         byte[] plain = Packet(4, true, 2000, 10, 64, TcpFlags.Ack, true);
-        Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Syn, true));
+        Answer(rig, 4, true, 2000, Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Syn, true)));
         Forward(rig, plain);
         Assert.Equal(Verdict.Transmit, AfterIt(plain));
         Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 10, 1, TcpFlags.Ack, true)));
@@ -75,6 +75,8 @@ public sealed class EstablishedStageTests
         Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true));
         Assert.Equal(Verdict.Continue, AfterIt(plain));
         Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2001, 10, 64, TcpFlags.Ack, true)));
+        Answer(rig, 4, true, 2002, Forward(rig, Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
         Forward(rig, Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true));
         Assert.Equal(Verdict.Transmit, AfterIt(Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)));
         rig.Load(1, [Packet(4, true, 2002, 10, 64, TcpFlags.Ack, true)]);
@@ -104,7 +106,7 @@ public sealed class EstablishedStageTests
             builder.Filter(filter => filter.Rule(new FilterRuleSpec { Name = "urgent", Action = FilterAction.Deny, Protocol = 6, TcpFlags = new TcpFlagMatch(32, 32) })
                 .Rule(new FilterRuleSpec { Name = "tcp", Action = FilterAction.Allow, Protocol = 6 }).DefaultDeny());
         });
-        Forward(rig, Packet(6, true, 2000, 10, 64, TcpFlags.Syn, true));
+        Answer(rig, 6, true, 2000, Forward(rig, Packet(6, true, 2000, 10, 64, TcpFlags.Syn, true)));
         for (int i = 0; i < 5; i++)
         {
             Forward(rig, Packet(6, true, 2000, 10, 64, i % 2 == 0 ? TcpFlags.Ack : (TcpFlags)AckPush, true));
@@ -114,7 +116,7 @@ public sealed class EstablishedStageTests
         ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
         Assert.Equal(DropReason.FilterRule, rig.Batch.ReasonOf(0));
         FilterProgram filter = rig.Context.Tables.Filter;
-        Assert.Equal((1L, 6L), (filter.CounterOf(0).Packets, filter.CounterOf(1).Packets));
+        Assert.Equal((1L, 7L), (filter.CounterOf(0).Packets, filter.CounterOf(1).Packets));
     }
 
     private static byte[] Packet(int family, bool tcp, ushort port, int payload, byte ttl, TcpFlags flags, bool checksum)
@@ -124,9 +126,17 @@ public sealed class EstablishedStageTests
         return packet.PayloadOf(payload).Build();
     }
 
-    private static byte[] Forward(PipelineRig rig, byte[] frame)
+    /// <summary>The backend that a forwarded packet went to answers it.</summary>
+    private static void Answer(PipelineRig rig, int family, bool tcp, ushort port, byte[] forwarded)
     {
-        rig.Load(0, [frame]);
+        var net = ServiceNet.Of(family);
+        PacketBuilder answer = net.FromBackend(net.HostOf(forwarded));
+        Forward(rig, (tcp ? answer.Tcp(8080, port, TcpFlags.Syn | TcpFlags.Ack) : answer.Udp(8080, port)).Build(), port: 1);
+    }
+
+    private static byte[] Forward(PipelineRig rig, byte[] frame, byte port = 0)
+    {
+        rig.Load(port, [frame]);
         ForwardingPipeline.Receive<TracingOff>(rig.Context, rig.Batch);
         Assert.Equal(Verdict.Transmit, rig.Batch.Verdicts[0]);
         return rig.Batch.Frame(0).ToArray();

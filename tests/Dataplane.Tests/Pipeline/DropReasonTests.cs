@@ -6,6 +6,7 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
+using Dataplane.Tests.Nat;
 using Dataplane.Tests.Names;
 using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Rewriting;
@@ -56,8 +57,7 @@ public sealed class DropReasonTests
         [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
         [DropReason.FlowReset] = ResetAFlow,
-        [DropReason.FlowTableFull] = () => Many([.. Enumerable.Range(0, 513).Select(i => ServiceNet.V4.FromClient().Udp((ushort)(2000 + i), 80).Build())],
-            builder => Service(builder, 11).Workers(workers => workers with { FlowEntries = 1024 })),
+        [DropReason.FlowTableFull] = FillTheFlowTable,
         [DropReason.NoFreePort] = ExhaustPorts,
         [DropReason.TtlExpired] = () =>
             One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", "10.1.0.11", ttl: 1).Udp(1, 2).Build()),
@@ -180,6 +180,23 @@ public sealed class DropReasonTests
         plane.Send("wan", ServiceNet.V4.FromClient().Tcp(1, 80).Build());
         await plane.Engine.UpdateAsync(spec => spec with { Services = [spec.Services[0] with { OnRemove = RemovePolicy.Reset, Backends = [] }] });
         plane.Send("wan", ServiceNet.V4.FromClient().Tcp(1, 80, TcpFlags.Ack).Build());
+        return plane.Engine.ReadAccounting();
+    }
+
+    /// <summary>Flows of which both ends have been heard, as many as there is room for, and one more.</summary>
+    private static async Task<Accounting> FillTheFlowTable()
+    {
+        var net = NatNet.Of(4);
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan").Workers(workers => workers with { FlowEntries = 1024 }));
+        for (ushort port = 2000; port < 2513; port++)
+        {
+            if (plane.Send("lan", net.FromInside(11).Udp(port, 53).Build()).Count == 1)
+            {
+                plane.SendForOne("wan", net.FromOutside().Udp(53, port).Build(), "lan");
+                plane.SendForOne("lan", net.FromInside(11).Udp(port, 53).Build(), "wan");
+            }
+        }
+
         return plane.Engine.ReadAccounting();
     }
 
