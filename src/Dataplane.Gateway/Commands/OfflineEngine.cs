@@ -21,6 +21,12 @@ internal static class OfflineEngine
 
     private static PortSpec InMemory(PortSpec port)
     {
+        if (port.Kind == PortKind.Vxlan)
+        {
+            // It touches nothing but the packets of other ports.
+            return port;
+        }
+
         int mtu = port.Mtu ?? 1500;
         var options = new MemoryPortOptions { Mac = port.Mac, Mtu = mtu, RingSlots = 2, SlotBytes = mtu > 1500 ? 16_384 : 2048 };
         return port with { Kind = PortKind.Memory, Factory = new MemoryPort(options) };

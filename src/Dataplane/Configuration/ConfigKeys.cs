@@ -44,9 +44,13 @@ internal static class ConfigKeys
     public static readonly KeyTable Backend = new("a backend", "address", "port", "weight", "drain", "drain_deadline");
 
     public static readonly KeyTable Network = new("a network",
-        "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints");
+        "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints", "overlay");
 
     public static readonly KeyTable Endpoint = new("an endpoint", "name", "port", "mac", "addresses", "rate");
+
+    public static readonly KeyTable Overlay = new("an overlay", "port", "vni", "local", "udp_port", "peers", "endpoints");
+
+    public static readonly KeyTable RemoteEndpoint = new("an endpoint elsewhere", "name", "mac", "addresses", "peer");
 
     public static readonly KeyTable Rate = new("a rate", "in", "in_burst", "out", "out_burst");
 
@@ -55,7 +59,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Network, Endpoint, Rate, Workers,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Network, Endpoint, Overlay, RemoteEndpoint, Rate, Workers,
     ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>

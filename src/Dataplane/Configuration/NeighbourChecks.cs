@@ -39,7 +39,8 @@ internal static class NeighbourChecks
         int entries = spec.Workers?.NeighbourEntries ?? 0;
 
         // An endpoint has its addresses, and the link-local one.
-        int needed = (spec.Neighbours?.Count ?? 0) + (spec.Networks ?? []).Sum(network => network?.Endpoints?.Sum(endpoint => 1 + (endpoint?.Addresses?.Count ?? 0)) ?? 0);
+        int needed = (spec.Neighbours?.Count ?? 0) + (spec.Networks ?? []).Sum(network => (network?.Endpoints?.Sum(endpoint => 1 + (endpoint?.Addresses?.Count ?? 0)) ?? 0)
+            + (network?.Overlay?.Endpoints?.Sum(endpoint => 1 + (endpoint?.Addresses?.Count ?? 0)) ?? 0));
         if (SpecLimits.NeighbourEntries.Contains(entries) && needed > entries)
         {
             checks.Error("workers.neighbour_entries", $"is less than the {needed} neighbours of the configuration, addresses of endpoints included",

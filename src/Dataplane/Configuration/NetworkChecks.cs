@@ -47,6 +47,7 @@ internal static class NetworkChecks
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var ports = new Dictionary<string, string>(StringComparer.Ordinal);
         HashSet<string> withInterface = [.. (spec.Interfaces ?? []).Where(entry => entry?.Port is not null).Select(entry => entry.Port)];
+        HashSet<string> tunnels = [.. (spec.Ports ?? []).Where(port => port is { Kind: PortKind.Vxlan, Name: not null }).Select(port => port.Name)];
         for (int index = 0; index < (spec.Networks?.Count ?? 0); index++)
         {
             if (spec.Networks![index] is not { } network)
@@ -63,8 +64,12 @@ internal static class NetworkChecks
 
             CheckSettings(checks, network, path);
             CheckReach(checks, network, path);
-            CheckEndpoints(checks, network, path, ports, withInterface);
+            var seen = new NetworkNamesSeen(tunnels);
+            CheckEndpoints(checks, network, path, ports, withInterface, seen);
+            OverlayChecks.Check(checks, spec, network, path, ports, withInterface, seen);
         }
+
+        OverlayChecks.CheckIdentifiers(checks, spec);
     }
 
     private static bool Overlap(IpPrefix a, IpPrefix b) => a.Family == b.Family && (a.Contains(b.First) || b.Contains(a.First));
@@ -157,14 +162,11 @@ internal static class NetworkChecks
         }
     }
 
-    private static void CheckEndpoints(Checks checks, NetworkSpec network, string path, Dictionary<string, string> ports, HashSet<string> withInterface)
+    private static void CheckEndpoints(Checks checks, NetworkSpec network, string path, Dictionary<string, string> ports, HashSet<string> withInterface, NetworkNamesSeen seen)
     {
-        var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        var macs = new Dictionary<MacAddress, string>();
         foreach ((EndpointSpec endpoint, string at, _) in checks.Each(network.Endpoints, $"{path}.endpoints"))
         {
-            checks.Name($"{at}.name", endpoint.Name, names);
-            checks.Mac($"{at}.mac", endpoint.Mac);
+            checks.Name($"{at}.name", endpoint.Name, seen.Names);
             if (checks.IsPort($"{at}.port", endpoint.Port))
             {
                 string? problem = withInterface.Contains(endpoint.Port) ? "has an interface; an endpoint's port has its addresses from the network: remove one of the two"
@@ -175,31 +177,38 @@ internal static class NetworkChecks
                 }
             }
 
-            if (endpoint.Mac == network.GatewayMac)
-            {
-                checks.Error($"{at}.mac", "is the gateway's; no other station of the network can have it", endpoint.Mac.ToString());
-            }
-            else if (!macs.TryAdd(endpoint.Mac, at) && endpoint.Mac.IsUnicast)
-            {
-                checks.Error($"{at}.mac", $"is the address of {macs[endpoint.Mac]} already; each station of a network has its own", endpoint.Mac.ToString());
-            }
-
-            CheckAddresses(checks, network, endpoint, at);
+            CheckMac(checks, network, endpoint.Mac, at, seen);
+            CheckAddresses(checks, network, endpoint.Addresses, at);
             CheckRate(checks, endpoint.Rate, $"{at}.rate");
         }
     }
 
-    private static void CheckAddresses(Checks checks, NetworkSpec network, EndpointSpec endpoint, string path)
+    /// <summary>Each station of a network has a hardware address of its own.</summary>
+    public static void CheckMac(Checks checks, NetworkSpec network, MacAddress mac, string path, NetworkNamesSeen seen)
     {
-        if (endpoint.Addresses is null)
+        checks.Mac($"{path}.mac", mac);
+        if (mac == network.GatewayMac)
+        {
+            checks.Error($"{path}.mac", "is the gateway's; no other station of the network can have it", mac.ToString());
+        }
+        else if (!seen.Macs.TryAdd(mac, path) && mac.IsUnicast)
+        {
+            checks.Error($"{path}.mac", $"is the address of {seen.Macs[mac]} already; each station of a network has its own", mac.ToString());
+        }
+    }
+
+    /// <summary>Addresses of an endpoint lie in its network's subnets and belong to nobody else.</summary>
+    public static void CheckAddresses(Checks checks, NetworkSpec network, IReadOnlyList<IpAddress>? addresses, string path)
+    {
+        if (addresses is null)
         {
             checks.Error($"{path}.addresses", "is null; an empty list is allowed");
             return;
         }
 
-        for (int index = 0; index < endpoint.Addresses.Count; index++)
+        for (int index = 0; index < addresses.Count; index++)
         {
-            IpAddress address = endpoint.Addresses[index];
+            IpAddress address = addresses[index];
             string at = ConfigPath.Index($"{path}.addresses", index);
             if (!checks.Host(at, address) || FindSubnet(network, address, at, checks) is not { } subnet || !checks.HostIn(at, subnet, address))
             {

@@ -15,6 +15,11 @@ internal static class SpecLimits
 
     public static IntRange Mtu => new("link MTU", 576, 9000);
 
+    /// <summary>24 bits; 0 is left out, which many take for "none".</summary>
+    public static IntRange Vni => new("VXLAN network identifier", 1, 0xFF_FFFF);
+
+    public const int MaxPeers = 1024;
+
     public static IntRange Vlan => new("VLAN identifier", 0, 4094);
 
     public static IntRange TransportPort => new("port", 1, ushort.MaxValue);

@@ -14,7 +14,7 @@ internal static class SpecNames
 {
     public static readonly NameTable<PortKind> Kinds = new(
         ("af_packet", PortKind.AfPacket), ("af_xdp", PortKind.AfXdp), ("tap", PortKind.Tap), ("memif", PortKind.Memif),
-        ("stream", PortKind.Stream), ("pcap", PortKind.Pcap), ("memory", PortKind.Memory));
+        ("stream", PortKind.Stream), ("vxlan", PortKind.Vxlan), ("pcap", PortKind.Pcap), ("memory", PortKind.Memory));
 
     public static readonly NameTable<PortRole> Roles = new(("client", PortRole.Client), ("server", PortRole.Server));
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Switching;
 
@@ -22,6 +23,33 @@ public sealed partial class SpecReader
             Isolate = map.Flag("isolate"),
             Reach = [.. map.Items("reach", "each name").Select(item => ReadListedText(item.Node, item.Path, "the name of a network"))],
             Endpoints = [.. map.Items("endpoints", "each endpoint").Select(item => ReadEndpoint(item.Node, item.Path))],
+            Overlay = map.Value("overlay") is { } overlay ? ReadOverlay(overlay, map.PathOf("overlay")) : null,
+        };
+    }
+
+    private OverlaySpec ReadOverlay(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Overlay, _errors);
+        return new OverlaySpec
+        {
+            Port = map.Text("port", "the name of a port"),
+            Vni = (int)map.RequiredInteger("vni", SpecLimits.Vni),
+            Local = map.Address("local"),
+            UdpPort = (int)map.Integer("udp_port", SpecLimits.TransportPort, 4789),
+            Peers = [.. map.Items("peers", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
+            Endpoints = [.. map.Items("endpoints", "each endpoint").Select(item => ReadRemoteEndpoint(item.Node, item.Path))],
+        };
+    }
+
+    private RemoteEndpointSpec ReadRemoteEndpoint(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.RemoteEndpoint, _errors);
+        return new RemoteEndpointSpec
+        {
+            Name = map.Text("name", "a name"),
+            Mac = map.Mac("mac"),
+            Addresses = [.. map.Items("addresses", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
+            Peer = map.Address("peer"),
         };
     }
 

@@ -1,3 +1,4 @@
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Switching;
 
@@ -19,6 +20,33 @@ public static partial class SpecWriter
         map.Flag("isolate", network.Isolate);
         map.List("reach", network.Reach, name => ConfigNode.Scalar(name, isQuoted: ConfigNode.Scalar(name).IsNull));
         map.List("endpoints", network.Endpoints, Endpoint);
+        if (network.Overlay is { } overlay)
+        {
+            map.Add("overlay", Overlay(overlay));
+        }
+
+        return map.ToNode();
+    }
+
+    private static ConfigNode Overlay(OverlaySpec overlay)
+    {
+        var map = new MappingWriter();
+        map.Text("port", overlay.Port);
+        map.Value("vni", overlay.Vni);
+        map.Value("local", overlay.Local);
+        map.Number("udp_port", overlay.UdpPort, 4789);
+        map.Values("peers", overlay.Peers);
+        map.List("endpoints", overlay.Endpoints, RemoteEndpoint);
+        return map.ToNode();
+    }
+
+    private static ConfigNode RemoteEndpoint(RemoteEndpointSpec endpoint)
+    {
+        var map = new MappingWriter();
+        map.Text("name", endpoint.Name);
+        map.Value("mac", endpoint.Mac);
+        map.Values("addresses", endpoint.Addresses);
+        map.Value("peer", endpoint.Peer);
         return map.ToNode();
     }
 

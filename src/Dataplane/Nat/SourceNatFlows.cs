@@ -67,7 +67,7 @@ internal static class SourceNatFlows
             ushort remote = IsEcho(key.Protocol) ? port : key.DestinationPort;
             reverse = new FlowEntry { Key = FlowKey.Create(key.Destination, remote, address, port, key.Protocol) };
             reverse.Hash = context.Hash.Of(in reverse.Key);
-            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0)
+            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && !context.Tables.Bridges.Overlays.Reserves(address, port, key.Protocol))
             {
                 return true;
             }

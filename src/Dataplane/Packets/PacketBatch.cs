@@ -77,6 +77,14 @@ public sealed class PacketBatch
     /// <summary>Sets the memory that offsets count from. Called by the port before <see cref="Add"/>.</summary>
     public void SetMemory(Memory<byte> memory) => _memory = memory;
 
+    /// <summary>Lays the frames of this batch into the memory of another, which keeps them: nobody may pass them on without a copy (<see cref="IsIn"/> is false).</summary>
+    /// <returns>How much less the offsets are than those of the other batch.</returns>
+    internal int Borrow(PacketBatch other)
+    {
+        _memory = other._memory[1..];
+        return 1;
+    }
+
     /// <summary>Whether the frames lie in this memory; a port that shares it may pass them on without a copy.</summary>
     internal bool IsIn(Memory<byte> memory) => _memory.Equals(memory);
 

@@ -56,6 +56,24 @@ internal static partial class PacketParser
         batch.Parsed[i].Hash = headers.Fragment == FragmentKind.None ? hash.Of(in key) : hash.OfAddresses(in key);
     }
 
+    /// <summary>Finds headers, key and hash of one frame, as <see cref="Process"/> does; without an IP packet that could be forwarded its version is 0.</summary>
+    internal static void Look(ReadOnlySpan<byte> frame, ref ParsedFrame parsed, in FlowHash hash)
+    {
+        frame = frame[..Math.Min(frame.Length, ushort.MaxValue)];
+        if (TryParsePlainIpv4(frame, ref parsed, in hash) || TryParsePlainIpv6(frame, ref parsed, in hash))
+        {
+            return;
+        }
+
+        if (Parse(frame, ref parsed.Headers, ref parsed.Key) != DropReason.None)
+        {
+            parsed.Headers = default;
+            return;
+        }
+
+        parsed.Hash = parsed.Headers.Fragment == FragmentKind.None ? hash.Of(in parsed.Key) : hash.OfAddresses(in parsed.Key);
+    }
+
     /// <summary>Parses one frame of any kind.</summary>
     /// <returns><see cref="DropReason.None"/>, or why the frame cannot be forwarded; what was found until then is in the headers.</returns>
     public static DropReason Parse(ReadOnlySpan<byte> frame, ref PacketHeaders headers, ref FlowKey key) =>

@@ -71,6 +71,24 @@ public enum DropReason : byte
     /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
     UnknownStation,
 
+    /// <summary>To a tunnel's end, but not VXLAN: cut off, without a valid identifier, in fragments, or with a wrong checksum (RFC 7348 5).</summary>
+    OverlayMalformed,
+
+    /// <summary>VXLAN with an identifier that no network has.</summary>
+    OverlayUnknownVni,
+
+    /// <summary>VXLAN from an address that is no peer of the network.</summary>
+    OverlayUnknownPeer,
+
+    /// <summary>From an endpoint to a tunnel's end, its own host's or another's.</summary>
+    OverlayForged,
+
+    /// <summary>VXLAN that was marked with congestion on its way, around a packet whose sender knows no such marks (RFC 6040 4.2).</summary>
+    OverlayCongestion,
+
+    /// <summary>VXLAN to a peer whose way leads through an overlay again.</summary>
+    OverlayLoop,
+
     /// <summary>More than the endpoint that sends or receives it may.</summary>
     RateLimited,
 

@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Reassembly;
 using Dataplane.Rewriting;
@@ -87,6 +88,7 @@ internal static class ForwardingPipeline
             context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
             Mark<TTracing>(context, TimedStage.UserStages);
             NameStage.Process<TTracing>(context, batch);                                            // queries  -> answers of our own
+            DecapsulationStage.Process<TTracing>(context, batch);                                   // tunnels  -> inner frames, run through it all next
             Forward<TTracing>(context, batch);
         }
 

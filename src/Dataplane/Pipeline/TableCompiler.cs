@@ -42,7 +42,7 @@ internal static class TableCompiler
         NatTable nat = NatCompiler.Compile(spec.Nat, interfaces, ports, slots, bridges);
         BackendRuntime? tracked = Followed(spec).Select(identity => Tracked(identity, slots)).FirstOrDefault();
         (ushort Port, NeighbourSpec Neighbour)[] neighbours =
-            [.. spec.Neighbours.Select(neighbour => ((ushort)ports.IdOf(neighbour.Port), neighbour)), .. bridges.Stations.SelectMany(NeighboursOf)];
+            [.. spec.Neighbours.Select(neighbour => ((ushort)ports.IdOf(neighbour.Port), neighbour)), .. bridges.Stations.Concat(bridges.Remotes).SelectMany(NeighboursOf)];
         byte[] filterPorts = FilterPortNumbers.Of(spec.Filter, ports);
         var tables = new ForwardingTables
         {
@@ -59,7 +59,7 @@ internal static class TableCompiler
                     .. spec.Networks.SelectMany(BridgeCompiler.AddressesOf).Select(prefix => prefix.Address),
                     .. served.Except(spec.Services.Where(service => service.Forward == ForwardMode.Dsr).Select(service => service.Address)),
                 ],
-                [.. bridges.Stations.SelectMany(station => station.Addresses)]),
+                [.. bridges.Stations.Concat(bridges.Remotes).SelectMany(station => station.Addresses)]),
             Bridges = bridges,
             FilterPorts = filterPorts,
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),

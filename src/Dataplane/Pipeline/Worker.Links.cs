@@ -69,6 +69,7 @@ internal sealed partial class Worker
         // The worker that handed them over has counted them as held.
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        RunInner(batch, ports);
         if (isTimed)
         {
             Context.Times.Mark(TimedStage.Transmit);

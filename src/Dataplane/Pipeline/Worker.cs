@@ -23,6 +23,9 @@ internal sealed partial class Worker : IPortWaker, IDisposable
 
     private readonly PacketBatch _batch = new();
     private readonly TransmitStage _transmit;
+
+    /// <summary>For outer packets, which may have to leave while others are being sent.</summary>
+    private readonly TransmitStage _transmitOuter;
     private readonly EventDescriptor _wake = new();
     private readonly TimeProvider _time;
     private readonly long _spinNs;
@@ -32,6 +35,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     private Action<WorkerContext>? _request;
     private long _nextTickNs;
     private bool _isTimed;
+    private bool _isOriginating;
     private int _sleeping;
     private int _stopping;
 
@@ -40,6 +44,8 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         _reader = periods.Register();
         Context = context;
         _transmit = new TransmitStage(context.Counters);
+        _transmitOuter = new TransmitStage(context.Counters);
+        context.Overlays.Drain = DrainOuter;
         _time = time;
         _spinNs = spinMicroseconds * 1000L;
     }
@@ -246,6 +252,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, received, 0, 0);
         Observer?.Observe(batch);
+        RunInner(batch, ports);
         port.Release(batch);
         if (isTimed)
         {
@@ -265,6 +272,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         }
 
         _transmit.Flush(ports);
+        _transmitOuter.Flush(ports);
         Context.Links?.Publish();
         if (isTimed)
         {
@@ -274,16 +282,18 @@ internal sealed partial class Worker : IPortWaker, IDisposable
 
     private void RunOriginated(IPort?[] ports)
     {
+        RunOuter(ports);
         OriginatedPackets originated = Context.Originated;
-        if (originated.Batch.Count == 0)
+        while (originated.Batch.Count > 0)
         {
-            return;
+            ForwardingPipeline.Originate<TracingOff>(Context, originated.Batch);
+            _isOriginating = true;
+            _transmit.Process(originated.Batch, ports);
+            _isOriginating = false;
+            Context.Counters.CountBatch(originated.Batch, 0, originated.Batch.Count, 0);
+            originated.Clear(Context.NowNs);
+            RunOuter(ports);
         }
-
-        ForwardingPipeline.Originate<TracingOff>(Context, originated.Batch);
-        _transmit.Process(originated.Batch, ports);
-        Context.Counters.CountBatch(originated.Batch, 0, originated.Batch.Count, 0);
-        originated.Clear(Context.NowNs);
     }
 
     /// <summary>Fragments that have waited for the first of their datagram.</summary>
@@ -317,6 +327,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         if (!ReferenceEquals(published, _plan) && published is not null)
         {
             Context.Tables = published.Tables;
+            AdoptOverlays(published);
             _transmit.Bridges = published.Tables.Bridges;
             Context.Flows.TimeoutsBySlot = published.Tables.TimeoutsBySlot;
             if (published.Tables.Tracked is not null)

@@ -1,5 +1,6 @@
 using Dataplane.Flows;
 using Dataplane.Names;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Reassembly;
 using Dataplane.Routing;
@@ -23,6 +24,7 @@ internal sealed class WorkerContext
         IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
         Stages = stages;
         Names = new NameWorker(hash.OfAddresses(default));
+        Overlays = new OverlayWorker(this);
     }
 
     /// <summary>Which of the workers this is.</summary>
@@ -59,6 +61,9 @@ internal sealed class WorkerContext
 
     /// <summary>What it needs to answer queries for names.</summary>
     public NameWorker Names { get; }
+
+    /// <summary>What it needs to put frames into packets to other hosts, and take them out.</summary>
+    public OverlayWorker Overlays { get; }
 
     /// <summary>Packets whose state was invalid, by <see cref="StateReason"/>. Any thread may read it.</summary>
     public long[] InvalidPackets { get; } = new long[StateReasons.Count];

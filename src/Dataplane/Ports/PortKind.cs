@@ -21,6 +21,9 @@ public enum PortKind
     /// <summary>Capture files (pcap or pcapng in, pcap out).</summary>
     Pcap,
 
+    /// <summary>The way of a network to its endpoints at other hosts, by VXLAN.</summary>
+    Vxlan,
+
     /// <summary>In-memory rings of the same process: for tests and for embedding.</summary>
     Memory,
 }

@@ -1,4 +1,5 @@
 using Dataplane.Native;
+using Dataplane.Overlays;
 
 namespace Dataplane.Ports;
 
@@ -39,8 +40,9 @@ internal sealed class PortOpener
         },
         PortKind.Memif => new MemifPortFactory(spec.Socket, spec.Id, spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu },
         PortKind.Stream => new StreamPortFactory(StreamSockets.AddressOf(spec), spec.Role) { Mac = spec.Mac, Mtu = spec.Mtu, Tls = spec.Tls },
+        PortKind.Vxlan => new OverlayPortFactory { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500 },
         PortKind.Pcap => new PcapPortFactory(spec.Input, spec.Output) { Mac = spec.Mac, Mtu = spec.Mtu ?? 1500, OutputTimeOffsetNs = PcapPortFactory.SystemTimeOffsetNs },
         _ => throw new NotSupportedException(
-            $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, af_xdp, tap, memif, stream, pcap or memory."),
+            $"Port {spec.Name}: kind {spec.Kind} cannot be opened by this version; use af_packet, af_xdp, tap, memif, stream, vxlan, pcap or memory."),
     };
 }

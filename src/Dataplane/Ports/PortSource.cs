@@ -61,6 +61,9 @@ public sealed class PortSource
         Tls = tls,
     });
 
+    /// <summary>The way of a network to its endpoints at other hosts, by VXLAN: see <see cref="Dataplane.Overlays.OverlaySpec"/>. Needs no privilege.</summary>
+    public static PortSource Vxlan() => new(name => new PortSpec { Name = name, Kind = PortKind.Vxlan });
+
     /// <summary>Capture files: pcap or pcapng in, pcap out; either may be empty.</summary>
     public static PortSource Pcap(string inputPath = "", string outputPath = "") =>
         new(name => new PortSpec { Name = name, Kind = PortKind.Pcap, Input = inputPath, Output = outputPath });

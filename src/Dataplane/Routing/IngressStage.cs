@@ -187,6 +187,17 @@ internal static class IngressStage
     private static void CheckStation(WorkerContext context, PacketBatch batch, int i, ulong target, Station station)
     {
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        L3Interface entry = station.Interface;
+        if (station.IsTrunk && (headers.EtherType == EtherTypes.Arp || headers.Protocol == IpProtocols.Icmpv6))
+        {
+            // A gateway elsewhere asks nothing: it knows what this one knows.
+            ulong sender = BinaryPrimitives.ReadUInt64BigEndian(batch.Memory[(batch.Offsets[i] + 4)..]) & 0xFFFF_FFFF_FFFF;
+            if (context.Tables.Bridges.Find(station.Network, sender) is { } remote)
+            {
+                station = remote;
+            }
+        }
+
         if (headers.EtherType == EtherTypes.Arp)
         {
             StationArp.Handle(context, batch, i, station);
@@ -206,7 +217,7 @@ internal static class IngressStage
         }
         else if (target != station.Network.Mac)
         {
-            TrySwitch(context, batch, i, station.Interface);
+            TrySwitch(context, batch, i, entry);
         }
     }
 
@@ -215,7 +226,7 @@ internal static class IngressStage
     {
         ulong target = BinaryPrimitives.ReadUInt64BigEndian(batch.Memory[batch.Offsets[i]..]) >> 16;
         Station? other = entry.Station is { } station ? context.Tables.Bridges.Find(station.Network, target) : null;
-        if (other is null || ReferenceEquals(other, entry.Station))
+        if (other is null || ReferenceEquals(other.Interface, entry))
         {
             batch.Drop(i, DropReason.UnknownStation);
             return false;

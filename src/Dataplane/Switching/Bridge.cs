@@ -30,6 +30,12 @@ internal sealed class Bridge
     /// <param name="isTranslated">Whether it belongs to a flow of a service or a translation, which is an opening made on purpose.</param>
     public static bool Allows(Station? from, Station? to, bool isTranslated)
     {
+        if (from is { IsTrunk: true } && ReferenceEquals(from, to))
+        {
+            // What came from one host is not for another: its sender knows the way, and hosts that disagree would send it round in a circle.
+            return false;
+        }
+
         Bridge? source = from?.Network, target = to?.Network;
         if (ReferenceEquals(source, target))
         {

@@ -1,3 +1,4 @@
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -22,7 +23,8 @@ internal static class BridgeCompiler
         }
 
         Bridge[] networks = [.. spec.Networks.Select((network, index) => new Bridge(network, index, Reaches(spec.Networks, network)))];
-        var stations = new List<Station>();
+        List<Station> stations = [], remotes = [];
+        var overlays = new List<Overlay>();
         foreach (Bridge network in networks)
         {
             L3Interface shared = Template(network.Spec, served);
@@ -34,9 +36,14 @@ internal static class BridgeCompiler
                 interfaces.Add(station.Interface);
                 stations.Add(station);
             }
+
+            if (network.Spec.Overlay is not null)
+            {
+                overlays.Add(OverlayCompiler.Compile(network, ports, shared, interfaces, remotes));
+            }
         }
 
-        return new BridgeTable(networks, [.. stations], ports.ById.Length);
+        return new BridgeTable(networks, [.. stations], [.. remotes], [.. overlays], ports.ById.Length);
     }
 
     /// <summary>Counters go on, and a bucket stays as full as it is while the limit is the same.</summary>

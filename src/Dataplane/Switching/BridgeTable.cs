@@ -1,3 +1,4 @@
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Routing;
 
@@ -7,21 +8,41 @@ namespace Dataplane.Switching;
 internal sealed class BridgeTable
 {
     private readonly Station?[] _byPort;
+    private readonly Overlay?[] _overlays;
     private readonly StationMap _byMac;
     private readonly StationMap _v4;
     private readonly StationMap _v6;
 
-    public BridgeTable(Bridge[] networks, Station[] stations, int ports)
+    /// <param name="networks">The networks.</param>
+    /// <param name="stations">Who is attached here.</param>
+    /// <param name="remotes">Who is attached at other hosts.</param>
+    /// <param name="overlays">The ways to these.</param>
+    /// <param name="ports">One more than the highest identifier of a port.</param>
+    public BridgeTable(Bridge[] networks, Station[] stations, Station[] remotes, Overlay[] overlays, int ports)
     {
         Networks = networks;
         Stations = stations;
+        Remotes = remotes;
+        Overlays = overlays.Length == 0 ? OverlayTable.Empty : new OverlayTable(overlays, ports);
+        int count = stations.Length + remotes.Length;
         _byPort = new Station?[ports];
-        _byMac = new StationMap(stations.Length);
-        _v4 = new StationMap(stations.Length);
-        _v6 = new StationMap(stations.Length * 2);
+        _overlays = new Overlay?[networks.Length];
+        _byMac = new StationMap(count);
+        _v4 = new StationMap(count);
+        _v6 = new StationMap(count * 2);
+        foreach (Overlay overlay in overlays)
+        {
+            _byPort[overlay.Trunk.Interface.Port] = overlay.Trunk;
+            _overlays[overlay.Network.Index] = overlay;
+        }
+
         foreach (Station station in stations)
         {
             _byPort[station.Interface.Port] = station;
+        }
+
+        foreach (Station station in stations.Concat(remotes))
+        {
             _byMac.Add((ulong)station.Network.Index, station.Mac, station);
 
             // Link-local addresses mean something in their network only; frames to them are switched.
@@ -32,15 +53,25 @@ internal sealed class BridgeTable
         }
     }
 
-    public static BridgeTable Empty { get; } = new([], [], 0);
+    public static BridgeTable Empty { get; } = new([], [], [], [], 0);
 
     public Bridge[] Networks { get; }
 
+    /// <summary>Who is attached here.</summary>
     public Station[] Stations { get; }
+
+    /// <summary>Who is attached at other hosts.</summary>
+    public Station[] Remotes { get; }
+
+    /// <summary>The ways to other hosts.</summary>
+    public OverlayTable Overlays { get; }
 
     public bool IsEmpty => Networks.Length == 0;
 
-    /// <summary>The endpoint behind a port, or null.</summary>
+    /// <summary>The overlay of a network, or null.</summary>
+    public Overlay? OverlayOf(Bridge network) => _overlays[network.Index];
+
+    /// <summary>The endpoint behind a port, or the trunk that stands for those behind an overlay's, or null.</summary>
     public Station? OfPort(int port) => (uint)port < (uint)_byPort.Length ? _byPort[port] : null;
 
     /// <summary>The endpoint of a network that has a hardware address, or null.</summary>

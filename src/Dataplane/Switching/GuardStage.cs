@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
@@ -17,7 +18,17 @@ internal static class GuardStage
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
-        if (context.Tables.Bridges.OfPort(batch.Port.Value) is { } station)
+        BridgeTable bridges = context.Tables.Bridges;
+        if (bridges.OfPort(batch.Port.Value) is not { } station)
+        {
+            return;
+        }
+
+        if (station.IsTrunk)
+        {
+            OverlayGuard.Process<TTracing>(context, batch, bridges.OverlayOf(station.Network)!);
+        }
+        else
         {
             Check<TTracing>(context, batch, station);
         }
@@ -70,7 +81,8 @@ internal static class GuardStage
         }
     }
 
-    private static DropReason CheckAddress(in ParsedFrame parsed, Station station)
+    /// <summary>Whether a packet comes from one of the addresses of an endpoint.</summary>
+    public static DropReason CheckAddress(in ParsedFrame parsed, Station station)
     {
         ref readonly FlowKey key = ref parsed.Key;
         bool isGenuine = parsed.Headers.IpVersion switch

@@ -1,3 +1,4 @@
+using Dataplane.Overlays;
 using Dataplane.Packets;
 
 namespace Dataplane.Switching;
@@ -34,6 +35,9 @@ public sealed record NetworkSpec
 
     /// <summary>Names of networks that this one reaches and is reached by; it is enough that one of the two names the other.</summary>
     public IReadOnlyList<string> Reach { get; init; } = [];
+
+    /// <summary>How the network goes on behind other hosts; null: it does not.</summary>
+    public OverlaySpec? Overlay { get; init; }
 
     /// <summary>Who is attached.</summary>
     public IReadOnlyList<EndpointSpec> Endpoints { get; init; } = [];

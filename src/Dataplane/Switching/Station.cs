@@ -42,6 +42,12 @@ internal sealed class Station
     /// <summary>What it may receive.</summary>
     public RateLimiter? ReceiveLimit { get; init; }
 
+    /// <summary>For an endpoint at another host: the number of the peer it is behind; -1 for one that is attached here.</summary>
+    public short Peer { get; init; } = -1;
+
+    /// <summary>Whether it stands for all endpoints of its network that are attached at other hosts.</summary>
+    public bool IsTrunk { get; init; }
+
     public bool HasV4(uint address) => Array.IndexOf(_v4, address) >= 0;
 
     public bool HasV6(ulong high, ulong low)

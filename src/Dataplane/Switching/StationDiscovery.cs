@@ -77,7 +77,7 @@ internal static class StationDiscovery
         IpAddress to = isProbe ? IpAddress.FromV6(0xFF02_0000_0000_0000, 1) : key.Source;
         bool isRouter = station.Interface.Answered.Contains(target);
         byte flags = (byte)((isRouter ? FlagRouter : 0) | (isProbe ? 0 : FlagSolicited) | FlagOverride);
-        NeighbourDiscovery.Send(context, station.Interface, isProbe ? MacAddress.ForIpv6Multicast(to).Bits : station.Mac, target, to, Advertisement, flags, target,
+        NeighbourDiscovery.Send(context, station.Interface, isProbe && station.Peer < 0 ? MacAddress.ForIpv6Multicast(to).Bits : station.Mac, target, to, Advertisement, flags, target,
             TargetLinkAddress, answer);
         return DropReason.ConsumedNeighbourDiscovery;
     }

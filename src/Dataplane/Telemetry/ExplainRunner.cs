@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Flows;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -65,9 +66,10 @@ internal sealed class ExplainRunner
         _batch.SetMemory(memory);
         _batch.Add(HeadroomBytes, _frame.Length);
         ForwardingPipeline.Receive<TracingOn>(shadow, _batch);
-        if (_batch.VerdictOf(0) is Verdict.Continue or Verdict.Forward)
+        PacketBatch last = RunOverlays(shadow, trace);
+        if (last.VerdictOf(0) is Verdict.Continue or Verdict.Forward)
         {
-            _batch.Drop(0, DropReason.Undecided);
+            last.Drop(0, DropReason.Undecided);
         }
 
         if (shadow.Originated.Batch.Count > 0)
@@ -84,14 +86,44 @@ internal sealed class ExplainRunner
             live.Tables.Services.Services[i].Cursor = cursors[i];
         }
 
-        Result = Describe(live.Tables, trace);
+        Result = Describe(live.Tables, trace, last);
     }
 
-    private Explanation Describe(ForwardingTables tables, TraceRecorder trace)
+    /// <summary>Goes on with what was inside the packet, and with the packet it is put into.</summary>
+    /// <returns>The batch that the packet is in last.</returns>
+    private PacketBatch RunOverlays(WorkerContext shadow, TraceRecorder trace)
     {
-        Verdict verdict = _batch.VerdictOf(0);
+        PacketBatch last = _batch;
+        OverlayWorker overlays = shadow.Overlays;
+        if (overlays.HasPending)
+        {
+            trace.Batch = last = overlays.TakeInner(_batch, shadow.NowNs, out _);
+            ForwardingPipeline.Receive<TracingOn>(shadow, last);
+        }
+
+        if (last.VerdictOf(0) != Verdict.Transmit || shadow.Tables.Bridges.Overlays.OfPort(last.OutPortOf(0).Value) is not { } overlay)
+        {
+            return last;
+        }
+
+        overlays.Prepare();
+        if (overlays.Encapsulate(last, 0) is var reason and not DropReason.None)
+        {
+            last.Drop(0, reason);
+            return last;
+        }
+
+        trace.Batch = overlays.Outer;
+        EncapsulationStage.Explain(shadow, overlays.Outer, overlay);
+        ForwardingPipeline.Originate<TracingOn>(shadow, overlays.Outer);
+        return overlays.Outer;
+    }
+
+    private Explanation Describe(ForwardingTables tables, TraceRecorder trace, PacketBatch last)
+    {
+        Verdict verdict = last.VerdictOf(0);
         bool leaves = verdict == Verdict.Transmit;
-        int outPort = _batch.OutPortOf(0).Value;
+        int outPort = last.OutPortOf(0).Value;
         var parsed = ParsedPacket.Parse(_frame);
         string outcome = parsed.Error == DropReason.None ? "parsed" : parsed.Error.ToName();
         var parse = new ExplainStep("parse", outcome, ParseDetail(parsed), new Dictionary<string, object?>());
@@ -102,9 +134,9 @@ internal sealed class ExplainRunner
             Parsed = parsed,
             Steps = [parse, .. trace.Steps],
             Verdict = verdict,
-            Reason = _batch.ReasonOf(0),
+            Reason = last.ReasonOf(0),
             OutPort = leaves ? _portNames[outPort] : null,
-            Output = leaves ? _batch.Frame(0).ToArray() : default,
+            Output = leaves ? last.Frame(0).ToArray() : default,
             Originated = trace.Originated,
             TablesVersion = tables.Version,
         };

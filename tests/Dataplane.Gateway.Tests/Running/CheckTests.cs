@@ -26,7 +26,7 @@ public sealed class CheckTests : IDisposable
         Assert.Empty(ended.Output);
         Assert.Collection(ended.ErrorLines,
             line => Assert.Equal(
-                $"{file}:2:16: ports.wan.kind: \"afpacket\": is not af_packet, af_xdp, tap, memif, stream, pcap or memory; did you mean \"af_packet\"?", line),
+                $"{file}:2:16: ports.wan.kind: \"afpacket\": is not af_packet, af_xdp, tap, memif, stream, vxlan, pcap or memory; did you mean \"af_packet\"?", line),
             line => Assert.Equal($"{file}:3:8: ports.lan.interface: is missing: kind af_packet needs the name of a network interface, such as eth0", line),
             line => Assert.Equal($"{file}:5:13: interfaces[0].port: \"wam\": is not a port; the ports are wan, lan; did you mean \"wan\"?", line),
             line => Assert.StartsWith($"{file}:5:27: interfaces[0].address: \"198.51.100.1/33\": ", line, StringComparison.Ordinal),

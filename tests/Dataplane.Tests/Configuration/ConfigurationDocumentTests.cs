@@ -28,6 +28,8 @@ public class ConfigurationDocumentTests
         ["Backends"] = ConfigKeys.Backend,
         ["Networks"] = ConfigKeys.Network,
         ["Endpoints"] = ConfigKeys.Endpoint,
+        ["Overlays"] = ConfigKeys.Overlay,
+        ["Endpoints elsewhere"] = ConfigKeys.RemoteEndpoint,
         ["Rates"] = ConfigKeys.Rate,
         ["Workers"] = ConfigKeys.Workers,
     };

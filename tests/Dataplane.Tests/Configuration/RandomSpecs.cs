@@ -2,6 +2,7 @@ using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Nat;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -178,6 +179,23 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Isolate = Coin(),
         Reach = Maybe<IReadOnlyList<string>>(List(3, _ => Needed()))!,
         Endpoints = Maybe(List(4, _ => Endpoint()))!,
+        Overlay = Coin() ? null : Overlay(),
+    };
+
+    private OverlaySpec Overlay() => new()
+    {
+        Port = Needed(),
+        Vni = isWild ? _random.Next() : In(1, 0xFF_FFFF),
+        Local = Address(),
+        UdpPort = In(1, 65535),
+        Peers = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+        Endpoints = Maybe(List(3, _ => new RemoteEndpointSpec
+        {
+            Name = Needed(),
+            Mac = Mac(),
+            Addresses = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+            Peer = Address(),
+        }))!,
     };
 
     private EndpointSpec Endpoint() => new()

@@ -69,7 +69,7 @@ public class SpecValidatorTests
             "ports[2]: is not a name: 1 to 32 letters, digits, '-', '_' or '.' are needed"),
         ["port twice"] = (s_good with { Ports = [.. s_good.Ports, Memory("wan")] }, "ports.wan: \"wan\": is the name of ports.wan already; names are unique"),
         ["kind out of the enumeration"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = (PortKind)99 }] },
-            "ports.x.kind: \"99\": is not af_packet, af_xdp, tap, memif, stream, pcap or memory"),
+            "ports.x.kind: \"99\": is not af_packet, af_xdp, tap, memif, stream, vxlan, pcap or memory"),
         ["role out of the enumeration"] = (new DataplaneSpec { Ports = [Memory("x") with { Kind = PortKind.Memif, Socket = "/s", Role = (PortRole)9 }] },
             "ports.x.role: \"9\": is not client or server"),
         ["device that is named and handed in"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Tap, Interface = "t0", Descriptor = 3 }] },

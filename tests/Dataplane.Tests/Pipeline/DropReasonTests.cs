@@ -8,6 +8,7 @@ using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
 using Dataplane.Tests.Nat;
 using Dataplane.Tests.Names;
+using Dataplane.Tests.Overlays;
 using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Rewriting;
 using Dataplane.Tests.Switching;
@@ -43,6 +44,14 @@ public sealed class DropReasonTests
         [DropReason.SpoofedNeighbour] = () =>
             Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).ArpRequest("10.89.0.3", "10.89.0.1")),
         [DropReason.UnknownStation] = () => Endpoint("a", NetworkPlane.Direct("a", "c", 4).Udp(1, 2)),
+        [DropReason.OverlayMalformed] = () => Overlay("wan", OverlayPlane.From7(4, new byte[13])),
+        [DropReason.OverlayUnknownVni] = () => Overlay("wan", OverlayPlane.From7(4, new byte[64], vni: 1)),
+        [DropReason.OverlayUnknownPeer] = () => Overlay("wan", OverlayPlane.Wrap(OverlayPlane.PeerMac(7), TestPlane.WanMac, OverlayPlane.Peer(9, 4), OverlayPlane.Local(4),
+            50000, 4789, OverlayPlane.BlueVni, new byte[64])),
+        [DropReason.OverlayForged] = () => Overlay("a", OverlayPlane.Wrap(NetworkPlane.MacOf("a"), NetworkPlane.Blue, NetworkPlane.AddressOf("a", 4), OverlayPlane.Peer(7, 4),
+            50000, 4789, OverlayPlane.BlueVni, new byte[64])),
+        [DropReason.OverlayCongestion] = () => Overlay("wan", OverlayPlane.From7(4, OverlayPlane.Coming("r", "a", 4).Udp(1, 2).Build(), congestion: 3)),
+        [DropReason.OverlayLoop] = SendInACircle,
         [DropReason.RateLimited] = SendBeyondARate,
         [DropReason.NetworkIsolated] = () => Endpoint("a", NetworkPlane.Routed("a", "c", 4).Udp(1, 2)),
         [DropReason.NoEndpoint] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.Blue).Ipv4("10.89.0.2", "10.89.0.9").Udp(1, 2)),
@@ -140,6 +149,20 @@ public sealed class DropReasonTests
     {
         await using TestPlane plane = NetworkPlane.Create();
         plane.Send(port, packet.Build());
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> Overlay(string port, byte[] frame)
+    {
+        await using TestPlane plane = OverlayPlane.Create(4);
+        plane.Send(port, frame);
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> SendInACircle()
+    {
+        await using TestPlane plane = OverlayPlane.CreateCircle();
+        plane.Send("a", OverlayPlane.Leaving("a", "s", 4).Udp(1, 2).Build());
         return plane.Engine.ReadAccounting();
     }
 

@@ -1,0 +1,14 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Configuration;
+
+/// <summary>Names and hardware addresses of one network's endpoints so far, each with its place.</summary>
+/// <param name="tunnels">Names of ports that lead to other hosts.</param>
+internal sealed class NetworkNamesSeen(HashSet<string> tunnels)
+{
+    public HashSet<string> Tunnels => tunnels;
+
+    public Dictionary<string, string> Names { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<MacAddress, string> Macs { get; } = [];
+}

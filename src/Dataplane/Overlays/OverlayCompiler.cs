@@ -1,0 +1,47 @@
+using Dataplane.Packets;
+using Dataplane.Ports;
+using Dataplane.Routing;
+using Dataplane.Switching;
+
+namespace Dataplane.Overlays;
+
+/// <summary>Makes the overlay of a network, and the stations that are behind it. Control side.</summary>
+internal static class OverlayCompiler
+{
+    /// <summary>Makes the overlay, and appends the one interface that leads to all endpoints elsewhere.</summary>
+    /// <param name="network">The network, which has an overlay.</param>
+    /// <param name="ports">The open ports.</param>
+    /// <param name="shared">What interfaces of the network have in common.</param>
+    /// <param name="interfaces">All interfaces so far.</param>
+    /// <param name="remotes">Where the stations are added.</param>
+    public static Overlay Compile(Bridge network, PortSet ports, L3Interface shared, List<L3Interface> interfaces, List<Station> remotes)
+    {
+        OverlaySpec spec = network.Spec.Overlay!;
+        L3Interface underlay = OverlayTable.InterfaceOf(interfaces, spec.Local)!;
+        int id = ports.IdOf(spec.Port);
+        var all = new EndpointSpec
+        {
+            Name = "overlay",
+            Port = spec.Port,
+            Mac = network.Spec.GatewayMac,
+            Addresses = [.. spec.Endpoints.SelectMany(endpoint => endpoint.Addresses)],
+        };
+        var trunk = new Station(all, network) { Counters = new StationCounters(), IsTrunk = true };
+        int room = underlay.Mtu - Vxlan.OverheadBytes(spec.Local) - Vxlan.LinkBytes;
+        trunk.Interface = shared.ForStation(trunk, (short)interfaces.Count, (ushort)id, Math.Min(room, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu)));
+        interfaces.Add(trunk.Interface);
+        var overlay = new Overlay(spec, trunk, underlay, ports.ById[id] as OverlayPort);
+        foreach (RemoteEndpointSpec endpoint in spec.Endpoints)
+        {
+            var facts = new EndpointSpec { Name = endpoint.Name, Port = spec.Port, Mac = endpoint.Mac, Addresses = endpoint.Addresses };
+            remotes.Add(new Station(facts, network)
+            {
+                Counters = trunk.Counters,
+                Peer = (short)overlay.FindPeer(endpoint.Peer.High, endpoint.Peer.Low),
+                Interface = trunk.Interface,
+            });
+        }
+
+        return overlay;
+    }
+}

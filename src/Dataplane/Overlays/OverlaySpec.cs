@@ -1,0 +1,27 @@
+using Dataplane.Packets;
+
+namespace Dataplane.Overlays;
+
+/// <summary>How a network goes on behind other hosts: by VXLAN (RFC 7348), to peers and endpoints that are listed.</summary>
+/// <remarks>Nothing is flooded and nothing learnt: what this does not list is not there. VXLAN neither encrypts nor authenticates, so whoever can send from a peer's address is
+/// that peer; where the network between the hosts is not trusted, the local address is best one on a link that is encrypted (a stream port with TLS).</remarks>
+public sealed record OverlaySpec
+{
+    /// <summary>Name of a port of kind <c>vxlan</c>, which belongs to this network alone and has no interface.</summary>
+    public required string Port { get; init; }
+
+    /// <summary>VXLAN network identifier, 1 to 16,777,215; unique among the overlays of one address and UDP port.</summary>
+    public required int Vni { get; init; }
+
+    /// <summary>The engine's end of the tunnels: an address of one of its interfaces.</summary>
+    public required IpAddress Local { get; init; }
+
+    /// <summary>UDP port that both ends listen at, 1 to 65,535.</summary>
+    public int UdpPort { get; init; } = 4789;
+
+    /// <summary>The other ends of the tunnels, of the family of <see cref="Local"/>; 1,024 at most.</summary>
+    public IReadOnlyList<IpAddress> Peers { get; init; } = [];
+
+    /// <summary>Who is attached at the peers.</summary>
+    public IReadOnlyList<RemoteEndpointSpec> Endpoints { get; init; } = [];
+}
