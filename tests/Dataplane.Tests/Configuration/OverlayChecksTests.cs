@@ -55,7 +55,7 @@ public class OverlayChecksTests
 
     private static readonly Dictionary<string, (DataplaneSpec Spec, string[] Errors)> s_bad = new()
     {
-        ["no port"] = (Blue(blue => blue with { Port = "vx9" }), ["networks[0].overlay.port: \"vx9\": is not a port; the ports are wan, a0, vx0, vx1; did you mean vx0?"]),
+        ["no port"] = (Blue(blue => blue with { Port = "vx9" }), ["networks[0].overlay.port: \"vx9\": is not a port; the ports are wan, a0, vx0, vx1; did you mean \"vx0\"?"]),
         ["another kind of port"] = (Blue(blue => blue with { Port = "wan" }),
             ["networks[0].overlay.port: \"wan\": is not of kind vxlan; the way to other hosts is a port of that kind"]),
         ["port of another"] = (Blue(blue => blue with { Port = "vx1" }), ["networks[1].overlay.port: \"vx1\": is the port of networks[0].overlay.port already; each overlay has its own"]),
@@ -80,7 +80,7 @@ public class OverlayChecksTests
         ["peer of another family"] = (Blue(blue => blue with { Peers = [.. blue.Peers, IpAddress.Parse("2001:db8::1")] }),
             ["networks[0].overlay.peers[2]: \"2001:db8::1\": is of another family than local"]),
         ["peer itself"] = (Blue(blue => blue with { Peers = [.. blue.Peers, blue.Local] }),
-            ["networks[0].overlay.peers[2]: \"198.51.100.2\": is the engine's own address (interfaces[0].address)"]),
+            ["networks[0].overlay.peers[2]: \"198.51.100.2\": is the engine's own address (interfaces[0])"]),
         ["peer twice"] = (Blue(blue => blue with { Peers = [.. blue.Peers, blue.Peers[0]] }), ["networks[0].overlay.peers[2]: \"198.51.100.3\": is listed twice"]),
         ["peer inside"] = (Blue(blue => blue with { Peers = [.. blue.Peers, IpAddress.Parse("10.90.0.7")] }),
             ["networks[0].overlay.peers[2]: \"10.90.0.7\": lies in the subnet of a network; tunnels end outside of what they carry"]),
