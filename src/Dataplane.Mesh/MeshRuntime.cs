@@ -24,6 +24,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
     private IReadOnlyList<string> _order = [];
     private (ConfigNode? Node, MeshSpec? Spec, long Revisions, string Own, MeshTables Tables)? _last;
     private IReadOnlyList<MeshServiceStatus> _services = [];
+    private bool _isDisposed;
 
     /// <summary>Makes a runtime without sources.</summary>
     public MeshRuntime(TimeProvider time)
@@ -144,6 +145,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         IMeshSource[] sources;
         lock (_gate)
         {
+            _isDisposed = true;
             sources = [.. _sources.Values];
             _sources.Clear();
             _order = [];
@@ -174,6 +176,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         var starting = new List<Task>();
         lock (_gate)
         {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
             Dictionary<string, MeshSourceSpec> wanted = new(StringComparer.Ordinal);
             foreach (MeshSourceSpec source in mesh.Sources)
             {
@@ -235,19 +238,24 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         }
 
         var services = new List<ServiceSpec>();
-        var problems = new List<string>();
+        var problems = new Dictionary<int, List<string>>();
         for (int index = 0; index < expanded.Services.Count; index++)
         {
             ServiceSpec service = expanded.Services[index];
             List<(int Backend, string Problem)> wrong = refused.GetValueOrDefault(index) ?? [];
-            problems.AddRange(wrong.Select(found => $"{service.Name}: {found.Problem}"));
+            if (wrong.Count > 0)
+            {
+                problems.TryAdd(tables.Owners[index - first], []);
+                problems[tables.Owners[index - first]].AddRange(wrong.Select(found => $"{service.Name}: {found.Problem}"));
+            }
+
             if (!wrong.Exists(found => found.Backend < 0))
             {
                 services.Add(wrong.Count == 0 ? service : service with { Backends = [.. service.Backends.Where((_, at) => !wrong.Exists(found => found.Backend == at))] });
             }
         }
 
-        status = [.. tables.Status.Select(one => problems.Where(problem => problem.StartsWith(one.Name, StringComparison.Ordinal)).ToArray() is { Length: > 0 } own
+        status = [.. tables.Status.Select((one, at) => problems.TryGetValue(at, out List<string>? own)
             ? one with { Problem = string.Join("; ", own.Prepend(one.Problem).Where(text => text.Length > 0)) } : one)];
         return expanded with { Services = services };
     }

@@ -47,6 +47,32 @@ public sealed class MeshRuntimeTests : IDisposable
     }
 
     [Fact]
+    public async Task Expand_ARefusedEndpoint_IsSaidOfItsServiceAndOfNoOther()
+    {
+        MeshServiceSpec Of(string name, string space, string endpoint) => new()
+        {
+            Name = name,
+            Namespace = space,
+            Ports = [new MeshPortSpec { Port = 80 }],
+            Endpoints = [new MeshEndpointSpec { Address = Dataplane.Packets.IpAddress.Parse(endpoint) }],
+        };
+        var mesh = new MeshSpec
+        {
+            Domain = "mesh.example",
+            Addresses = [Dataplane.Packets.IpPrefix.Parse("10.96.0.0/16")],
+            Services = [Of("db", "default", "10.1.0.11"), Of("db", "other", "10.1.0.12"), Of("db2", "default", "10.1.0.255")],
+        };
+        var spec = new DataplaneSpec
+        {
+            Ports = [new Dataplane.Ports.PortSpec { Name = "lan", Kind = Dataplane.Ports.PortKind.Memory }],
+            Interfaces = [new Dataplane.Routing.InterfaceSpec { Port = "lan", Address = Dataplane.Packets.IpPrefix.Parse("10.1.0.1/24") }],
+        };
+        await using var runtime = new MeshRuntime(TimeProvider.System);
+        runtime.Expand(spec, mesh);
+        Assert.Equal(["default/db2"], runtime.Services.Where(service => service.Problem.Length > 0).Select(service => $"{service.Namespace}/{service.Name}"));
+    }
+
+    [Fact]
     public async Task Expand_SpecWithoutMesh_IsGivenBackAsItIs()
     {
         await using var mesh = new MeshRuntime(TimeProvider.System);

@@ -47,7 +47,8 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
         }
         catch
         {
-            await DownAsync(running).ConfigureAwait(false);
+            // What is written down knows of the replica in the middle of which it failed.
+            await DownAsync(store.TryLoad(project.Name) ?? running).ConfigureAwait(false);
             throw;
         }
     }

@@ -8,6 +8,8 @@ internal static class ReplicaProcess
 {
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
+    private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
     /// <summary>
     /// Arguments: root, upper directory, working directory, files for names without their endings, host name, then the command. Changes to the file system go to a layer of the
     /// replica's own, where overlayfs is to be had, so that two replicas of one image do not meet in its files.
@@ -49,6 +51,12 @@ internal static class ReplicaProcess
             service.HostName.Length > 0 ? service.HostName : replica.Name, .. command,
         ];
         var start = new ProcessStartInfo("/bin/sh", words);
+
+        // A container sees what its file says and not what whoever brings it up has in the environment, secrets among it.
+        start.Environment.Clear();
+        start.Environment["PATH"] = DefaultPath;
+        start.Environment["HOME"] = "/root";
+        start.Environment["HOSTNAME"] = service.HostName.Length > 0 ? service.HostName : replica.Name;
         foreach ((string name, string value) in service.Environment)
         {
             start.Environment[name] = value;

@@ -25,8 +25,19 @@ internal sealed partial class ContainerNetworks
         IpPrefix[] routes = [.. KernelInterface.ReadReachable(null).Where(route => !own.Contains(route) && !route.Address.IsLinkLocal && !route.Address.IsMulticast)];
         NetworkRecord network = NetworkRequests.Complete(request, _state.Site, [.. _state.Networks.Select(view => view.Network)], routes);
         var view = new NetworkView(network, []);
+        NetworkState before = _state;
         await CommitAsync(_state with { Networks = [.. _state.Networks, view] }).ConfigureAwait(false);
-        AddHostRoutes(network);
+        try
+        {
+            AddHostRoutes(network);
+        }
+        catch (IOException)
+        {
+            // The engine must not go on with what the state is about to forget.
+            await ApplyAsync(before).ConfigureAwait(false);
+            throw;
+        }
+
         return view;
     });
 
@@ -44,8 +55,17 @@ internal sealed partial class ContainerNetworks
             Networks = [.. _state.Networks.Where(other => other.Network.Name != name)
                 .Select(other => other with { Network = other.Network with { Reach = [.. other.Network.Reach.Where(reached => reached != name)] } })],
         }).ConfigureAwait(false);
-        KernelInterface.RemoveRoutes(null, _options.HostInterface, [.. view.Network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))]);
-        _leases.Remove(name);
+        try
+        {
+            KernelInterface.RemoveRoutes(null, _options.HostInterface, [.. view.Network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))]);
+            _leases.Remove(name);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            // The network is gone all the same; a file of leases without holders is nobody's address.
+            _tell($"network {name} is removed, but not in full: {refused.Message}");
+        }
+
         return view;
     });
 
@@ -61,13 +81,15 @@ internal sealed partial class ContainerNetworks
         NetworkState before = _state;
         try
         {
-            _hostPorts.Reserve(endpoint);
+            _hostPorts.Reserve(name, endpoint);
             Replace(name, endpoints => [.. endpoints, endpoint]);
             await CommitAsync(_state).ConfigureAwait(false);
             KernelInterface.Configure(endpoint.Namespace, endpoint.Interface, SettingsOf(network, endpoint));
             return new AttachReply(endpoint, network);
         }
-        catch (Exception refused) when (refused is IOException or ConfigurationException)
+#pragma warning disable CA1031 // Whatever it was: what has been taken for the endpoint is given back.
+        catch (Exception refused)
+#pragma warning restore CA1031
         {
             await UndoAsync(before, network, endpoint).ConfigureAwait(false);
             throw refused is NetworkException ? refused : new NetworkException(NetworkFault.Failed, $"{endpoint.Key} was not attached to {name}: {refused.Message}", refused);
@@ -104,20 +126,18 @@ internal sealed partial class ContainerNetworks
             ?? throw new NetworkException(NetworkFault.NotFound, $"{container}/{interfaceName} is not attached to {name}.");
         NetworkRequests.CheckPorts(ports);
         EndpointRecord after = before with { Ports = ports };
-        _hostPorts.Release(before);
+        _hostPorts.Reserve(name, after);
         try
         {
-            _hostPorts.Reserve(after);
+            Replace(name, endpoints => [.. endpoints.Select(endpoint => endpoint.Key == before.Key ? after : endpoint)]);
+            await CommitAsync(_state).ConfigureAwait(false);
+            return after;
         }
-        catch (NetworkException)
+        catch
         {
-            _hostPorts.Reserve(before);
+            _hostPorts.Reserve(name, before);
             throw;
         }
-
-        Replace(name, endpoints => [.. endpoints.Select(endpoint => endpoint.Key == before.Key ? after : endpoint)]);
-        await CommitAsync(_state).ConfigureAwait(false);
-        return after;
     });
 
     /// <summary>Detaches whoever the runtime does not know of.</summary>
@@ -196,23 +216,42 @@ internal sealed partial class ContainerNetworks
             await ApplyAsync(before).ConfigureAwait(false);
             _store.Save(before);
             _isAhead = false;
-            LetGo(network, endpoint);
         }
-        catch (Exception refused) when (refused is IOException or ConfigurationException)
+#pragma warning disable CA1031 // It is said; and what else can be undone is.
+        catch (Exception refused)
+#pragma warning restore CA1031
         {
             _tell($"what was begun of {endpoint.Key} could not be undone in full: {refused.Message}");
         }
+
+        LetGo(network, endpoint);
     }
 
     /// <summary>Frees what the engine does not hold: interface, host ports, addresses.</summary>
     private void LetGo(NetworkRecord network, EndpointRecord endpoint)
     {
         _composer.Forget(network, endpoint);
-        _hostPorts.Release(endpoint);
-        _leases.Release(network.Name, endpoint.Key);
-        if (NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity)
+        _hostPorts.Release(network.Name, endpoint);
+        TryLetGo(endpoint, () => _leases.Release(network.Name, endpoint.Key));
+        TryLetGo(endpoint, () =>
         {
-            KernelInterface.TryRemove(endpoint.Namespace, endpoint.Interface);
+            if (NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity)
+            {
+                KernelInterface.TryRemove(endpoint.Namespace, endpoint.Interface);
+            }
+        });
+    }
+
+    /// <summary>What cannot be freed now, because the disk is full for instance, is freed when the service starts again: it must not keep the rest.</summary>
+    private void TryLetGo(EndpointRecord endpoint, Action free)
+    {
+        try
+        {
+            free();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            _tell($"{endpoint.Key} is detached, but not in full: {refused.Message}");
         }
     }
 

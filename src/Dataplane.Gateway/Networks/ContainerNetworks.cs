@@ -179,7 +179,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
             try
             {
                 KernelInterface.Configure(endpoint.Namespace, endpoint.Interface, SettingsOf(network, endpoint));
-                _hostPorts.Reserve(endpoint);
+                _hostPorts.Reserve(network.Name, endpoint);
             }
             catch (IOException refused)
             {

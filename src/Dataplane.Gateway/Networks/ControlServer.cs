@@ -1,8 +1,10 @@
+using System.Net.Sockets;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -30,6 +32,14 @@ internal sealed class ControlServer : IAsyncDisposable
         File.Delete(socket);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket));
+        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = place =>
+        {
+            Socket bound = SocketTransportOptions.CreateDefaultBoundListenSocket(place);
+
+            // Before it listens: from the first moment on nobody but its owner can connect.
+            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return bound;
+        });
         builder.Logging.SetMinimumLevel(LogLevel.None);
         builder.Services.AddRoutingCore();
         WebApplication web = builder.Build();
@@ -37,11 +47,6 @@ internal sealed class ControlServer : IAsyncDisposable
         try
         {
             await web.StartAsync().ConfigureAwait(false);
-            if (!OperatingSystem.IsWindows())
-            {
-                File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            }
-
             return new ControlServer(web, socket);
         }
         catch (Exception refused)

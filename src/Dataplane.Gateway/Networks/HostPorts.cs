@@ -12,7 +12,7 @@ namespace Dataplane.Gateway.Networks;
 internal sealed class HostPorts(Func<IPAddress, IPAddress?> sourceFor) : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, List<IDisposable>> _held = [];
+    private readonly Dictionary<(string Network, string Endpoint), Dictionary<(string Protocol, IPEndPoint Host), IHostPort>> _held = [];
 
     /// <summary>What is open on the host, one line each.</summary>
     public IReadOnlyList<string> Open
@@ -21,80 +21,123 @@ internal sealed class HostPorts(Func<IPAddress, IPAddress?> sourceFor) : IDispos
         {
             lock (_gate)
             {
-                return [.. _held.Values.SelectMany(list => list).Select(held => held.ToString()!).Order(StringComparer.Ordinal)];
+                return [.. _held.Values.SelectMany(list => list.Values).Select(held => held.ToString()!).Order(StringComparer.Ordinal)];
             }
         }
     }
 
-    /// <summary>Binds all ports of an endpoint, or none.</summary>
+    /// <summary>Binds all ports of an endpoint, or changes nothing. What it had before and has not any more is freed; connections through what stays go on.</summary>
     /// <exception cref="NetworkException">Another program has one of them, or the host has no such address.</exception>
-    public void Reserve(EndpointRecord endpoint)
+    public void Reserve(string network, EndpointRecord endpoint)
     {
-        var made = new List<IDisposable>();
-        try
+        lock (_gate)
         {
-            foreach (PublishedPort port in endpoint.ReservePorts ? endpoint.Ports : [])
+            Dictionary<(string, IPEndPoint), IHostPort> had = _held.GetValueOrDefault((network, endpoint.Key)) ?? [];
+            var made = new Dictionary<(string, IPEndPoint), IHostPort>();
+            var kept = new List<(IHostPort Port, IPEndPoint? Inside)>();
+            try
             {
-                foreach (IPAddress host in HostAddresses(port))
+                foreach ((string protocol, IPEndPoint host, IPEndPoint? inside) in Wanted(endpoint))
                 {
-                    IPAddress? inside = endpoint.Addresses.Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == host.AddressFamily);
-                    for (int i = 0; i < port.Count; i++)
+                    if (had.TryGetValue((protocol, host), out IHostPort? known))
                     {
-                        made.Add(Bind(port, new IPEndPoint(host, port.HostPort + i), inside is null ? null : new IPEndPoint(inside, port.Port + i)));
+                        kept.Add((known, inside));
+                    }
+                    else if (!made.ContainsKey((protocol, host)))
+                    {
+                        made.Add((protocol, host), Bind(protocol, host, inside));
                     }
                 }
             }
-        }
-        catch
-        {
-            made.ForEach(held => held.Dispose());
-            throw;
-        }
+            catch
+            {
+                foreach (IHostPort port in made.Values)
+                {
+                    port.Dispose();
+                }
 
-        lock (_gate)
-        {
-            _held[endpoint.Key] = made;
+                throw;
+            }
+
+            kept.ForEach(pair => pair.Port.Inside = pair.Inside);
+            HashSet<IHostPort> staying = [.. kept.Select(pair => pair.Port)];
+            foreach (((string, IPEndPoint) place, IHostPort port) in had)
+            {
+                if (staying.Contains(port))
+                {
+                    made.Add(place, port);
+                }
+                else
+                {
+                    port.Dispose();
+                }
+            }
+
+            _held[(network, endpoint.Key)] = made;
         }
     }
 
     /// <summary>Frees the ports of an endpoint; none is no error.</summary>
-    public void Release(EndpointRecord endpoint)
+    public void Release(string network, EndpointRecord endpoint)
     {
-        List<IDisposable>? held;
         lock (_gate)
         {
-            _held.Remove(endpoint.Key, out held);
+            if (_held.Remove((network, endpoint.Key), out Dictionary<(string, IPEndPoint), IHostPort>? held))
+            {
+                DisposeAll(held);
+            }
         }
-
-        held?.ForEach(one => one.Dispose());
     }
 
     public void Dispose()
     {
         lock (_gate)
         {
-            foreach (IDisposable held in _held.Values.SelectMany(list => list))
+            foreach (Dictionary<(string, IPEndPoint), IHostPort> held in _held.Values)
             {
-                held.Dispose();
+                DisposeAll(held);
             }
 
             _held.Clear();
         }
     }
 
+    private static void DisposeAll(Dictionary<(string, IPEndPoint), IHostPort> ports)
+    {
+        foreach (IHostPort port in ports.Values)
+        {
+            port.Dispose();
+        }
+    }
+
+    private static IEnumerable<(string Protocol, IPEndPoint Host, IPEndPoint? Inside)> Wanted(EndpointRecord endpoint)
+    {
+        foreach (PublishedPort port in endpoint.ReservePorts ? endpoint.Ports : [])
+        {
+            foreach (IPAddress host in HostAddresses(port))
+            {
+                IPAddress? inside = endpoint.Addresses.Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == host.AddressFamily);
+                for (int i = 0; i < port.Count; i++)
+                {
+                    yield return (port.Protocol, new IPEndPoint(host, port.HostPort + i), inside is null ? null : new IPEndPoint(inside, port.Port + i));
+                }
+            }
+        }
+    }
+
     private static IEnumerable<IPAddress> HostAddresses(PublishedPort port) =>
         port.HostAddress.Length > 0 ? [IPAddress.Parse(port.HostAddress)] : Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any] : [IPAddress.Any];
 
-    private IDisposable Bind(PublishedPort port, IPEndPoint host, IPEndPoint? inside)
+    private IHostPort Bind(string protocol, IPEndPoint host, IPEndPoint? inside)
     {
         try
         {
-            return port.Protocol == "udp" ? new UdpRelay(host, inside, sourceFor) : new TcpRelay(host, inside, sourceFor);
+            return protocol == "udp" ? new UdpRelay(host, inside, sourceFor) : new TcpRelay(host, inside, sourceFor);
         }
         catch (SocketException refused)
         {
             NetworkFault fault = refused.SocketErrorCode == SocketError.AddressAlreadyInUse ? NetworkFault.Conflict : NetworkFault.Invalid;
-            throw new NetworkException(fault, $"Port {host} ({port.Protocol}) of the host cannot be published: {refused.Message}. See who has it with ss -ltunp, or choose another.", refused);
+            throw new NetworkException(fault, $"Port {host} ({protocol}) of the host cannot be published: {refused.Message}. See who has it with ss -ltunp, or choose another.", refused);
         }
     }
 }

@@ -120,7 +120,8 @@ internal sealed record ErrorReply(string Code, string Message);
 internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, int Endpoints, IReadOnlyList<string> Open, IReadOnlyDictionary<string, long> Accounting);
 
 /// <summary>How all of these are written.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(NetworkState))]
 [JsonSerializable(typeof(NetworkRecord))]
 [JsonSerializable(typeof(NetworkView))]

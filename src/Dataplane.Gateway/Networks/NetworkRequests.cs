@@ -96,7 +96,23 @@ internal static class NetworkRequests
             Demand(port.Port is >= 1 and <= 65535 && port.Port + port.Count - 1 <= 65535, $"{text}: the container's port is not 1 to 65535.");
             Demand(port.HostAddress.Length == 0 || IpAddress.TryParse(port.HostAddress, out _), $"{text}: \"{port.HostAddress}\" is not an address.");
         }
+
+        for (int i = 0; i < ports.Count; i++)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                Demand(!MeetAtHost(ports[i], ports[j]), $"{Describe(ports[i])}: a port of the host is published already by {Describe(ports[j])}.");
+            }
+        }
     }
+
+    private static bool MeetAtHost(PublishedPort a, PublishedPort b) =>
+        a.Protocol == b.Protocol && a.HostPort < b.HostPort + b.Count && b.HostPort < a.HostPort + a.Count
+        && (a.HostAddress == b.HostAddress || IsEveryAddress(a.HostAddress, b.HostAddress) || IsEveryAddress(b.HostAddress, a.HostAddress));
+
+    /// <summary>Whether the first means all addresses of the host, the second, of the same family, among them.</summary>
+    private static bool IsEveryAddress(string every, string other) =>
+        every.Length == 0 || (IpAddress.Parse(every) is { IsUnspecified: true } all && (other.Length == 0 || IpAddress.Parse(other).Family == all.Family));
 
     public static string Describe(PublishedPort port) => string.Create(CultureInfo.InvariantCulture,
         $"{(port.HostAddress.Contains(':', StringComparison.Ordinal) ? $"[{port.HostAddress}]" : port.HostAddress)}{(port.HostAddress.Length > 0 ? ":" : "")}{Range(port.HostPort, port.Count)}:{Range(port.Port, port.Count)}/{port.Protocol}");

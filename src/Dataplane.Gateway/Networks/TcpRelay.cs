@@ -1,19 +1,20 @@
 using System.Net;
 using System.Net.Sockets;
+using Dataplane.Mesh.Relay;
 
 namespace Dataplane.Gateway.Networks;
 
 /// <summary>A TCP port of the host whose connections go on to an endpoint, from the address that they came from where that is the host's.</summary>
-internal sealed class TcpRelay : IDisposable
+internal sealed class TcpRelay : IHostPort
 {
     private const int Backlog = 128;
     private const int BufferBytes = 64 << 10;
 
     private readonly Socket _listener;
     private readonly IPEndPoint _host;
-    private readonly IPEndPoint? _inside;
     private readonly Func<IPAddress, IPAddress?> _sourceFor;
     private readonly CancellationTokenSource _closing = new();
+    private volatile IPEndPoint? _inside;
 
     /// <exception cref="SocketException">The port is not to be had.</exception>
     public TcpRelay(IPEndPoint host, IPEndPoint? inside, Func<IPAddress, IPAddress?> sourceFor)
@@ -38,6 +39,13 @@ internal sealed class TcpRelay : IDisposable
         }
 
         _ = AcceptAsync();
+    }
+
+    /// <inheritdoc/>
+    public IPEndPoint? Inside
+    {
+        get => _inside;
+        set => _inside = value;
     }
 
     public override string ToString() => $"tcp {_host} -> {_inside?.ToString() ?? "nobody of this family"}";
@@ -72,12 +80,12 @@ internal sealed class TcpRelay : IDisposable
     private async Task RelayAsync(Socket client)
     {
         using Socket near = client;
-        if (_inside is null)
+        if (_inside is not { } inside)
         {
             return;
         }
 
-        using var far = new Socket(_inside.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        using var far = new Socket(inside.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             if (_sourceFor(((IPEndPoint)near.RemoteEndPoint!).Address) is { } source)
@@ -86,29 +94,45 @@ internal sealed class TcpRelay : IDisposable
             }
 
             near.NoDelay = far.NoDelay = true;
-            await far.ConnectAsync(_inside, _closing.Token).ConfigureAwait(false);
-            Task there = CopyAsync(near, far), back = CopyAsync(far, near);
-            await Task.WhenAll(there, back).ConfigureAwait(false);
+
+            // A side that has gone without a word, its host with it, must not keep the other for ever.
+            near.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            far.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            await far.ConnectAsync(inside, _closing.Token).ConfigureAwait(false);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+            await Task.WhenAll(CopyAsync(near, far, ending), CopyAsync(far, near, ending)).ConfigureAwait(false);
         }
-        catch (Exception ended) when (ended is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception ended) when (IsEnd(ended))
         {
-            // The client sees the connection end, as it would if the container had refused it.
-            near.LingerState = new LingerOption(true, 0);
+            // Both sides see it end in the way it did, as they would without a relay between them.
+            Sockets.Reset(near);
+            Sockets.Reset(far);
         }
     }
 
-    private async Task CopyAsync(Socket from, Socket to)
+    private static async Task CopyAsync(Socket from, Socket to, CancellationTokenSource ending)
     {
         byte[] buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
-        int length;
-        while ((length = await from.ReceiveAsync(buffer, _closing.Token).ConfigureAwait(false)) > 0)
+        try
         {
-            for (int sent = 0; sent < length;)
+            int length;
+            while ((length = await from.ReceiveAsync(buffer, ending.Token).ConfigureAwait(false)) > 0)
             {
-                sent += await to.SendAsync(buffer.AsMemory(sent, length - sent), _closing.Token).ConfigureAwait(false);
+                for (int sent = 0; sent < length;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, length - sent), ending.Token).ConfigureAwait(false);
+                }
             }
-        }
 
-        to.Shutdown(SocketShutdown.Send);
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception ended) when (IsEnd(ended))
+        {
+            // A reset ends both directions: the other one may wait for a word that never comes.
+            await ending.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
     }
+
+    private static bool IsEnd(Exception exception) => exception is SocketException or OperationCanceledException or ObjectDisposedException;
 }

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Dataplane.Gateway.Networks;
 
 /// <summary>A UDP port of the host whose datagrams go on to an endpoint: one socket for each client, so that answers find back.</summary>
-internal sealed class UdpRelay : IDisposable
+internal sealed class UdpRelay : IHostPort
 {
     /// <summary>More clients at a time are not served; their datagrams are lost, as datagrams may be.</summary>
     private const int MaxClients = 1024;
@@ -15,10 +15,10 @@ internal sealed class UdpRelay : IDisposable
 
     private readonly Socket _socket;
     private readonly IPEndPoint _host;
-    private readonly IPEndPoint? _inside;
     private readonly Func<IPAddress, IPAddress?> _sourceFor;
     private readonly CancellationTokenSource _closing = new();
     private readonly ConcurrentDictionary<EndPoint, Socket> _clients = new();
+    private volatile IPEndPoint? _inside;
 
     /// <exception cref="SocketException">The port is not to be had.</exception>
     public UdpRelay(IPEndPoint host, IPEndPoint? inside, Func<IPAddress, IPAddress?> sourceFor)
@@ -43,12 +43,31 @@ internal sealed class UdpRelay : IDisposable
         _ = ReceiveAsync();
     }
 
+    /// <inheritdoc/>
+    public IPEndPoint? Inside
+    {
+        get => _inside;
+        set
+        {
+            if (!Equals(Interlocked.Exchange(ref _inside, value), value))
+            {
+                // Their sockets are connected to the endpoint before; the next datagram makes another.
+                DropClients();
+            }
+        }
+    }
+
     public override string ToString() => $"udp {_host} -> {_inside?.ToString() ?? "nobody of this family"}";
 
     public void Dispose()
     {
         _closing.Cancel();
         _socket.Dispose();
+        DropClients();
+    }
+
+    private void DropClients()
+    {
         foreach (Socket client in _clients.Values)
         {
             client.Dispose();
@@ -69,13 +88,13 @@ internal sealed class UdpRelay : IDisposable
                     await client.SendAsync(buffer.AsMemory(0, came.ReceivedBytes), _closing.Token).ConfigureAwait(false);
                 }
             }
-            catch (Exception ended) when (ended is OperationCanceledException or ObjectDisposedException)
+            catch (Exception ended) when (_closing.IsCancellationRequested && ended is (OperationCanceledException or ObjectDisposedException or SocketException))
             {
                 return;
             }
-            catch (SocketException)
+            catch (Exception lost) when (lost is SocketException or ObjectDisposedException)
             {
-                // An ICMP error about an earlier datagram: datagrams may be lost.
+                // An ICMP error about an earlier datagram, or the client's socket was given up just now: datagrams may be lost, the port goes on.
             }
         }
     }
@@ -87,12 +106,12 @@ internal sealed class UdpRelay : IDisposable
             return known;
         }
 
-        if (_inside is null || _clients.Count >= MaxClients)
+        if (_inside is not { } inside || _clients.Count >= MaxClients)
         {
             return null;
         }
 
-        var made = new Socket(_inside.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        var made = new Socket(inside.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         try
         {
             if (_sourceFor(((IPEndPoint)client).Address) is { } source)
@@ -100,7 +119,7 @@ internal sealed class UdpRelay : IDisposable
                 made.Bind(new IPEndPoint(source, 0));
             }
 
-            made.Connect(_inside);
+            made.Connect(inside);
         }
         catch (SocketException)
         {
@@ -128,7 +147,8 @@ internal sealed class UdpRelay : IDisposable
         }
         catch (Exception ended) when (ended is OperationCanceledException or ObjectDisposedException or SocketException)
         {
-            _clients.TryRemove(client, out _);
+            // Only this one: another may have been made for the client since.
+            _clients.TryRemove(KeyValuePair.Create(client, socket));
             socket.Dispose();
         }
     }

@@ -41,6 +41,12 @@ internal sealed partial class DataplaneRegistrationService(IOptions<DataplaneReg
                 LogAway(wanted.Registry, exception.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
             }
+            catch (MeshRegistrationException refused)
+            {
+                // A registry that is full, or has another word since, is no reason for the application to end.
+                LogRefused(wanted.Registry, refused.Message);
+                await Task.Delay(TimeSpan.FromSeconds(5), cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
@@ -49,4 +55,7 @@ internal sealed partial class DataplaneRegistrationService(IOptions<DataplaneReg
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The registry {Registry} does not answer, trying again: {Problem}")]
     private partial void LogAway(Uri? registry, string problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The registry {Registry} refuses the registration, trying again: {Problem}")]
+    private partial void LogRefused(Uri? registry, string problem);
 }

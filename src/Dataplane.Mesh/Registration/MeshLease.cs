@@ -11,6 +11,7 @@ public sealed class MeshLease : IAsyncDisposable
     private readonly Task _beating;
     private EndpointRegistration _endpoint;
     private volatile string _problem = "";
+    private int _isDisposed;
 
     internal MeshLease(MeshClient client, string path, EndpointRegistration endpoint, TimeProvider time)
     {
@@ -42,11 +43,16 @@ public sealed class MeshLease : IAsyncDisposable
     /// <summary>Takes the endpoint out.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
         await _ending.CancelAsync().ConfigureAwait(false);
         await _beating.ConfigureAwait(false);
+
         // When the registry is away, the lease runs out by itself.
         _problem = await _client.TryRemoveAsync(_path).ConfigureAwait(false);
-
         _ending.Dispose();
         _changing.Dispose();
     }
@@ -74,7 +80,9 @@ public sealed class MeshLease : IAsyncDisposable
 
                 (isLost, _problem) = (false, "");
             }
-            catch (Exception exception) when (exception is HttpRequestException or MeshRegistrationException or OperationCanceledException)
+#pragma warning disable CA1031 // Whatever answers in the registry's place, a proxy's page for instance: the lease goes on trying.
+            catch (Exception exception)
+#pragma warning restore CA1031
             {
                 (isLost, _problem) = (true, exception.Message);
             }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -25,6 +26,9 @@ public sealed class RegistrationServer : IMeshSource
     private const string ServicePath = "/v1/namespaces/{space}/services/{service}";
     private const long MaxBodyBytes = 64 << 10;
 
+    private const long MaxConnections = 4096;
+
+    private static readonly TimeSpan s_listenAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_expireEvery = TimeSpan.FromMilliseconds(250);
 
     private readonly Registry _registry;
@@ -32,6 +36,8 @@ public sealed class RegistrationServer : IMeshSource
     private readonly IPEndPoint _listen;
     private readonly string _tokenFile;
     private readonly Lock _publishing = new();
+    private readonly CancellationTokenSource _ending = new();
+    private Task _listening = Task.CompletedTask;
     private Action _changed = () => { };
     private WebApplication? _application;
     private ITimer? _timer;
@@ -55,24 +61,87 @@ public sealed class RegistrationServer : IMeshSource
     public string Name { get; }
 
     /// <inheritdoc/>
-    public SourceSnapshot Snapshot => _snapshot;
+    /// <remarks>Made when it is asked for: thousands of applications that register at once cost one, not one each.</remarks>
+    public SourceSnapshot Snapshot
+    {
+        get
+        {
+            if (_registry.Revision != _snapshot.Revision)
+            {
+                lock (_publishing)
+                {
+                    if (_registry.Revision != _snapshot.Revision)
+                    {
+                        _snapshot = _registry.ToSnapshot();
+                    }
+                }
+            }
+
+            return _snapshot;
+        }
+    }
 
     /// <inheritdoc/>
-    public SourceStatus Status => new(Name, _snapshot.Revision, _snapshot.Services.Count, _snapshot.Endpoints.Count, _application is null ? null : _time.GetUtcNow(), _problem);
+    public SourceStatus Status
+    {
+        get
+        {
+            SourceSnapshot said = Snapshot;
+            return new(Name, said.Revision, said.Services.Count, said.Endpoints.Count, _application is null ? null : _time.GetUtcNow(), _problem);
+        }
+    }
 
     /// <summary>Where it listens; null before it does.</summary>
     public Uri? Address { get; private set; }
 
     /// <inheritdoc/>
+    /// <remarks>An address that is not to be had, such as one that comes later or that a program before still has, is tried again every second.</remarks>
     public async Task StartAsync(Action changed, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(changed);
         _changed = changed;
+        if (!await ListenAsync(cancellationToken).ConfigureAwait(false))
+        {
+            _listening = ListenLaterAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync().ConfigureAwait(false);
+        await _listening.ConfigureAwait(false);
+        _timer?.Dispose();
+        if (_application is not null)
+        {
+            await _application.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ListenLaterAsync()
+    {
+        try
+        {
+            do
+            {
+                await Task.Delay(s_listenAgainAfter, _time, _ending.Token).ConfigureAwait(false);
+            }
+            while (!await ListenAsync(_ending.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // It ends before it could listen.
+        }
+    }
+
+    private async Task<bool> ListenAsync(CancellationToken cancellationToken)
+    {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
             kestrel.Listen(_listen);
         });
         builder.Services.AddRouting();
@@ -86,21 +155,13 @@ public sealed class RegistrationServer : IMeshSource
             _problem = "";
             _application = application;
             _timer = _time.CreateTimer(_ => Expire(), null, s_expireEvery, s_expireEvery);
+            return true;
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or SocketException)
         {
-            _problem = exception.Message;
+            _problem = $"does not listen: {exception.Message}";
             await application.DisposeAsync().ConfigureAwait(false);
-        }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        _timer?.Dispose();
-        if (_application is not null)
-        {
-            await _application.DisposeAsync().ConfigureAwait(false);
+            return false;
         }
     }
 
@@ -171,7 +232,7 @@ public sealed class RegistrationServer : IMeshSource
 
         if (put.IsChanged)
         {
-            Publish();
+            _changed();
         }
 
         context.Response.StatusCode = put.IsNew ? StatusCodes.Status201Created : StatusCodes.Status200OK;
@@ -198,8 +259,13 @@ public sealed class RegistrationServer : IMeshSource
             return;
         }
 
-        _registry.Define(space, name, service);
-        Publish();
+        if (!_registry.Define(space, name, service))
+        {
+            await RefuseAsync(context, StatusCodes.Status507InsufficientStorage, "the registry is full").ConfigureAwait(false);
+            return;
+        }
+
+        _changed();
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -211,7 +277,7 @@ public sealed class RegistrationServer : IMeshSource
             return;
         }
 
-        Publish();
+        _changed();
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -219,24 +285,8 @@ public sealed class RegistrationServer : IMeshSource
     {
         if (_registry.Expire())
         {
-            Publish();
+            _changed();
         }
-    }
-
-    private void Publish()
-    {
-        lock (_publishing)
-        {
-            SourceSnapshot snapshot = _registry.ToSnapshot();
-            if (snapshot.Revision <= _snapshot.Revision)
-            {
-                return;
-            }
-
-            _snapshot = snapshot;
-        }
-
-        _changed();
     }
 
     private static string Of(HttpContext context, string part) => Convert.ToString(context.GetRouteValue(part), CultureInfo.InvariantCulture) ?? "";

@@ -8,6 +8,7 @@ internal sealed class Registry(TimeProvider time)
 {
     /// <summary>More is not an application but a mistake.</summary>
     private const int MaxEndpoints = 300_000;
+    private const int MaxServices = 20_000;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Namespace, string Service, string Id), (EndpointRegistration Endpoint, long Renewed)> _endpoints = [];
@@ -73,12 +74,19 @@ internal sealed class Registry(TimeProvider time)
     }
 
     /// <summary>Defines a service.</summary>
-    public void Define(string space, string name, ServiceRegistration service)
+    /// <returns>False when there is no room.</returns>
+    public bool Define(string space, string name, ServiceRegistration service)
     {
         lock (_gate)
         {
+            if (_services.Count >= MaxServices && !_services.ContainsKey((space, name)))
+            {
+                return false;
+            }
+
             _services[(space, name)] = service;
             _revision++;
+            return true;
         }
     }
 

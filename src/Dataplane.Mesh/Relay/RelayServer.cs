@@ -31,6 +31,7 @@ public sealed partial class RelayServer : IAsyncDisposable
     private ITimer? _sweep;
     private string _lastTold = "";
     private RelayState _state = RelayState.Created;
+    private bool _isClosed;
 
     /// <summary>Takes a specification; nothing is opened before <see cref="Start"/>.</summary>
     /// <param name="spec">What to do.</param>
@@ -147,6 +148,10 @@ public sealed partial class RelayServer : IAsyncDisposable
             _state = RelayState.Draining;
             foreach (RelayListener listener in _listeners)
                 await listener.CloseAsync().ConfigureAwait(false);
+
+            // Not before: the last listener may still have had connections in its queue when the last connection of another ended.
+            Volatile.Write(ref _isClosed, true);
+            Interlocked.MemoryBarrier();
             if (_connections.IsEmpty)
                 _stopped.TrySetResult();
         }
@@ -192,7 +197,7 @@ public sealed partial class RelayServer : IAsyncDisposable
         _meter.Ended(record);
         _access?.Invoke(record);
         _connections.TryRemove(connection, out _);
-        if (_state == RelayState.Draining && _connections.IsEmpty)
+        if (Volatile.Read(ref _isClosed) && _connections.IsEmpty)
             _stopped.TrySetResult();
     }
 

@@ -15,6 +15,7 @@ internal sealed class MeshCompiler
     private readonly MeshSpec _mesh;
     private readonly HashSet<IpAddress> _own;
     private readonly List<ServiceSpec> _services = [];
+    private readonly List<int> _owners = [];
     private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
     private readonly List<MeshServiceStatus> _status = [];
     private readonly MeshZone _zone;
@@ -49,7 +50,7 @@ internal sealed class MeshCompiler
             Add(service, source, EndpointSelection.Of(service, byService, byNamespace), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
         }
 
-        return new MeshTables(_services, _zone.ToServer(), _status);
+        return new MeshTables(_services, _owners, _zone.ToServer(), _status);
     }
 
     private static bool HasOwnAddress(MeshServiceSpec service) => service.Kind is MeshServiceKind.ClusterIp or MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer;
@@ -116,6 +117,7 @@ internal sealed class MeshCompiler
             return;
         }
 
+        _owners.Add(_status.Count);
         _services.Add(new ServiceSpec
         {
             Name = EngineNameOf(service, port, address, place),

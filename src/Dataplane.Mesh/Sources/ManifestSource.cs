@@ -4,9 +4,12 @@ using Dataplane.Mesh.Services;
 namespace Dataplane.Mesh.Sources;
 
 /// <summary>Kubernetes manifests in files, looked at twice a second: by contents, so that editors, renames and swapped links are all the same.</summary>
-/// <remarks>A file that cannot be read, or is no YAML, leaves what was read of all files last; a file that is gone takes its services with it.</remarks>
+/// <remarks>A file that is no YAML leaves what was read of it last, one that cannot be read leaves everything as it is; a file that is gone takes its services with it.</remarks>
 public sealed class ManifestSource : IMeshSource
 {
+    /// <summary>Of all files together. Whatever is larger has been named by mistake, and must not take the memory of the gateway.</summary>
+    private const long MaxBytes = 256L << 20;
+
     private static readonly TimeSpan s_lookEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly IReadOnlyList<string> _patterns;
@@ -16,6 +19,12 @@ public sealed class ManifestSource : IMeshSource
     private ITimer? _timer;
     private string _stamp = "";
     private byte[] _content = [];
+
+    /// <summary>What each file said when it could be read last.</summary>
+    private Dictionary<string, (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints)> _good = new(StringComparer.Ordinal);
+
+    /// <summary>What is wrong in the files themselves; that one could not be read passes by itself.</summary>
+    private string _problem = "nothing has been read yet";
     private volatile SourceSnapshot _snapshot = SourceSnapshot.Empty;
     private volatile SourceStatus _status;
     private bool _isDisposed;
@@ -86,23 +95,29 @@ public sealed class ManifestSource : IMeshSource
     {
         try
         {
-            string[] files = [.. _patterns.SelectMany(Files).Distinct(StringComparer.Ordinal)];
-            string stamp = string.Join('\n', files.Select(file => new FileInfo(file)).Select(file => $"{file.FullName} {file.LastWriteTimeUtc.Ticks} {file.Length}"));
+            FileInfo[] files = [.. _patterns.SelectMany(Files).Distinct(StringComparer.Ordinal).Select(file => new FileInfo(file))];
+            string stamp = string.Join('\n', files.Select(file => $"{file.FullName} {file.LastWriteTimeUtc.Ticks} {file.Length}"));
             if (stamp == _stamp)
             {
-                return false;
+                return Same();
             }
 
-            (string File, string Text)[] texts = [.. files.Select(file => (file, File.ReadAllText(file)))];
+            if (files.Sum(file => file.Length) > MaxBytes)
+            {
+                throw new IOException($"{string.Join(", ", _patterns)}: {files.Sum(file => file.Length) >> 20} MB are more than the {MaxBytes >> 20} MB that manifests may have");
+            }
+
+            (string File, string Text)[] texts = [.. files.Select(file => (file.FullName, File.ReadAllText(file.FullName)))];
             byte[] content = SHA256.HashData([.. texts.SelectMany(text => System.Text.Encoding.UTF8.GetBytes($"{text.File}\0{text.Text}\0"))]);
             _stamp = stamp;
             if (content.AsSpan().SequenceEqual(_content))
             {
-                return false;
+                return Same();
             }
 
             _content = content;
-            return Take(texts);
+            Take(texts);
+            return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -111,29 +126,40 @@ public sealed class ManifestSource : IMeshSource
         }
     }
 
-    private bool Take((string File, string Text)[] texts)
+    /// <summary>The files can be read and say what they said: a file that was away for a moment is no problem any more.</summary>
+    private bool Same()
     {
-        var services = new List<MeshServiceSpec>();
-        var endpoints = new List<MeshEndpointSpec>();
+        if (_status.Problem != _problem)
+        {
+            _status = _status with { Problem = _problem };
+        }
+
+        return false;
+    }
+
+    private void Take((string File, string Text)[] texts)
+    {
+        var read = new Dictionary<string, (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints)>(StringComparer.Ordinal);
         var problems = new List<string>();
         foreach ((string file, string text) in texts)
         {
-            (IReadOnlyList<MeshServiceSpec> some, IReadOnlyList<MeshEndpointSpec> more, IReadOnlyList<string> wrong) = ManifestReader.Read(text, file);
-            services.AddRange(some);
-            endpoints.AddRange(more);
+            (IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<string> wrong) = ManifestReader.Read(text, file);
             problems.AddRange(wrong);
+
+            // Nothing but problems: somebody is in the middle of writing it, or has made a mistake. That ends no service.
+            bool isBroken = wrong.Count > 0 && services.Count + endpoints.Count == 0;
+            read[file] = isBroken && _good.TryGetValue(file, out (IReadOnlyList<MeshServiceSpec>, IReadOnlyList<MeshEndpointSpec>) last) ? last : (services, endpoints);
         }
 
-        string problem = string.Join("; ", problems);
-        if (problems.Count > 0 && services.Count + endpoints.Count == 0)
+        _good = read;
+        _problem = string.Join("; ", problems);
+        _snapshot = new SourceSnapshot
         {
-            _status = _status with { Problem = problem };
-            return false;
-        }
-
-        _snapshot = new SourceSnapshot { Revision = _snapshot.Revision + 1, Services = services, Endpoints = endpoints };
-        _status = new SourceStatus(Name, _snapshot.Revision, services.Count, endpoints.Count, _time.GetUtcNow(), problem);
-        return true;
+            Revision = _snapshot.Revision + 1,
+            Services = [.. read.Values.SelectMany(file => file.Services)],
+            Endpoints = [.. read.Values.SelectMany(file => file.Endpoints)],
+        };
+        _status = new SourceStatus(Name, _snapshot.Revision, _snapshot.Services.Count, _snapshot.Endpoints.Count, _time.GetUtcNow(), _problem);
     }
 
     private static IEnumerable<string> Files(string pattern)

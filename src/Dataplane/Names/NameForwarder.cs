@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.InteropServices;
 using Dataplane.Packets;
@@ -9,11 +10,14 @@ namespace Dataplane.Names;
 /// <summary>Asks upstream servers for names of others, on the thread pool and over the kernel's sockets.</summary>
 /// <remarks>
 /// Servers are asked in the order of the configuration; the next one when one is silent, fails or refuses, as resolvers of hosts do. Each question has a
-/// socket, and so a port, of its own. At most 1,024 are open; what comes beyond is told SERVFAIL at once, which is no answer but ends the waiting.
+/// socket, and so a port, of its own. At most 1,024 are open, and an eighth of them for one source, so that who asks for what nobody answers keeps
+/// nobody else from asking; what comes beyond is told SERVFAIL at once, which is no answer but ends the waiting. The same question is not asked twice at a
+/// time, however many want to know: each further one would be another chance for a forged answer (RFC 5452 5).
 /// </remarks>
 internal sealed class NameForwarder : IAsyncDisposable
 {
     private const int MaxOpen = 1024;
+    private const int MaxOfOneSource = MaxOpen / 8;
 
     /// <summary>Per server; resolvers of hosts give up after five seconds.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
@@ -22,6 +26,8 @@ internal sealed class NameForwarder : IAsyncDisposable
     private readonly NameCache _cache;
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _loops = [];
+    private readonly ConcurrentDictionary<string, Task<byte[]?>> _asking = new(StringComparer.Ordinal);
+    private readonly Dictionary<IpAddress, int> _ofSource = [];
     private int _open;
 
     /// <param name="servers">The name servers in force.</param>
@@ -55,18 +61,55 @@ internal sealed class NameForwarder : IAsyncDisposable
         {
             while (forwards.TakeQuery() is { } query)
             {
-                if (Interlocked.Increment(ref _open) > MaxOpen)
+                if (TryOpen(query))
                 {
-                    Interlocked.Decrement(ref _open);
-                    forwards.Respond(query, Error(query.AsSpan(NameForwards.HeadBytes), DnsWire.ServFail));
-                    continue;
+                    _ = ForwardAsync(forwards, query);
                 }
-
-                _ = ForwardAsync(forwards, query);
+                else
+                {
+                    forwards.Respond(query, Error(query.AsSpan(NameForwards.HeadBytes), DnsWire.ServFail));
+                }
             }
 
             await signal.WaitAsync().ConfigureAwait(false);
         }
+    }
+
+    private bool TryOpen(byte[] entry)
+    {
+        IpAddress source = SourceOf(entry);
+        lock (_ofSource)
+        {
+            int own = _ofSource.GetValueOrDefault(source);
+            if (_open >= MaxOpen || own >= MaxOfOneSource)
+            {
+                return false;
+            }
+
+            _open++;
+            _ofSource[source] = own + 1;
+            return true;
+        }
+    }
+
+    private void Close(byte[] entry)
+    {
+        IpAddress source = SourceOf(entry);
+        lock (_ofSource)
+        {
+            _open--;
+            if (--_ofSource[source] == 0)
+            {
+                _ofSource.Remove(source);
+            }
+        }
+    }
+
+    /// <summary>Who asks; of IPv6 the /64, of which anybody has as many addresses as he likes.</summary>
+    private static IpAddress SourceOf(byte[] entry)
+    {
+        FlowKey key = MemoryMarshal.Read<FlowKey>(entry);
+        return key.Family == 4 ? key.Source : IpAddress.FromV6(key.SourceHigh, 0);
     }
 
     private async Task ForwardAsync(NameForwards forwards, byte[] entry)
@@ -83,7 +126,7 @@ internal sealed class NameForwarder : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _open);
+            Close(entry);
         }
     }
 
@@ -98,14 +141,45 @@ internal sealed class NameForwarder : IAsyncDisposable
         byte[]? response = _cache.Find(key, asked.Span, query.QuestionBytes);
         if (response is null)
         {
-            response = await AskAllAsync(server.Spec.Upstreams, asked, query.QuestionBytes).ConfigureAwait(false);
-            if (response is not null)
-            {
-                _cache.Store(key, response);
-            }
+            // Upper and lower case come back as they were asked (0x20), so who asks in another way asks for himself.
+            string exact = $"{key} {Convert.ToHexString(asked.Span.Slice(DnsWire.HeaderBytes, query.NameBytes))}";
+            response = await AskOnceAsync(exact, key, server, asked, query.QuestionBytes).ConfigureAwait(false);
         }
 
         return alias is null || response is null ? response : alias.Join(message.Span, response);
+    }
+
+    /// <summary>Asks, or waits for whoever asks the same already; gives a message of the caller's own, with its identifier.</summary>
+    private async Task<byte[]?> AskOnceAsync(string exact, string key, NameServer server, ReadOnlyMemory<byte> asked, int questionBytes)
+    {
+        var asking = new TaskCompletionSource<byte[]?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<byte[]?> first = _asking.GetOrAdd(exact, asking.Task);
+        if (first == asking.Task)
+        {
+            byte[]? found = null;
+            try
+            {
+                found = await AskAllAsync(server.Spec.Upstreams, asked, questionBytes).ConfigureAwait(false);
+                if (found is not null)
+                {
+                    _cache.Store(key, [.. found]);
+                }
+            }
+            finally
+            {
+                _asking.TryRemove(exact, out _);
+                asking.SetResult(found);
+            }
+        }
+
+        if (await first.ConfigureAwait(false) is not { } shared)
+        {
+            return null;
+        }
+
+        byte[] own = [.. shared];
+        asked.Span[..2].CopyTo(own);
+        return own;
     }
 
     private async Task<byte[]?> AskAllAsync(IReadOnlyList<IPEndPoint> upstreams, ReadOnlyMemory<byte> query, int questionBytes)

@@ -6,6 +6,7 @@ using Dataplane.Mesh.Registration;
 using Dataplane.Mesh.Services;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Dataplane.Mesh.Tests.Registration;
 
@@ -172,5 +173,57 @@ public sealed class RegistrationTests : IAsyncLifetime, IDisposable
         await using var second = new RegistrationServer(new IPEndPoint(IPAddress.Loopback, _server.Address!.Port), "", TimeProvider.System);
         await second.StartAsync(() => { }, CancellationToken.None);
         Assert.True(second.Status.IsStale);
+
+        // The one before goes: it listens by itself.
+        await _server.DisposeAsync();
+        await MeshFixture.UntilAsync(() => !second.Status.IsStale, "the address is free");
+        using var client = new MeshClient(second.Address!);
+        Assert.Empty((await client.ListAsync()).Endpoints);
+    }
+
+    [Fact]
+    public async Task Start_AddressOfNobody_IsSaidAndNothingThrown()
+    {
+        await using var server = new RegistrationServer(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7070), "", TimeProvider.System);
+        await server.StartAsync(() => { }, CancellationToken.None);
+        Assert.StartsWith("does not listen", server.Status.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AddDataplaneRegistration_TheRegistryRefuses_TheApplicationGoesOn()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddDataplaneRegistration(options =>
+        {
+            options.Registry = _server.Address;
+            options.Service = "not a label";
+            options.Endpoint = Endpoint();
+        });
+        var log = new RefusalLog();
+        builder.Logging.AddProvider(log);
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IHostApplicationLifetime lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
+        await MeshFixture.UntilAsync(() => log.Lines.Any(line => line.Contains("refuses", StringComparison.Ordinal)) || lifetime.ApplicationStopping.IsCancellationRequested, "the refusal");
+        Assert.False(lifetime.ApplicationStopping.IsCancellationRequested);
+        await host.StopAsync();
+    }
+
+    private sealed class RefusalLog : ILoggerProvider, ILogger
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
     }
 }

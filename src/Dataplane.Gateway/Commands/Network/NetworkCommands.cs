@@ -31,6 +31,11 @@ internal sealed class NetworkCreateCommand : Command
     {
         string[] Within(Option option, string subnet) => [.. arguments.GetAll(option).Where(text => NetworkOptions.Prefix(s_subnet, subnet).Contains(
             option == s_range ? NetworkOptions.Prefix(option, text).Address : NetworkOptions.Address(option, text)))];
+        foreach ((Option option, int most) in ((Option, int)[])[(s_gateway, 1), (s_range, 1), (s_reserve, int.MaxValue)])
+        {
+            DemandWithin(arguments, option, most, Within);
+        }
+
         var request = new NetworkRecord(arguments.Positionals[0])
         {
             Subnets = [.. arguments.GetAll(s_subnet).Select(subnet => new SubnetRecord(subnet)
@@ -51,6 +56,24 @@ internal sealed class NetworkCreateCommand : Command
             ? JsonSerializer.Serialize(made, NetworkJson.Default.NetworkView)
             : $"{made.Network.Name} {string.Join(' ', made.Network.Subnets.Select(subnet => subnet.Subnet))}").ConfigureAwait(false);
         return ExitCode.Ok;
+    }
+
+    /// <summary>What belongs to no subnet that is named would be lost without a word.</summary>
+    private static void DemandWithin(Arguments arguments, Option option, int most, Func<Option, string, string[]> within)
+    {
+        IReadOnlyList<string> subnets = [.. arguments.GetAll(s_subnet)];
+        string[] known = [.. subnets.SelectMany(subnet => within(option, subnet))];
+        if (arguments.GetAll(option).FirstOrDefault(text => !known.Contains(text)) is { } lost)
+        {
+            throw new UsageException(subnets.Count == 0
+                ? $"{option.Name} {lost}: belongs to a subnet; name it by {s_subnet.Name}."
+                : $"{option.Name} {lost}: is in no subnet of the network ({string.Join(", ", subnets)}).");
+        }
+
+        if (subnets.FirstOrDefault(subnet => within(option, subnet).Length > most) is { } twice)
+        {
+            throw new UsageException($"{option.Name}: there are several for {twice} ({string.Join(", ", within(option, twice))}); one is possible.");
+        }
     }
 }
 
@@ -133,12 +156,12 @@ internal sealed class NetworkRemoveCommand : Command
 /// <summary>Attaches a network namespace.</summary>
 internal sealed class NetworkAttachCommand : Command
 {
-    internal static readonly Option Container = new("--container", "ID", "who is attached; the last part of the namespace's path by default");
+    internal static readonly Option Container = new("--container", "ID", "who is attached; the name of the namespace by default, or PID of /proc/PID/ns/net");
     internal static readonly Option Interface = new("--ifname", "NAME", "name of the interface, eth0 by default");
     private static readonly Option s_namespace = new("--netns", "PATH", "network namespace: a path such as /proc/PID/ns/net, or a name of ip netns") { IsRequired = true };
     private static readonly Option s_address = new("--ip", "ADDR", "address that it must have") { IsRepeatable = true };
     private static readonly Option s_mac = new("--mac", "MAC", "MAC address that it must have");
-    private static readonly Option s_name = new("--name", "NAME", "what people call it");
+    private static readonly Option s_name = new("--name", "NAME", "name that others of the network find it by; the container by default");
     private static readonly Option s_publish = new("--publish", "[HOST:]PORT:PORT[/udp]", "port of the host that leads to it; ranges as 8000-8010:80-90") { IsRepeatable = true };
 
     public override string Name => "network attach";
@@ -152,10 +175,11 @@ internal sealed class NetworkAttachCommand : Command
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
         string path = arguments.Get(s_namespace)!;
-        var request = new EndpointRecord(arguments.Get(Container) ?? Path.GetFileName(path), arguments.Get(Interface) ?? "eth0")
+        string container = arguments.Get(Container) ?? NameOf(path);
+        var request = new EndpointRecord(container, arguments.Get(Interface) ?? "eth0")
         {
             Namespace = path.Contains('/', StringComparison.Ordinal) ? path : "/var/run/netns/" + path,
-            Name = arguments.Get(s_name) ?? "",
+            Name = arguments.Get(s_name) ?? container,
             Addresses = [.. arguments.GetAll(s_address)],
             Mac = arguments.Get(s_mac),
             Ports = [.. arguments.GetAll(s_publish).Select(NetworkOptions.Publish)],
@@ -167,6 +191,10 @@ internal sealed class NetworkAttachCommand : Command
             : $"{made.Endpoint.Key} {made.Endpoint.Mac} {string.Join(' ', made.Endpoint.Addresses)}").ConfigureAwait(false);
         return ExitCode.Ok;
     }
+
+    /// <summary>What tells one namespace from another: <c>/proc/PID/ns/net</c> is "net" for every container.</summary>
+    internal static string NameOf(string path) =>
+        path.Split('/') is ["", "proc", var process, .., "ns", "net"] ? process : Path.GetFileName(path);
 }
 
 /// <summary>Detaches an endpoint.</summary>
