@@ -66,6 +66,7 @@ internal sealed partial class ContainerNetworks
             _tell($"network {name} is removed, but not in full: {refused.Message}");
         }
 
+        _composer.Forget(view.Network);
         return view;
     });
 

@@ -11,41 +11,57 @@ internal static class NetworkNames
     private const int MaxLabelLength = 63;
     private const int MaxNameLength = 200;
 
-    /// <summary>The server of a network: containers by name, alias and <c>NAME.NETWORK</c>, and their addresses back.</summary>
-    /// <param name="view">The network and who is attached.</param>
-    /// <param name="upstreams">Who is asked for other names; nobody is for an internal network, from which questions would be a way out.</param>
-    public static NameServerSpec ServerOf(NetworkView view, IReadOnlyList<IPEndPoint> upstreams)
+    /// <summary>What an endpoint adds to the names of its network, and to which zone: its name, its aliases, all of them as <c>NAME.NETWORK</c>, and its addresses back.</summary>
+    public static IReadOnlyList<(string Zone, NameRecord Record)> RecordsOf(NetworkRecord network, EndpointRecord endpoint, IReadOnlyList<IpAddress> addresses)
     {
-        var zones = new Dictionary<string, List<NameRecord>>(StringComparer.OrdinalIgnoreCase);
-        foreach (EndpointRecord endpoint in view.Endpoints)
+        var records = new List<(string, NameRecord)>();
+        string[] names = [.. endpoint.Aliases.Prepend(endpoint.Name).Where(IsName).Select(name => name.ToLowerInvariant()).Distinct()];
+        foreach (IpAddress address in addresses)
         {
-            string[] names = [.. endpoint.Aliases.Prepend(endpoint.Name).Where(IsName).Select(name => name.ToLowerInvariant()).Distinct()];
-            foreach (IpAddress address in endpoint.Addresses.Select(text => IpAddress.Parse(text)))
+            foreach (string name in names)
             {
-                foreach (string name in names)
+                records.Add((name, NameRecord.Of(name, address)));
+                if (IsName(network.Name))
                 {
-                    Add(zones, name, NameRecord.Of(name, address));
-                    if (IsName(view.Network.Name))
-                    {
-                        Add(zones, view.Network.Name, NameRecord.Of($"{name}.{view.Network.Name}", address));
-                    }
+                    records.Add((network.Name, NameRecord.Of($"{name}.{network.Name}", address)));
                 }
+            }
 
-                if (names.Length > 0)
-                {
-                    NameRecord back = NameRecord.Reverse(address, IsName(view.Network.Name) ? $"{names[0]}.{view.Network.Name}" : names[0]);
-                    Add(zones, back.Name, back);
-                }
+            if (names.Length > 0)
+            {
+                NameRecord back = NameRecord.Reverse(address, IsName(network.Name) ? $"{names[0]}.{network.Name}" : names[0]);
+                records.Add((back.Name, back));
             }
         }
 
-        IPAddress[] own = [.. view.Network.Subnets.Select(subnet => IPAddress.Parse(subnet.Gateway!))];
+        return records;
+    }
+
+    /// <summary>The server of a network.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="records">What its endpoints add.</param>
+    /// <param name="upstreams">Who is asked for other names; nobody is for an internal network, from which questions would be a way out.</param>
+    public static NameServerSpec ServerOf(NetworkRecord network, IEnumerable<(string Zone, NameRecord Record)> records, IReadOnlyList<IPEndPoint> upstreams)
+    {
+        // Sets: two endpoints may add the same, and a list would be searched whole for each.
+        var zones = new Dictionary<string, HashSet<NameRecord>>(StringComparer.OrdinalIgnoreCase);
+        foreach ((string zone, NameRecord record) in records)
+        {
+            if (!zones.TryGetValue(zone, out HashSet<NameRecord>? of))
+            {
+                zones[zone] = of = [];
+            }
+
+            of.Add(record);
+        }
+
+        IPAddress[] own = [.. network.Subnets.Select(subnet => IPAddress.Parse(subnet.Gateway!))];
         return new NameServerSpec
         {
-            Name = view.Network.Name,
-            Addresses = [.. view.Network.Subnets.Select(subnet => IpAddress.Parse(subnet.Gateway))],
-            Zones = [.. zones.Select(zone => new ZoneSpec { Name = zone.Key, Records = zone.Value })],
-            Upstreams = view.Network.Internal ? [] : [.. upstreams.Where(upstream => !own.Contains(upstream.Address))],
+            Name = network.Name,
+            Addresses = [.. network.Subnets.Select(subnet => IpAddress.Parse(subnet.Gateway))],
+            Zones = [.. zones.Select(zone => new ZoneSpec { Name = zone.Key, Records = [.. zone.Value] })],
+            Upstreams = network.Internal ? [] : [.. upstreams.Where(upstream => !own.Contains(upstream.Address))],
         };
     }
 
@@ -63,19 +79,6 @@ internal static class NetworkNames
         }
 
         return [.. result.Distinct().Take(MaxUpstreams)];
-    }
-
-    private static void Add(Dictionary<string, List<NameRecord>> zones, string zone, NameRecord record)
-    {
-        if (!zones.TryGetValue(zone, out List<NameRecord>? records))
-        {
-            zones[zone] = records = [];
-        }
-
-        if (!records.Contains(record))
-        {
-            records.Add(record);
-        }
     }
 
     private static bool IsName(string text) => text.Length is > 0 and <= MaxNameLength && text.Split('.').All(label =>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Dataplane.Balancing;
+using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Native;
 using Dataplane.Networks;
@@ -17,7 +18,12 @@ internal sealed class SpecComposer(ServeOptions options)
     public const string HostPort = "host";
     public const string UplinkPort = "uplink";
 
-    /// <summary>A factory is compared by reference: the engine keeps a port open only while its description is the same.</summary>
+    /// <summary>
+    /// What was made of each endpoint, and of each network. An endpoint that comes is worked out by itself; of those that are there nothing is made again. A factory is compared
+    /// by reference as well: the engine keeps a port open only while its description is the same.
+    /// </summary>
+    private readonly Dictionary<(string Network, string Endpoint), EndpointParts> _endpoints = [];
+    private readonly Dictionary<string, NetworkParts> _networks = [];
     private readonly Dictionary<string, PortSpec> _ports = [];
 
     /// <summary>The engine's end of the link to the host, of a family; null when there is none.</summary>
@@ -27,6 +33,9 @@ internal sealed class SpecComposer(ServeOptions options)
 
     /// <summary>Who the networks' name servers ask for names of others.</summary>
     public IReadOnlyList<System.Net.IPEndPoint> Upstreams { get; set; } = [];
+
+    /// <summary>How many endpoints were worked out so far.</summary>
+    public int EndpointsMade { get; private set; }
 
     public DataplaneSpec Compose(IReadOnlyList<NetworkView> networks, IReadOnlyList<IpAddress> hostAddresses)
     {
@@ -48,22 +57,26 @@ internal sealed class SpecComposer(ServeOptions options)
             interfaces.AddRange(options.UplinkAddresses.Select(address => new InterfaceSpec { Port = UplinkPort, Address = address }));
         }
 
-        ports.AddRange(networks.SelectMany(view => view.Endpoints.Select(endpoint => Port(PortName(view.Network, endpoint), () => EndpointPort(view.Network, endpoint)))));
+        NetworkParts[] parts = [.. networks.Select(PartsOf)];
+        ports.AddRange(parts.SelectMany(network => network.Endpoints).Select(endpoint => endpoint.Port));
         return new DataplaneSpec
         {
             Ports = ports,
             Interfaces = interfaces,
-            Networks = [.. networks.Select(view => Network(view))],
-            Names = [.. networks.Select(view => NetworkNames.ServerOf(view, Upstreams))],
+            Networks = [.. parts.Select(network => network.Spec)],
+            Names = [.. parts.Select(network => network.Names)],
             Routes = [.. Routes(hostAddresses)],
             Nat = options.Uplink.Length == 0 ? [] :
                 [.. networks.Where(view => !view.Network.Internal).Select(view => new NatSpec { Inside = view.Network.Name, Outside = UplinkPort })],
-            Services = [.. networks.Where(view => !view.Network.Internal).SelectMany(view => view.Endpoints).SelectMany(Services)],
+            Services = [.. parts.Where(network => !network.View.Network.Internal).SelectMany(network => network.Endpoints).SelectMany(endpoint => endpoint.Services)],
         };
     }
 
     /// <summary>Forgets the ports of endpoints that are gone, so that one of the same name is opened anew.</summary>
-    public void Forget(NetworkRecord network, EndpointRecord endpoint) => _ports.Remove(PortName(network, endpoint));
+    public void Forget(NetworkRecord network, EndpointRecord endpoint) => _endpoints.Remove((network.Name, endpoint.Key));
+
+    /// <summary>Forgets a network that is gone.</summary>
+    public void Forget(NetworkRecord network) => _networks.Remove(network.Name);
 
     /// <summary>Name of an endpoint's port: 15 characters, whatever the container is called.</summary>
     public static string PortName(NetworkRecord network, EndpointRecord endpoint) => "ep-" + Short($"{network.Name}/{endpoint.Key}");
@@ -123,24 +136,62 @@ internal sealed class SpecComposer(ServeOptions options)
         },
     };
 
-    private static NetworkSpec Network(NetworkView view) => new()
+    private NetworkParts PartsOf(NetworkView view)
     {
-        Name = view.Network.Name,
-        Subnets = [.. view.Network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))],
-        Gateways = [.. view.Network.Subnets.Select(subnet => IpAddress.Parse(subnet.Gateway))],
-        Mtu = view.Network.Mtu,
-        Internal = view.Network.Internal,
-        Isolate = view.Network.Isolate,
-        Reach = view.Network.Reach,
-        Endpoints = [.. view.Endpoints.Select(endpoint => new EndpointSpec
+        if (_networks.TryGetValue(view.Network.Name, out NetworkParts? made) && ReferenceEquals(made.View, view) && made.Upstreams.SequenceEqual(Upstreams))
         {
-            Name = EndpointName(endpoint),
-            Port = PortName(view.Network, endpoint),
-            Mac = MacAddress.Parse(endpoint.Mac),
-            Addresses = [.. endpoint.Addresses.Select(address => IpAddress.Parse(address))],
-            Rate = endpoint.Rate is { } rate ? new RateSpec { In = rate.In, Out = rate.Out, InBurst = rate.InBurst, OutBurst = rate.OutBurst } : null,
-        })],
-    };
+            return made;
+        }
+
+        EndpointParts[] endpoints = [.. view.Endpoints.Select(endpoint => PartsOf(view.Network, endpoint))];
+        var spec = new NetworkSpec
+        {
+            Name = view.Network.Name,
+            Subnets = [.. view.Network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))],
+            Gateways = [.. view.Network.Subnets.Select(subnet => IpAddress.Parse(subnet.Gateway))],
+            Mtu = view.Network.Mtu,
+            Internal = view.Network.Internal,
+            Isolate = view.Network.Isolate,
+            Reach = view.Network.Reach,
+            Endpoints = [.. endpoints.Select(endpoint => endpoint.Spec)],
+        };
+        return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, endpoints.SelectMany(endpoint => endpoint.Names), Upstreams), endpoints, Upstreams);
+    }
+
+    private EndpointParts PartsOf(NetworkRecord network, EndpointRecord endpoint)
+    {
+        _endpoints.TryGetValue((network.Name, endpoint.Key), out EndpointParts? made);
+        if (made is not null && ReferenceEquals(made.Record, endpoint))
+        {
+            return made;
+        }
+
+        EndpointsMade++;
+        IpAddress[] addresses = [.. endpoint.Addresses.Select(address => IpAddress.Parse(address))];
+        MacAddress mac = MacAddress.Parse(endpoint.Mac);
+
+        // The same interface, whatever else of the endpoint has changed, such as its published ports.
+        bool isSamePort = made is not null && made.Record.Namespace == endpoint.Namespace && made.Record.Identity == endpoint.Identity && made.Spec.Mac == mac;
+        return _endpoints[(network.Name, endpoint.Key)] = new EndpointParts(
+            endpoint,
+            isSamePort ? made!.Port : EndpointPort(network, endpoint),
+            new EndpointSpec
+            {
+                Name = EndpointName(endpoint),
+                Port = PortName(network, endpoint),
+                Mac = mac,
+                Addresses = addresses,
+                Rate = endpoint.Rate is { } rate ? new RateSpec { In = rate.In, Out = rate.Out, InBurst = rate.InBurst, OutBurst = rate.OutBurst } : null,
+            },
+            [.. Services(endpoint, addresses)],
+            NetworkNames.RecordsOf(network, endpoint, addresses));
+    }
+
+    /// <summary>What an endpoint means to the engine.</summary>
+    private sealed record EndpointParts(EndpointRecord Record, PortSpec Port, EndpointSpec Spec, IReadOnlyList<ServiceSpec> Services, IReadOnlyList<(string Zone, NameRecord Record)> Names);
+
+    /// <summary>What a network means to the engine, with all its endpoints.</summary>
+    private sealed record NetworkParts(NetworkView View, NetworkSpec Spec, NameServerSpec Names, EndpointParts[] Endpoints, IReadOnlyList<System.Net.IPEndPoint> Upstreams);
 
     private IEnumerable<RouteSpec> Routes(IReadOnlyList<IpAddress> hostAddresses)
     {
@@ -172,13 +223,13 @@ internal sealed class SpecComposer(ServeOptions options)
     private static bool IsOpenAt(PublishedPort port, IpAddress address) => port.HostAddress.Length == 0
         || (IpAddress.Parse(port.HostAddress) is var wanted && (address == wanted || (wanted.IsUnspecified && wanted.Family == address.Family)));
 
-    private IEnumerable<ServiceSpec> Services(EndpointRecord endpoint)
+    private IEnumerable<ServiceSpec> Services(EndpointRecord endpoint, IpAddress[] addresses)
     {
         foreach (PublishedPort port in endpoint.Ports)
         {
             foreach (IpAddress outside in OutsideAddresses.Where(address => IsOpenAt(port, address)))
             {
-                if (endpoint.Addresses.Select(text => IpAddress.Parse(text)).FirstOrDefault(address => address.Family == outside.Family) is not { IsNone: false } inside)
+                if (Array.Find(addresses, address => address.Family == outside.Family) is not { IsNone: false } inside)
                 {
                     continue;
                 }

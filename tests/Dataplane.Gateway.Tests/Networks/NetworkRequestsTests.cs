@@ -87,12 +87,14 @@ public sealed class NetworkRequestsTests
     public void ServerOf_NamesAliasesAndAddresses_AreInItsZones()
     {
         EndpointRecord endpoint = Endpoint("a", "10.1.0.2") with { Name = "Front", Aliases = ["www", "front", "not a name"] };
-        Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24"), [endpoint]), [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
+        NetworkRecord network = Network("web", "10.1.0.0/24");
+        var records = NetworkNames.RecordsOf(network, endpoint, [IpAddress.Parse("10.1.0.2")]);
+        Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(network, [.. records, .. records], [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
         Assert.Equal(["front", "web", "www", "2.0.1.10.in-addr.arpa"], server.Zones.Select(zone => zone.Name));
         Assert.Equal(["front.web", "www.web"], server.Zones[1].Records.Select(record => record.Name));
         Assert.Equal("front.web", server.Zones[3].Records[0].Target);
         Assert.Single(server.Upstreams);
-        Assert.Empty(NetworkNames.ServerOf(new NetworkView(Network("web", "10.1.0.0/24") with { Internal = true }, []), server.Upstreams).Upstreams);
+        Assert.Empty(NetworkNames.ServerOf(network with { Internal = true }, [], server.Upstreams).Upstreams);
     }
 
     [Fact]
@@ -112,6 +114,48 @@ public sealed class NetworkRequestsTests
         composer.Forget(network, endpoint);
         Assert.NotEqual(first.Ports[1], composer.Compose([new NetworkView(network, [endpoint])], []).Ports[1]);
     }
+
+    [Fact]
+    public void Compose_OneEndpointMoreAmongAThousand_OnlyThatOneIsWorkedOut()
+    {
+        var composer = new SpecComposer(new ServeOptions());
+        NetworkRecord web = Network("web", "10.1.0.0/16");
+        var other = new NetworkView(Network("other", "10.2.0.0/16"), [Endpoint("x", "10.2.0.2")]);
+        EndpointRecord[] endpoints = [.. Enumerable.Range(0, 1000).Select(i => Endpoint($"c{i}", $"10.1.{(i / 250) + 1}.{(i % 250) + 1}"))];
+        DataplaneSpec before = composer.Compose([new NetworkView(web, endpoints), other], []);
+        int made = composer.EndpointsMade;
+        DataplaneSpec after = composer.Compose([new NetworkView(web, [.. endpoints, Endpoint("new", "10.1.9.1")]), other], []);
+        Assert.Equal((1001, 1002), (made, composer.EndpointsMade));
+
+        // What has not changed is the same object: the engine compares by reference first, and keeps a name server's answers.
+        Assert.Same(before.Names[1], after.Names[1]);
+        Assert.All(Enumerable.Range(0, 1000), i => Assert.Same(before.Networks[0].Endpoints[i], after.Networks[0].Endpoints[i]));
+
+        // Other ports are published: the endpoint's interface stays as it is.
+        endpoints[7] = endpoints[7] with { Ports = [new PublishedPort(80, 80)] };
+        DataplaneSpec published = composer.Compose([new NetworkView(web, endpoints), other], []);
+        Assert.Same(after.Ports[8], published.Ports[8]);
+        Assert.Equal(1003, composer.EndpointsMade);
+    }
+
+    [Theory]
+    [InlineData("", 80, 1, "", 80, 1)]
+    [InlineData("", 80, 1, "192.0.2.1", 80, 1)]
+    [InlineData("0.0.0.0", 80, 1, "192.0.2.1", 80, 1)]
+    [InlineData("", 80, 11, "", 90, 1)]
+    public void CheckPorts_TheSamePortTwice_IsSaid(string a, int firstA, int countA, string b, int firstB, int countB)
+    {
+        NetworkException refused = Assert.Throws<NetworkException>(() => NetworkRequests.CheckPorts(
+            [new PublishedPort(firstA, 80) { HostAddress = a, Count = countA }, new PublishedPort(firstB, 81) { HostAddress = b, Count = countB }]));
+        Assert.Contains("published already by", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CheckPorts_PortsThatDoNotMeet_AreGood() => NetworkRequests.CheckPorts(
+    [
+        new PublishedPort(80, 80), new PublishedPort(80, 80) { Protocol = "udp" }, new PublishedPort(81, 80) { HostAddress = "0.0.0.0" },
+        new PublishedPort(81, 80) { HostAddress = "::1" }, new PublishedPort(82, 80) { HostAddress = "192.0.2.1" }, new PublishedPort(82, 80) { HostAddress = "192.0.2.2" },
+    ]);
 
     private static NetworkRecord Network(string name, string subnet) => new(name) { Subnets = [new SubnetRecord(subnet) { Gateway = IpAddress.FromBits(IpFamily.V4, IpPrefix.Parse(subnet).First.Bits + 1).ToString() }] };
 
