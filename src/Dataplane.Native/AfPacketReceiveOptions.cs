@@ -33,6 +33,9 @@ public sealed record AfPacketReceiveOptions
     /// </summary>
     internal bool KeepUnfinished { get; init; }
 
+    /// <summary>The group of sockets that share the interface's frames; null: the socket gets them all.</summary>
+    internal PacketFanout? Fanout { get; init; }
+
     /// <summary>Whether to receive frames for other stations too.</summary>
     public bool Promiscuous { get; init; } = true;
 

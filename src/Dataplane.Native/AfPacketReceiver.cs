@@ -95,7 +95,10 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
             var everyone = new packet_mreq { mr_ifindex = info.Index, mr_type = PACKET_MR_PROMISC };
             if (options.Promiscuous)
                 PacketSocket.Set(socket, PACKET_ADD_MEMBERSHIP, everyone, "PACKET_ADD_MEMBERSHIP", interfaceName);
-            PacketSocket.Bind(socket, info, ETH_P_ALL);
+            if (options.Fanout is { } fanout)
+                fanout.Bind(socket, info);
+            else
+                PacketSocket.Bind(socket, info, ETH_P_ALL);
             receiver.RefreshState();
             return receiver;
         }

@@ -127,10 +127,10 @@ public sealed unsafe partial class TapDevice : IDisposable
         InterfaceControl? control = null;
         try
         {
-            short flags = (short)(Tun.IFF_TAP | Tun.IFF_NO_PI | (options.Offload && TapOffload.IsKnown(fd) ? Tun.IFF_VNET_HDR : 0));
+            short flags = (short)(Tun.IFF_TAP | Tun.IFF_NO_PI | (options.MultiQueue ? Tun.IFF_MULTI_QUEUE : 0) | (options.Offload && TapOffload.IsKnown(fd) ? Tun.IFF_VNET_HDR : 0));
             var request = new ifreq_flags { ifr_name = InterfaceControl.NameOf(name), ifr_flags = flags };
             if (Libc.Ioctl(fd, Tun.TUNSETIFF, &request) != 0)
-                throw LinuxException.FromLastError("ioctl(TUNSETIFF)", name, BusyRemedy(name));
+                throw LinuxException.FromLastError("ioctl(TUNSETIFF)", name, BusyRemedy(name, options.MultiQueue));
             // TUNSETPERSIST takes its flag as the argument itself, not as a pointer to it.
             if (options.Persist && Libc.Ioctl(fd, Tun.TUNSETPERSIST, (void*)1) != 0)
                 throw LinuxException.FromLastError("ioctl(TUNSETPERSIST)", name);
@@ -151,10 +151,12 @@ public sealed unsafe partial class TapDevice : IDisposable
         }
     }
 
-    private static string? BusyRemedy(string name) => Marshal.GetLastPInvokeError() switch
+    private static string? BusyRemedy(string name, bool multiQueue) => Marshal.GetLastPInvokeError() switch
     {
         Errno.EBUSY => "end the process that has the device open, or choose another name",
-        Errno.EINVAL => $"choose another name: {name} exists and is not a TAP device, or has several queues",
+        Errno.EINVAL when multiQueue => $"choose another name: {name} exists and is not a TAP device, or was made for one queue",
+        Errno.EINVAL => $"choose another name: {name} exists and is not a TAP device, or was made for several queues",
+        Errno.E2BIG => "ask for fewer queues",
         _ => null,
     };
 

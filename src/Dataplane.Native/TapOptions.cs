@@ -20,6 +20,9 @@ public sealed record TapOptions
     /// <remarks>What the kernel grants of it, <see cref="TapDevice.Offloads"/> says. Off by default: every frame is then what it would be on a wire.</remarks>
     public bool Offload { get; init; }
 
+    /// <summary>Whether the device is opened once for each of several queues (IFF_MULTI_QUEUE).</summary>
+    internal bool MultiQueue { get; init; }
+
     /// <summary>Network namespace of the interface: null for the current one, a name as in <c>ip netns list</c>, or a path.</summary>
     public string? NetworkNamespace { get; init; }
 }

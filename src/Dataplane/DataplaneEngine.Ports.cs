@@ -21,11 +21,12 @@ public sealed partial class DataplaneEngine
         var placement = new PortPlacement(_workers?.Count ?? spec.Workers.Count);
         foreach ((int id, PortSpec _, bool _) in wanted.Where(port => port.IsKept))
         {
-            placement.Set(id, before.WorkerOf(id));
+            placement.Set(id, before.WorkersOf(id));
         }
 
         placement.Place([.. wanted.Where(port => !port.IsKept).Select(port => (port.Id, port.Spec))]);
-        foreach (IGrouping<int, PortSpec> ofWorker in wanted.Where(port => !port.IsKept).GroupBy(port => placement.Workers[port.Id], port => port.Spec))
+        foreach (IGrouping<int, PortSpec> ofWorker in wanted.Where(port => !port.IsKept)
+            .SelectMany(port => placement.Workers[port.Id], (port, worker) => (worker, port.Spec)).GroupBy(queue => queue.worker, queue => queue.Spec))
         {
             OpenerOf(ofWorker.Key).Expect(ofWorker);
         }
@@ -35,7 +36,7 @@ public sealed partial class DataplaneEngine
             var entries = new List<(int, PortSpec, IPort)>();
             foreach ((int id, PortSpec port, bool isKept) in wanted)
             {
-                IPort open = isKept ? before.ById[id]! : OpenerOf(placement.Workers[id]).Open(port);
+                IPort open = isKept ? before.ById[id]! : Open(port, placement.Workers[id]);
                 if (!isKept)
                 {
                     opened.Add(open);
@@ -52,6 +53,10 @@ public sealed partial class DataplaneEngine
             throw;
         }
     }
+
+    private IPort Open(PortSpec port, int[] workers) => workers.Length == 1
+        ? OpenerOf(workers[0]).Open(port)
+        : OpenerOf(workers[0]).Open(port, workers, worker => OpenerOf(worker).Memories);
 
     private PortOpener OpenerOf(int worker)
     {

@@ -26,6 +26,7 @@ public sealed partial class DataplaneEngine
             LinkReason = entry.Port.LinkReason,
             Description = entry.Port.Description,
             Events = entry.Port.ReadEvents(),
+            Queues = (entry.Port as IQueuedPort)?.ReadQueues() ?? [],
         };
     })];
 

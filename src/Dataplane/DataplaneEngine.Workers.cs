@@ -61,7 +61,7 @@ public sealed partial class DataplaneEngine
     {
         WorkerContext context = worker.Context;
         WorkerLoad load = worker.Load;
-        string[] ports = [.. _ports.Entries.Where(entry => _ports.WorkerOf(entry.Id) == index).Select(entry => entry.Spec.Name)];
+        string[] ports = [.. _ports.Entries.Where(entry => _ports.WorkersOf(entry.Id).Contains(index)).Select(entry => entry.Spec.Name)];
         return new WorkerStatus(index, ports, context.Counters.Read(), context.Links?.HandedOver ?? 0, context.Links?.TakenOver ?? 0, context.Flows.Count)
         {
             NeighbourCopiesLost = context.Links?.CopiesLost ?? 0,

@@ -130,6 +130,7 @@ internal static class Tun
     internal const uint TUNGETVNETHDRSZ = 0x800454D7;
     internal const uint TUNSETVNETHDRSZ = 0x400454D8;
     internal const short IFF_TAP = 0x0002;
+    internal const short IFF_MULTI_QUEUE = 0x0100;    // since 3.8
     internal const short IFF_NO_PI = 0x1000;
     internal const short IFF_VNET_HDR = 0x4000;
 

@@ -17,6 +17,26 @@ internal struct sockaddr_ll
     public Bytes8 sll_addr;
 }
 
+/// <summary>One instruction of a socket's filter.</summary>
+[StructLayout(LayoutKind.Sequential)]
+[KernelType("linux/filter.h")]
+internal struct sock_filter
+{
+    public ushort code;
+    public byte jt;
+    public byte jf;
+    public uint k;
+}
+
+/// <summary>A socket's filter.</summary>
+[StructLayout(LayoutKind.Sequential)]
+[KernelType("linux/filter.h")]
+internal struct sock_fprog
+{
+    public ushort len;
+    public nint filter;
+}
+
 /// <summary>Shape of a TPACKET_V1 or V2 ring.</summary>
 [StructLayout(LayoutKind.Sequential)]
 [KernelType("linux/if_packet.h")]
@@ -160,7 +180,7 @@ internal struct Bytes8
 }
 
 /// <summary>Constants of packet sockets.</summary>
-[KernelConstants("sys/socket.h", "linux/if_packet.h", "linux/if_ether.h")]
+[KernelConstants("sys/socket.h", "linux/if_packet.h", "linux/if_ether.h", "linux/filter.h")]
 internal static class Packet
 {
     internal const int SOL_PACKET = 263;
@@ -172,8 +192,17 @@ internal static class Packet
     internal const int PACKET_RESERVE = 12;
     internal const int PACKET_TX_RING = 13;
     internal const int PACKET_VNET_HDR = 15;
+    internal const int PACKET_FANOUT = 18;             // since 3.1
     internal const int PACKET_QDISC_BYPASS = 20;       // since 3.14
     internal const int PACKET_IGNORE_OUTGOING = 23;    // since 4.20 fa788d986a3a
+
+    internal const int PACKET_FANOUT_HASH = 0;
+    internal const int PACKET_FANOUT_FLAG_UNIQUEID = 0x2000;    // since 4.11
+
+    [SinceKernel("6.2")]
+    internal const int PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 0x4000;
+
+    internal const int BPF_RET = 0x06;
 
     internal const int TPACKET_V2 = 1;
     internal const int TPACKET_V3 = 2;

@@ -12,7 +12,7 @@ internal static class ConfigKeys
     public static readonly string[] NotImplemented = ["capture"];
 
     public static readonly KeyTable Port = new("a port",
-        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "take", "leave", "offload", "netns", "fd");
+        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "queues", "take", "leave", "offload", "netns", "fd");
 
     public static readonly KeyTable Traffic = new("a traffic rule", "to", "protocol", "to_port");
 
@@ -72,6 +72,7 @@ internal static class ConfigKeys
         "endpoint" or "tls" => [PortKind.Stream],
         "take" or "leave" => [PortKind.AfXdp],
         "offload" => [PortKind.AfPacket, PortKind.Tap],
+        "queues" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap, PortKind.Memif],
         "netns" or "fd" => [PortKind.Tap],
         _ => null,
     };

@@ -48,6 +48,7 @@ internal static class NetworkChecks
         var ports = new Dictionary<string, string>(StringComparer.Ordinal);
         HashSet<string> withInterface = [.. (spec.Interfaces ?? []).Where(entry => entry?.Port is not null).Select(entry => entry.Port)];
         HashSet<string> tunnels = [.. (spec.Ports ?? []).Where(port => port is { Kind: PortKind.Vxlan, Name: not null }).Select(port => port.Name)];
+        HashSet<string> withQueues = [.. (spec.Ports ?? []).Where(port => port is { Queues: > 1, Name: not null }).Select(port => port.Name)];
         for (int index = 0; index < (spec.Networks?.Count ?? 0); index++)
         {
             if (spec.Networks![index] is not { } network)
@@ -64,7 +65,7 @@ internal static class NetworkChecks
 
             CheckSettings(checks, network, path);
             CheckReach(checks, network, path);
-            var seen = new NetworkNamesSeen(tunnels);
+            var seen = new NetworkNamesSeen(tunnels, withQueues);
             CheckEndpoints(checks, network, path, ports, withInterface, seen);
             OverlayChecks.Check(checks, spec, network, path, ports, withInterface, seen);
         }
@@ -170,6 +171,7 @@ internal static class NetworkChecks
             if (checks.IsPort($"{at}.port", endpoint.Port))
             {
                 string? problem = withInterface.Contains(endpoint.Port) ? "has an interface; an endpoint's port has its addresses from the network: remove one of the two"
+                    : seen.WithQueues.Contains(endpoint.Port) ? "has several queues; an endpoint's port has one, so that its limits hold for all it sends"
                     : !ports.TryAdd(endpoint.Port, at) ? $"is the port of {ports[endpoint.Port]} already; each endpoint has its own" : null;
                 if (problem is not null)
                 {

@@ -4,9 +4,12 @@ namespace Dataplane.Configuration;
 
 /// <summary>Names and hardware addresses of one network's endpoints so far, each with its place.</summary>
 /// <param name="tunnels">Names of ports that lead to other hosts.</param>
-internal sealed class NetworkNamesSeen(HashSet<string> tunnels)
+internal sealed class NetworkNamesSeen(HashSet<string> tunnels, HashSet<string> withQueues)
 {
     public HashSet<string> Tunnels => tunnels;
+
+    /// <summary>Ports with several queues.</summary>
+    public HashSet<string> WithQueues => withQueues;
 
     public Dictionary<string, string> Names { get; } = new(StringComparer.Ordinal);
 

@@ -44,6 +44,7 @@ internal static class PortChecks
 
             CheckLinkLayer(checks, port, path, ipv6Ports);
             CheckWorker(checks, port, path, spec.Workers?.Count ?? 1);
+            CheckQueues(checks, port, path);
         }
     }
 
@@ -60,6 +61,7 @@ internal static class PortChecks
             ("tls", null, port.Tls is not null),
             ("id", port.Id.ToString(CultureInfo.InvariantCulture), port.Id != 0),
             ("role", SpecNames.Roles.NameOf(port.Role) ?? "", port.Role == PortRole.Server),
+            ("queues", port.Queues.ToString(CultureInfo.InvariantCulture), port.Queues != 1),
             ("take", null, port.Take is { Count: > 0 }),
             ("leave", null, port.Leave is { Count: > 0 }),
             ("netns", port.NetworkNamespace, !string.IsNullOrEmpty(port.NetworkNamespace)),
@@ -212,6 +214,21 @@ internal static class PortChecks
         {
             string which = workers == 1 ? "there is one worker, number 0" : $"there are {workers} workers, numbers 0 to {workers - 1}";
             checks.Error($"{path}.worker", $"is not the number of a worker: {which}", worker.ToString(CultureInfo.InvariantCulture));
+        }
+    }
+
+    private static void CheckQueues(Checks checks, PortSpec port, string path)
+    {
+        checks.Range($"{path}.queues", port.Queues, SpecLimits.Queues);
+        if (port is { Queues: > 1, Kind: PortKind.Tap, Descriptor: not null })
+        {
+            checks.Error($"{path}.queues", "goes not with fd: the descriptor that is handed in is one queue; remove one of the two",
+                port.Queues.ToString(CultureInfo.InvariantCulture));
+        }
+        else if (port.Queues > 1 && port.Factory is not (null or IQueueFactory))
+        {
+            checks.Error($"{path}.queues", "is more than 1: the factory that was handed in opens ports of one queue",
+                port.Queues.ToString(CultureInfo.InvariantCulture));
         }
     }
 

@@ -64,6 +64,9 @@ internal static class SpecLimits
 
     public static IntRange Worker => new("number of a worker", 0, WorkerCount.Max - 1);
 
+    /// <summary>As many as memif connections have; more than workers are of no use.</summary>
+    public static IntRange Queues => new("number of queues", 1, 16);
+
     /// <summary>The CPUs that the C library's cpu_set_t has room for.</summary>
     public static IntRange Cpu => new("CPU number", 0, 1023);
 

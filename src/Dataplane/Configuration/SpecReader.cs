@@ -156,6 +156,7 @@ public sealed partial class SpecReader
             Mac = map.OptionalMac("mac"),
             Mtu = (int?)map.OptionalInteger("mtu", SpecLimits.Mtu),
             Worker = (int?)map.OptionalInteger("worker", SpecLimits.Worker),
+            Queues = (int)map.Integer("queues", SpecLimits.Queues, 1),
             Take = [.. map.Items("take", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             Leave = [.. map.Items("leave", "each rule").Select(item => ReadTraffic(item.Node, item.Path))],
             NetworkNamespace = map.Text("netns"),

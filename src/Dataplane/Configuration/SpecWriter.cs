@@ -65,6 +65,7 @@ public static partial class SpecWriter
         map.Optional("mac", port.Mac);
         map.Optional("mtu", port.Mtu);
         map.Optional("worker", port.Worker);
+        map.Number("queues", port.Queues, 1);
         map.List("take", port.Take, Traffic);
         map.List("leave", port.Leave, Traffic);
         map.Text("netns", port.NetworkNamespace);

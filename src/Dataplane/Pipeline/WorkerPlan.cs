@@ -11,7 +11,7 @@ internal sealed class WorkerPlan : IDisposable
     {
         Tables = tables;
         Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (ushort)id)];
-        FileDescriptor[] descriptors = [.. tables.Ports.Select(port => port?.PollDescriptor).OfType<FileDescriptor>()];
+        FileDescriptor[] descriptors = [.. tables.Ports.SelectMany(port => port?.PollDescriptors ?? [])];
         Poller = new Poller(descriptors, wake);
         CountedFlows = new long[tables.CountedSlots.Length];
     }

@@ -42,11 +42,23 @@ internal static class WorkerView
         var mine = new IPort?[open.Length];
         for (int id = 0; id < open.Length; id++)
         {
-            int owner = ports.WorkerOf(id);
-            mine[id] = open[id] is null || owner == context.Share.Index ? open[id] : context.Links!.PortOf(owner, (ushort)id);
+            mine[id] = open[id] is { } port ? PortOf(port, ports.WorkersOf(id), context, (ushort)id) : null;
         }
 
         return mine;
+    }
+
+    /// <summary>What a worker uses for a port: its own part of it, else a ring to a worker that has one, so that all are made use of.</summary>
+    private static IPort PortOf(IPort port, int[] owners, WorkerContext context, ushort id)
+    {
+        int worker = context.Share.Index;
+        IPort? mine = owners.Length > 1 && port is IQueuedPort queued ? queued.PartOf(worker) : owners[0] == worker ? port : null;
+        if (mine is MemifLane lane && owners[0] != worker)
+        {
+            lane.SendElsewhere(context.Links!.PortOf(owners[0], id));
+        }
+
+        return mine ?? context.Links!.PortOf(owners[worker % owners.Length], id);
     }
 
     private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before)

@@ -6,10 +6,11 @@ namespace Dataplane.Ports;
 /// <summary>Opens AF_PACKET ports: memory-mapped rings on an Ethernet interface (veth, bridge, NIC). Needs CAP_NET_RAW.</summary>
 /// <remarks>
 /// The interface should be the engine's alone: give it no address, or the kernel answers what the engine answers as well. Limits:
-/// <b>no</b> cutting of tunnelled super-frames (switch them off at the sender: <c>ethtool -K IF tx-udp_tnl-segmentation off</c>), <b>one</b> queue.
+/// <b>no</b> cutting of tunnelled super-frames (switch them off at the sender: <c>ethtool -K IF tx-udp_tnl-segmentation off</c>). The kernel
+/// spreads frames over several queues by a hash of addresses and ports that is the same for both directions; fragments by their addresses alone.
 /// </remarks>
 /// <param name="interfaceName">Name of the interface.</param>
-public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory
+public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory, IQueueFactory
 {
     /// <inheritdoc/>
     public string Kind => "af_packet";
@@ -30,9 +31,18 @@ public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory
     public bool Offload { get; init; } = true;
 
     /// <inheritdoc/>
-    public IPort Open(string name)
+    public IPort Open(string name) => Open((PacketFanout?)null);
+
+    /// <inheritdoc/>
+    IQueuedPort IQueueFactory.OpenQueues(string name, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
     {
-        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions with { KeepUnfinished = Offload });
+        var fanout = new PacketFanout();
+        return QueuedPort.Open(workers, _ => Open(fanout));
+    }
+
+    private AfPacketPort Open(PacketFanout? fanout)
+    {
+        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions with { KeepUnfinished = Offload, Fanout = fanout });
         try
         {
             AfPacketTransmitter transmitter = AfPacketTransmitter.Open(interfaceName, TransmitOptions with { SuperFrames = Offload });

@@ -13,7 +13,9 @@ internal sealed class AfXdpBinding : IDisposable
 
     private readonly XdpAttachment _attachment;
     private readonly InterfaceControl _control;
+    private readonly Lock _gate = new();      // against an interface that is asked about by another thread while the port closes
     private int[] _chunks;
+    private bool _disposed;
 
     private AfXdpBinding(NetworkInterfaceInfo info, InterfaceControl control, XdpAttachment attachment, AfXdpSocket socket, XdpMemory memory, byte number, int[] chunks)
     {
@@ -46,33 +48,40 @@ internal sealed class AfXdpBinding : IDisposable
     public static int LargestMtu(int chunkBytes) => chunkBytes - HeadroomBytes - LinkBytes;
 
     /// <summary>Opens everything, with the memory of other ports if the kernel lets it be shared.</summary>
+    /// <param name="interfaceName">Name of the interface.</param>
+    /// <param name="options">Shape of the rings, mode, first queue, namespace.</param>
+    /// <param name="take">What the port takes from the kernel.</param>
+    /// <param name="leave">What it leaves to it of that.</param>
+    /// <param name="memoriesOf">For each queue: the memories of the worker that runs it.</param>
+    /// <returns>A binding for each queue. They are closed together: the first takes the program off the interface.</returns>
     /// <exception cref="IOException">The kernel refused, or the interface does not carry Ethernet frames.</exception>
-    public static AfXdpBinding Open(string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, AfXdpMemories memories)
+    public static AfXdpBinding[] Open(
+        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, IReadOnlyList<AfXdpMemories> memoriesOf)
     {
         options.Validate();
-        return NamespaceThread.Run(options.NetworkNamespace, () =>
-        {
-            try
-            {
-                return Open(interfaceName, options, take, leave, memories, alone: false);
-            }
-            catch (LinuxException refusal) when (refusal.Call.StartsWith("bind", StringComparison.Ordinal) && !IsFinal(refusal.ErrnoName))
-            {
-                // A driver that cannot do what the memory's first one does (zero copy) needs a memory of its own.
-                return Open(interfaceName, options, take, leave, memories, alone: true);
-            }
-        });
+        return NamespaceThread.Run(options.NetworkNamespace, () => OpenHere(interfaceName, options, take, leave, memoriesOf));
     }
 
     /// <summary>The chunks that the port brought; once.</summary>
     public int[] TakeChunks() => Interlocked.Exchange(ref _chunks, []);
 
-    /// <summary>Looks whether the interface is up. Three short system calls.</summary>
-    public InterfaceState LookAtInterface() => _control.StateOf(Interface.Index);
+    /// <summary>Looks whether the interface is up. Three short system calls. Any thread; gone once disposed.</summary>
+    public InterfaceState LookAtInterface()
+    {
+        lock (_gate)
+        {
+            return _disposed ? InterfaceState.Gone : _control.StateOf(Interface.Index);
+        }
+    }
 
-    /// <summary>Closes everything; the program is off the interface before the socket goes, so that no frame finds it closed.</summary>
+    /// <summary>Closes everything; the program, which the queues of a port share, is off the interface before the socket goes, so that no frame finds it closed.</summary>
     public void Dispose()
     {
+        lock (_gate)
+        {
+            _disposed = true;
+        }
+
         _attachment.Dispose();
         Socket.Dispose();
         _control.Dispose();
@@ -81,24 +90,57 @@ internal sealed class AfXdpBinding : IDisposable
 
     private static bool IsFinal(string errno) => errno is "EBUSY" or "EPERM" or "ENODEV" or "ENETDOWN";
 
-    private static AfXdpBinding Open(
-        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, AfXdpMemories memories, bool alone)
+    private static AfXdpBinding[] OpenHere(
+        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, IReadOnlyList<AfXdpMemories> memoriesOf)
+    {
+        using InterfaceControl control = InterfaceControl.Open();
+        NetworkInterfaceInfo info = control.TryRead(interfaceName) ?? throw LinuxException.NoInterface(interfaceName);
+        if (!info.IsEthernet)
+        {
+            throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
+        }
+
+        var attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())]);
+        var bindings = new List<AfXdpBinding>();
+        try
+        {
+            for (int queue = 0; queue < memoriesOf.Count; queue++)
+            {
+                bindings.Add(OpenQueue(info, attachment, options with { Queue = options.Queue + queue }, memoriesOf[queue]));
+            }
+
+            return [.. bindings];
+        }
+        catch
+        {
+            attachment.Dispose();
+            bindings.ForEach(binding => binding.Dispose());
+            throw;
+        }
+    }
+
+    private static AfXdpBinding OpenQueue(NetworkInterfaceInfo info, XdpAttachment attachment, AfXdpOptions options, AfXdpMemories memories)
+    {
+        try
+        {
+            return OpenQueue(info, attachment, options, memories, alone: false);
+        }
+        catch (LinuxException refusal) when (refusal.Call.StartsWith("bind", StringComparison.Ordinal) && !IsFinal(refusal.ErrnoName))
+        {
+            // A driver that cannot do what the memory's first one does (zero copy) needs a memory of its own.
+            return OpenQueue(info, attachment, options, memories, alone: true);
+        }
+    }
+
+    private static AfXdpBinding OpenQueue(NetworkInterfaceInfo info, XdpAttachment attachment, AfXdpOptions options, AfXdpMemories memories, bool alone)
     {
         InterfaceControl? control = null;
-        XdpAttachment? attachment = null;
         XdpMemory? memory = null;
         AfXdpSocket? socket = null;
         byte number = 0;
         try
         {
             control = InterfaceControl.Open();
-            NetworkInterfaceInfo info = control.TryRead(interfaceName) ?? throw LinuxException.NoInterface(interfaceName);
-            if (!info.IsEthernet)
-            {
-                throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
-            }
-
-            attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())]);
             memory = memories.Take(info.MtuBytes <= LargestMtu(SmallChunkBytes) ? SmallChunkBytes : LargeChunkBytes, options.RingEntries, alone);
             number = memory.Join(out int[] chunks);
             socket = AfXdpSocket.Open(info, memory, options);
@@ -108,7 +150,6 @@ internal sealed class AfXdpBinding : IDisposable
         }
         catch
         {
-            attachment?.Dispose();
             socket?.Dispose();
             control?.Dispose();
             if (number > 0)

@@ -3,15 +3,16 @@ using Dataplane.Packets;
 
 namespace Dataplane.Ports;
 
-/// <summary>Opens AF_XDP ports: an XDP program hands the frames of one queue of an Ethernet interface to the engine before the kernel's network stack.</summary>
+/// <summary>Opens AF_XDP ports: an XDP program hands the frames of an Ethernet interface's queues to the engine before the kernel's network stack.</summary>
 /// <remarks>
 /// Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW. Ports that the engine opens by configuration share one memory; those of a factory share it if made with
-/// the same one. Limits: <b>one</b> queue; <b>no</b> frames beyond an MTU of 3,822 bytes; on veth, VLAN tags that the sender leaves beside the
+/// the same one. Frames of queues that the port has not stay with the kernel, so let it have all of them
+/// (<c>ethtool -l IF</c>); on veth the sender's transmit queues choose ours. Limits: <b>no</b> frames beyond an MTU of 3,822 bytes; on veth, VLAN tags that the sender leaves beside the
 /// frame are lost (<c>ethtool -K IF tx-vlan-offload off</c> at the sender); in generic mode super-frames are dropped and counted (<c>ethtool -K IF tso off gso off</c> at the
 /// sender; native mode sees to that itself).
 /// </remarks>
 /// <param name="interfaceName">Name of the interface.</param>
-public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory
+public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory, IQueueFactory
 {
     /// <inheritdoc/>
     public string Kind => "af_xdp";
@@ -34,16 +35,22 @@ public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory
     internal AfXdpMemories Memories { get; init; } = new();
 
     /// <inheritdoc/>
-    public IPort Open(string name)
+    public IPort Open(string name) => Open([Memories])[0];
+
+    /// <inheritdoc/>
+    IQueuedPort IQueueFactory.OpenQueues(string name, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf) =>
+        new QueuedPort(Open([.. workers.Select(memoriesOf)]), workers);
+
+    private IPort[] Open(IReadOnlyList<AfXdpMemories> memories)
     {
-        AfXdpBinding binding = AfXdpBinding.Open(interfaceName, Options, Take, Leave, Memories);
+        AfXdpBinding[] bindings = AfXdpBinding.Open(interfaceName, Options, Take, Leave, memories);
         try
         {
-            return new AfXdpPort(binding, Mac, Mtu);
+            return [.. bindings.Select(binding => new AfXdpPort(binding, Mac, Mtu))];
         }
         catch
         {
-            binding.Dispose();
+            Array.ForEach(bindings, binding => binding.Dispose());
             throw;
         }
     }

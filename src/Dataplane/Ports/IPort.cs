@@ -30,6 +30,9 @@ public interface IPort : IDisposable
     /// <summary>A descriptor that poll(2) reports as readable when frames wait; null when the port wakes the worker by <see cref="SetWaker"/>.</summary>
     FileDescriptor? PollDescriptor { get; }
 
+    /// <summary>The descriptors of all queues that the worker runs.</summary>
+    internal IReadOnlyList<FileDescriptor> PollDescriptors => PollDescriptor is { } descriptor ? [descriptor] : [];
+
     /// <summary>What the port takes unfinished; everything else is finished before it is handed over.</summary>
     internal FrameOffloads Offloads => FrameOffloads.None;
 

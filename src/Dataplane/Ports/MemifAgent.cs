@@ -35,9 +35,9 @@ internal sealed class MemifAgent : IDisposable
 
     /// <summary>Opens a port and begins to look for its peer.</summary>
     /// <exception cref="LinuxException">A server cannot listen at the path.</exception>
-    public static MemifPort Open(MemifSettings settings)
+    public static MemifPort Open(MemifSettings settings, int[]? workers = null)
     {
-        var port = new MemifPort(settings);
+        var port = new MemifPort(settings, workers);
         try
         {
             lock (s_gate)
@@ -274,7 +274,7 @@ internal sealed class MemifAgent : IDisposable
             port.Explain(channel.Session.PeerText.Length > 0 ? $"{text}: \"{channel.Session.PeerText}\"" : text);
             if (channel.Session.Connection is { } connection)
             {
-                port.Withdraw(connection);
+                port.Withdraw();
                 (connection.TryEnd() ? _ending : link.Ending).Add(connection);
             }
         }

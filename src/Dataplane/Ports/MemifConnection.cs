@@ -2,16 +2,10 @@ using Dataplane.Native;
 
 namespace Dataplane.Ports;
 
-/// <summary>Rings that both sides have agreed on. Made and ended by the agent, worked on by the worker in between.</summary>
-/// <remarks>
-/// The memory may be unmapped only when the worker is done with it. <see cref="TryAdopt"/> and <see cref="TryEnd"/> settle by one
-/// interlocked exchange whether the worker has it; if so, the agent waits for <see cref="LetGo"/>.
-/// </remarks>
+/// <summary>Rings that both sides have agreed on. Made and ended by the agent, worked on by workers in between, each by its <see cref="MemifShare"/>.</summary>
 internal sealed class MemifConnection(MemifRegions regions, MemifReceiver[] receivers, MemifTransmitter[] transmitters) : IDisposable
 {
-    private const int Offered = 0, Adopted = 1, Ended = 2;
-
-    private int _state;
+    private MemifShare[] _shares = [];
     private int _fault;
 
     /// <summary>The receiving ends by queue.</summary>
@@ -24,23 +18,31 @@ internal sealed class MemifConnection(MemifRegions regions, MemifReceiver[] rece
     public MemifFault Fault => (MemifFault)Volatile.Read(ref _fault);
 
     /// <summary>Whether nobody works on the memory any more.</summary>
-    public bool IsEnded => Volatile.Read(ref _state) == Ended;
+    public bool IsEnded => Array.TrueForAll(_shares, share => share.IsEnded);
 
-    /// <summary>Lends the buffers and opens the rings. The agent, before the worker sees them.</summary>
-    public void Start()
+    /// <summary>Lends the buffers and opens the rings. The agent, before workers see them.</summary>
+    /// <param name="workers">How many there are: queues go to them in turn.</param>
+    /// <returns>The share of each.</returns>
+    public MemifShare[] Start(int workers)
     {
         foreach (MemifReceiver receiver in Receivers)
             receiver.Start();
+        _shares = [.. Enumerable.Range(0, workers).Select(worker => new MemifShare(this,
+            [.. Receivers.Where((_, queue) => queue % workers == worker)], [.. Transmitters.Where((_, queue) => queue % workers == worker)]))];
+        return _shares;
     }
 
-    /// <summary>The worker begins to work on the rings; false when they are gone already.</summary>
-    public bool TryAdopt() => Interlocked.CompareExchange(ref _state, Adopted, Offered) == Offered;
+    /// <summary>The agent takes back what no worker has begun with; false when it has to wait for one.</summary>
+    public bool TryEnd()
+    {
+        bool all = true;
+        foreach (MemifShare share in _shares)
+            all &= share.TryEnd();
+        return all;
+    }
 
-    /// <summary>The agent takes back what the worker has not begun with; false when it has to wait.</summary>
-    public bool TryEnd() => Interlocked.CompareExchange(ref _state, Ended, Offered) != Adopted;
-
-    /// <summary>The worker is done with the rings.</summary>
-    public void LetGo() => Volatile.Write(ref _state, Ended);
+    /// <summary>Nobody works on the rings any more.</summary>
+    public void LetGo() => Array.ForEach(_shares, share => share.LetGo());
 
     /// <summary>The worker has found a fault.</summary>
     /// <returns>False when it is known.</returns>

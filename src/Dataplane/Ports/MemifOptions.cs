@@ -3,7 +3,7 @@ namespace Dataplane.Ports;
 /// <summary>Shape of a memif connection. The client makes the memory, so ring and buffers are its choice; queues are the fewer of both sides'.</summary>
 public sealed record MemifOptions
 {
-    /// <summary>Rings in each direction, 1 to 16. A flow keeps to one. Received are all of them by the one worker.</summary>
+    /// <summary>Rings in each direction, 1 to 16. A flow keeps to one. With a port of several queues they are spread over its workers.</summary>
     public int Queues { get; init; } = 1;
 
     /// <summary>Buffers per ring, a power of two from 2 to 16,384.</summary>

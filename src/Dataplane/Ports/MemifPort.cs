@@ -1,44 +1,24 @@
 using Dataplane.Native;
 using Dataplane.Packets;
-using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
 /// <summary>A port on memory that another process shares (memif).</summary>
-/// <remarks>
-/// <para>Cost per small frame, both ways: the line of the received frame and a quarter line of descriptors come from the peer's processor; a line
-/// of the arena is written and stays in the first-level cache, where the stages work on it; the line of the sent frame and a quarter line of
-/// descriptors are written and fetched by the peer. Per batch: the peer's index read once, ours written once in each direction.</para>
-/// <para>Why frames are copied out and not worked on in place: the peer can write to the shared memory at any time, so that what was
-/// judged and what leaves could differ; the peer's buffers have no head-room; and lines that we had written to would have to come back. See
-/// <see cref="MemifReceiver"/>.</para>
-/// <para>The connection is made and ended by the <see cref="MemifAgent"/> on its thread; the worker takes over what is published here.</para>
-/// </remarks>
-internal sealed class MemifPort : IPort
+/// <remarks>The connection is made and ended by the <see cref="MemifAgent"/> on its thread; workers take over what is published to their lanes.</remarks>
+internal sealed class MemifPort : IQueuedPort
 {
-    private readonly MemifArena _arena;
-    private readonly Memory<byte> _memory;
-    private readonly PollSet _events;
-    private readonly short[] _queued = new short[PacketBatch.Capacity];
-    private readonly int _maxFrameBytes;
+    private readonly MemifLane[] _lanes;
+    private readonly int[] _workers;
     private MemifConnection? _published;
-    private MemifConnection? _current;
-    private int _firstQueue;
-    private long _receivedPackets;
-    private long _receivedBytes;
-    private long _transmittedPackets;
-    private long _transmittedBytes;
-    private long _refused;
-    private long _errors;
     private string _reason = MemifReasons.TextOf(MemifReason.NoPeer);
 
-    public MemifPort(MemifSettings settings)
+    /// <param name="settings">What it is opened with.</param>
+    /// <param name="workers">The workers that run its queues; null: there is but one.</param>
+    public MemifPort(MemifSettings settings, int[]? workers = null)
     {
         Settings = settings;
-        _maxFrameBytes = settings.MaxFrameBytes;
-        _events = new PollSet();
-        _arena = new MemifArena(PacketBatch.Capacity, _maxFrameBytes);
-        _memory = _arena.Region.Memory;
+        _workers = workers ?? [0];
+        _lanes = [.. _workers.Select(_ => new MemifLane(this))];
     }
 
     public MemifSettings Settings { get; }
@@ -56,215 +36,66 @@ internal sealed class MemifPort : IPort
     public string LinkReason => Link == LinkState.Up ? "" : Volatile.Read(ref _reason);
 
     /// <inheritdoc/>
-    public FileDescriptor? PollDescriptor => _events.Descriptor;
+    public string Description => Settings.Options.Queues == 1 ? ""
+        : $"{Volatile.Read(ref _published)?.Receivers.Length ?? 0} queues in, {Volatile.Read(ref _published)?.Transmitters.Length ?? 0} out, "
+            + $"{Settings.Options.Queues} asked for";
 
     /// <inheritdoc/>
-    public int Receive(PacketBatch batch)
-    {
-        batch.SetMemory(_memory);
-        MemifConnection? connection = Current();
-        if (connection is null)
-            return 0;
-        _arena.Clear();
-        MemifReceiver[] receivers = connection.Receivers;
-        int count = 0, queue = _firstQueue;
-        for (int i = 0; i < receivers.Length && count < PacketBatch.Capacity; i++)
-        {
-            MemifReceiver receiver = receivers[queue];
-            count += receiver.Receive(_arena, batch.FreeOffsets[count..], batch.FreeLengths[count..]);
-            if (receiver.HasTrouble)
-                Examine(connection, receiver);
-            queue = queue + 1 < receivers.Length ? queue + 1 : 0;
-        }
-
-        if (count > 0)
-        {
-            Volatile.Write(ref _receivedPackets, _receivedPackets + count);
-            Volatile.Write(ref _receivedBytes, _receivedBytes + SumOf(batch.FreeLengths[..count]));
-            batch.AddFilled(count);
-        }
-
-        _firstQueue = queue;
-        return count;
-    }
+    public FileDescriptor? PollDescriptor => _lanes[0].PollDescriptor;
 
     /// <inheritdoc/>
-    public void Release(PacketBatch batch)
-    {
-        // The frames are copies, which the next receive writes over; the peer had its buffers back when they were made.
-    }
+    public IPort? PartOf(int worker) => Array.IndexOf(_workers, worker) is >= 0 and var lane ? _lanes[lane] : null;
 
     /// <inheritdoc/>
-    public int Transmit(PacketBatch batch, ReadOnlySpan<short> packets)
-    {
-        MemifConnection? connection = Current();
-        if (connection is null)
-            return Refuse(batch, packets, DropReason.LinkDown);
-        MemifTransmitter[] transmitters = connection.Transmitters;
-        long bytes = 0;
-        int accepted = transmitters.Length == 1
-            ? Send(connection, transmitters[0], batch, packets, ref bytes)
-            : Spread(connection, transmitters, batch, packets, ref bytes);
-        Volatile.Write(ref _transmittedPackets, _transmittedPackets + accepted);
-        Volatile.Write(ref _transmittedBytes, _transmittedBytes + bytes);
-        return accepted;
-    }
+    public IReadOnlyList<PortStatistics> ReadQueues() => _lanes.Length == 1 ? [] : [.. _lanes.Select(QueuedPort.Read)];
 
     /// <inheritdoc/>
-    public void Flush()
-    {
-        MemifConnection? connection = Current();
-        if (connection is null)
-            return;
-        foreach (MemifTransmitter transmitter in connection.Transmitters)
-            transmitter.Publish();
-    }
+    public int Receive(PacketBatch batch) => _lanes[0].Receive(batch);
 
     /// <inheritdoc/>
-    public void PrepareSleep()
-    {
-        MemifConnection? connection = Current();
-        if (connection is null)
-            return;
-        foreach (MemifReceiver receiver in connection.Receivers)
-            receiver.PrepareSleep();
-    }
+    public void Release(PacketBatch batch) => _lanes[0].Release(batch);
+
+    /// <inheritdoc/>
+    public int Transmit(PacketBatch batch, ReadOnlySpan<short> packets) => _lanes[0].Transmit(batch, packets);
+
+    /// <inheritdoc/>
+    public void Flush() => _lanes[0].Flush();
+
+    /// <inheritdoc/>
+    public void PrepareSleep() => _lanes[0].PrepareSleep();
 
     /// <inheritdoc/>
     public void SetWaker(IPortWaker waker)
     {
-        // The worker sleeps on the descriptor.
+        // Workers sleep on descriptors.
     }
 
     /// <inheritdoc/>
-    public void ReadStatistics(out PortStatistics statistics) => statistics = new PortStatistics
-    {
-        ReceivedPackets = Volatile.Read(ref _receivedPackets),
-        ReceivedBytes = Volatile.Read(ref _receivedBytes),
-        TransmittedPackets = Volatile.Read(ref _transmittedPackets),
-        TransmittedBytes = Volatile.Read(ref _transmittedBytes),
-        TransmitRefused = Volatile.Read(ref _refused),
-        Errors = Volatile.Read(ref _errors),
-    };
+    public void ReadStatistics(out PortStatistics statistics) => statistics = PortStatistics.SumOf(_lanes.Select(QueuedPort.Read));
 
     /// <summary>Tells the peer, and gives everything back. Nothing may call the port any more.</summary>
     public void Dispose()
     {
         MemifAgent.Close(this);
-        _events.Dispose();
-        _arena.Dispose();
+        Array.ForEach(_lanes, lane => lane.Dispose());
     }
 
-    /// <summary>The agent has a connection for the worker.</summary>
+    /// <summary>The agent has a connection for the workers.</summary>
     internal void Publish(MemifConnection connection)
     {
-        connection.Start();
-        foreach (MemifReceiver receiver in connection.Receivers)
-            _events.TryAdd(receiver.Interrupt.Descriptor);
+        MemifShare[] shares = connection.Start(_lanes.Length);
+        for (int lane = 0; lane < _lanes.Length; lane++)
+            _lanes[lane].Publish(shares[lane]);
         Volatile.Write(ref _published, connection);
     }
 
     /// <summary>The agent takes the connection away; it may be disposed once <see cref="MemifConnection.IsEnded"/>.</summary>
-    internal void Withdraw(MemifConnection connection)
+    internal void Withdraw()
     {
         Volatile.Write(ref _published, null);
-        foreach (MemifReceiver receiver in connection.Receivers)
-            _events.Remove(receiver.Interrupt.Descriptor);
+        Array.ForEach(_lanes, lane => lane.Withdraw());
     }
 
     /// <summary>The agent says why the link is down.</summary>
     internal void Explain(string reason) => Volatile.Write(ref _reason, reason);
-
-    private static long SumOf(ReadOnlySpan<int> lengths)
-    {
-        long sum = 0;
-        foreach (int length in lengths)
-            sum += length;
-        return sum;
-    }
-
-    /// <summary>The connection to work on; takes over what the agent has published since the last call.</summary>
-    private MemifConnection? Current()
-    {
-        MemifConnection? published = Volatile.Read(ref _published);
-        return ReferenceEquals(published, _current) ? published : TakeOver(published);
-    }
-
-    private MemifConnection? TakeOver(MemifConnection? published)
-    {
-        if (_current is not null)
-        {
-            _current.LetGo();
-            MemifAgent.Wake();
-        }
-
-        _firstQueue = 0;
-        _current = published is not null && published.TryAdopt() ? published : null;
-        return _current;
-    }
-
-    private void Examine(MemifConnection connection, MemifReceiver receiver)
-    {
-        Volatile.Write(ref _errors, _errors + receiver.TakeMalformed());
-        Examine(connection, receiver.Fault);
-    }
-
-    private void Examine(MemifConnection connection, MemifFault fault)
-    {
-        if (fault == MemifFault.None || !connection.TryReport(fault))
-            return;
-        Volatile.Write(ref _errors, _errors + 1);
-        MemifAgent.Wake();
-    }
-
-    /// <summary>Sends by one queue.</summary>
-    private int Send(MemifConnection connection, MemifTransmitter transmitter, PacketBatch batch, ReadOnlySpan<short> packets, ref long bytes)
-    {
-        ReadOnlySpan<byte> memory = batch.Memory;
-        int accepted = 0;
-        while (true)
-        {
-            int count = transmitter.Write(memory, batch.Offsets, batch.Lengths, packets, ref bytes);
-            accepted += count;
-            packets = packets[count..];
-            if (packets.IsEmpty)
-                return accepted;
-            if ((uint)(batch.Lengths[packets[0]] - 1) < (uint)_maxFrameBytes)
-                break;
-            Refuse(batch, packets[..1], DropReason.FrameTooLong);
-            packets = packets[1..];
-        }
-
-        Examine(connection, transmitter.Fault);
-        Refuse(batch, packets, transmitter.Fault == MemifFault.None ? DropReason.TransmitRingFull : DropReason.LinkDown);
-        return accepted;
-    }
-
-    /// <summary>Sends each packet by the queue that its flow belongs to, so that the peer's queues share the load and flows stay in order.</summary>
-    private int Spread(MemifConnection connection, MemifTransmitter[] transmitters, PacketBatch batch, ReadOnlySpan<short> packets, ref long bytes)
-    {
-        int accepted = 0;
-        for (int queue = 0; queue < transmitters.Length; queue++)
-        {
-            int count = 0;
-            foreach (short packet in packets)
-            {
-                if ((int)(((ulong)batch.HashOf(packet) * (uint)transmitters.Length) >> 32) == queue)
-                    _queued[count++] = packet;
-            }
-
-            if (count > 0)
-                accepted += Send(connection, transmitters[queue], batch, _queued.AsSpan(0, count), ref bytes);
-        }
-
-        return accepted;
-    }
-
-    private int Refuse(PacketBatch batch, ReadOnlySpan<short> packets, DropReason reason)
-    {
-        foreach (short packet in packets)
-            batch.Drop(packet, reason);
-        Volatile.Write(ref _refused, _refused + packets.Length);
-        return 0;
-    }
 }

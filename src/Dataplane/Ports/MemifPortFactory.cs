@@ -16,7 +16,7 @@ namespace Dataplane.Ports;
 /// <c>socket-abstract=no</c>.</param>
 /// <param name="id">Number of the connection on the socket; several ports of one process may share a socket.</param>
 /// <param name="role">The server listens, the client connects and makes the memory.</param>
-public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole role = PortRole.Client) : IPortFactory
+public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole role = PortRole.Client) : IPortFactory, IQueueFactory
 {
     private const int DefaultMtu = 1500;
     private const int LeastBufferBytes = 128;
@@ -36,12 +36,20 @@ public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole ro
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The options are out of range.</exception>
-    public IPort Open(string name)
+    public IPort Open(string name) => MemifAgent.Open(SettingsFor(name));
+
+    /// <inheritdoc/>
+    IQueuedPort IQueueFactory.OpenQueues(string name, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
+    {
+        var all = new MemifPortFactory(socketPath, id, role) { Options = Options with { Queues = workers.Count }, Mac = Mac, Mtu = Mtu };
+        return MemifAgent.Open(all.SettingsFor(name), [.. workers.Distinct()]);
+    }
+
+    private MemifSettings SettingsFor(string name)
     {
         Check(name);
         string identity = string.Create(CultureInfo.InvariantCulture, $"{name} {socketPath} {id} {role}");
-        var settings = new MemifSettings(name, socketPath, id, role, Options, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu);
-        return MemifAgent.Open(settings);
+        return new MemifSettings(name, socketPath, id, role, Options, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu);
     }
 
     private void Check(string name)

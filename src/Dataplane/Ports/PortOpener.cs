@@ -6,14 +6,24 @@ namespace Dataplane.Ports;
 /// <summary>Opens the ports of one worker that specifications describe; what they share, it keeps.</summary>
 internal sealed class PortOpener
 {
-    private readonly AfXdpMemories _memories = new();
+    /// <summary>What the AF_XDP ports of the worker share.</summary>
+    public AfXdpMemories Memories { get; } = new();
 
     /// <summary>Says which ports will be opened next, so that those that share something make it large enough.</summary>
-    public void Expect(IEnumerable<PortSpec> specs) => _memories.Expect(specs.Count(spec => spec is { Kind: PortKind.AfXdp, Factory: null }));
+    public void Expect(IEnumerable<PortSpec> specs) => Memories.Expect(specs.Count(spec => spec is { Kind: PortKind.AfXdp, Factory: null }));
 
     /// <summary>Opens; throws what the kind's own factory throws.</summary>
     /// <exception cref="NotSupportedException">The kind is known, but this version cannot open it.</exception>
     public IPort Open(PortSpec spec) => Factory(spec).Open(spec.Name);
+
+    /// <summary>Opens a port whose queues belong to several workers, or several queues to one.</summary>
+    /// <param name="spec">The port; its kind has queues.</param>
+    /// <param name="workers">By queue: the worker that runs it.</param>
+    /// <param name="memoriesOf">By worker: what its AF_XDP ports share.</param>
+    /// <exception cref="NotSupportedException">The factory of the user's own opens ports of one queue.</exception>
+    public IQueuedPort Open(PortSpec spec, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf) => Factory(spec) is IQueueFactory factory
+        ? factory.OpenQueues(spec.Name, workers, memoriesOf)
+        : throw new NotSupportedException($"Port {spec.Name}: its factory opens ports of one queue; {spec.Queues} are asked for.");
 
     private IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch
     {
@@ -25,7 +35,7 @@ internal sealed class PortOpener
             Mtu = spec.Mtu,
             Take = spec.Take,
             Leave = spec.Leave,
-            Memories = _memories,
+            Memories = Memories,
         },
         PortKind.Tap => new TapPortFactory(spec.Interface)
         {

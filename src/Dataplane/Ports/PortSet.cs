@@ -3,12 +3,14 @@ namespace Dataplane.Ports;
 /// <summary>The open ports by identifier and name. Immutable; a reload makes a new one in which names keep their identifiers.</summary>
 internal sealed class PortSet
 {
+    private static readonly int[] s_first = [0];
+
     private readonly Dictionary<string, int> _ids;
-    private readonly IReadOnlyDictionary<int, int>? _workers;
+    private readonly IReadOnlyDictionary<int, int[]>? _workers;
 
     /// <param name="ports">The ports in the order of the configuration.</param>
-    /// <param name="workers">By identifier: the worker that runs the port; null when one runs all.</param>
-    public PortSet(IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> ports, IReadOnlyDictionary<int, int>? workers = null)
+    /// <param name="workers">By identifier: the worker that runs each queue of the port; null when one runs all.</param>
+    public PortSet(IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> ports, IReadOnlyDictionary<int, int[]>? workers = null)
     {
         _workers = workers;
         Entries = ports;
@@ -27,8 +29,11 @@ internal sealed class PortSet
 
     public IPort?[] ById { get; }
 
-    /// <summary>The worker that runs a port.</summary>
-    public int WorkerOf(int id) => _workers?.GetValueOrDefault(id) ?? 0;
+    /// <summary>The worker that runs a port, or its first queue.</summary>
+    public int WorkerOf(int id) => WorkersOf(id)[0];
+
+    /// <summary>By queue of a port: the worker that runs it.</summary>
+    public int[] WorkersOf(int id) => _workers?.GetValueOrDefault(id) ?? s_first;
 
     /// <summary>Identifier of a port that is known to exist.</summary>
     public int IdOf(string name) => _ids[name];

@@ -76,5 +76,9 @@ public sealed class PortSource
     public static PortSource Custom(IPortFactory factory) =>
         new(name => new PortSpec { Name = name, Kind = PortKind.Memory, Factory = factory });
 
+    /// <summary>The same with several queues in each direction, which are spread over the workers (AF_PACKET, AF_XDP, TAP, memif).</summary>
+    /// <param name="queues">How many, 1 to 16.</param>
+    public PortSource WithQueues(int queues) => new(name => _make(name) with { Queues = queues });
+
     internal PortSpec ToSpec(string name) => _make(name);
 }

@@ -58,8 +58,13 @@ public sealed record PortSpec
     /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (af_packet, tap).</summary>
     public PortOffload Offload { get; init; }
 
-    /// <summary>Worker that runs the port, from 0; null: the one with the fewest ports.</summary>
+    /// <summary>Worker that runs the port, or its first queue, from 0; null: the one with the fewest ports.</summary>
     public int? Worker { get; init; }
+
+    /// <summary>
+    /// Queues in each direction (af_packet, af_xdp, tap, memif), 1 to 16. They are spread over the workers, beginning with <see cref="Worker"/>; a flow keeps to one.
+    /// </summary>
+    public int Queues { get; init; } = 1;
 
     /// <summary>Opens the port in place of the built-in kinds; not part of files.</summary>
     public IPortFactory? Factory { get; init; }

@@ -32,4 +32,25 @@ public struct PortStatistics
 
     /// <summary>Of the frames transmitted, those that carry several segments of TCP or UDP data; each counts as one frame.</summary>
     public long TransmittedSuperFrames;
+
+    /// <summary>Adds up the counters of the queues of a port.</summary>
+    internal static PortStatistics SumOf(IEnumerable<PortStatistics> queues)
+    {
+        PortStatistics sum = default;
+        foreach (PortStatistics queue in queues)
+        {
+            sum.ReceivedPackets += queue.ReceivedPackets;
+            sum.ReceivedBytes += queue.ReceivedBytes;
+            sum.TransmittedPackets += queue.TransmittedPackets;
+            sum.TransmittedBytes += queue.TransmittedBytes;
+            sum.KernelDrops += queue.KernelDrops;
+            sum.TransmitRefused += queue.TransmitRefused;
+            sum.TransmitLost += queue.TransmitLost;
+            sum.Errors += queue.Errors;
+            sum.ReceivedSuperFrames += queue.ReceivedSuperFrames;
+            sum.TransmittedSuperFrames += queue.TransmittedSuperFrames;
+        }
+
+        return sum;
+    }
 }

@@ -5,7 +5,7 @@ namespace Dataplane.Ports;
 
 /// <summary>Opens TAP ports: the engine is the other end of the wire of an interface of the kernel.</summary>
 /// <param name="deviceName">Name of the interface, which is made if it does not exist: needs CAP_NET_ADMIN. Without use when there is a descriptor.</param>
-public sealed class TapPortFactory(string deviceName) : IPortFactory
+public sealed class TapPortFactory(string deviceName) : IPortFactory, IQueueFactory
 {
     /// <inheritdoc/>
     public string Kind => "tap";
@@ -22,4 +22,18 @@ public sealed class TapPortFactory(string deviceName) : IPortFactory
 
     /// <inheritdoc/>
     public IPort Open(string name) => new TapPort(Descriptor is { } number ? TapDevice.FromDescriptor(number, Options) : TapDevice.Open(deviceName, Options), Mac);
+
+    /// <inheritdoc/>
+    /// <remarks>The kernel sends a flow by the queue that its other direction was written to last, which is why flows keep to a worker; new flows it spreads by a hash.</remarks>
+    IQueuedPort IQueueFactory.OpenQueues(string name, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
+    {
+        string device = deviceName;
+        return QueuedPort.Open(workers, _ =>
+        {
+            // The first may have been given a name; the others must be the same device.
+            TapDevice queue = TapDevice.Open(device, Options with { MultiQueue = true });
+            device = queue.Interface.Name;
+            return new TapPort(queue, Mac);
+        });
+    }
 }

@@ -17,4 +17,7 @@ public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, Port
 
     /// <summary>What happened to it beside the frames it carried, such as peers that were refused; what has not happened is left out.</summary>
     public IReadOnlyList<PortEvent> Events { get; init; } = [];
+
+    /// <summary>The counters of each queue, of which <see cref="Statistics"/> are the sum; empty for a port of one queue.</summary>
+    public IReadOnlyList<PortStatistics> Queues { get; init; } = [];
 }

@@ -85,6 +85,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Mac = Null(Mac()),
             Mtu = Null(In(576, 9000)),
             Worker = isWild ? Null(In(-1, 17)) : Null(0),
+            Queues = isWild ? In(-1, 20) : kind is PortKind.AfPacket or PortKind.AfXdp or PortKind.Memif && Coin() ? In(1, 16) : 1,
             Take = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             Leave = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             NetworkNamespace = (kind == PortKind.Tap && Coin()) || isWild ? Text() : "",
