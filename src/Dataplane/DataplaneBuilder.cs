@@ -8,6 +8,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Switching;
+using Dataplane.Tunnels;
 
 namespace Dataplane;
 
@@ -26,6 +27,7 @@ public sealed class DataplaneBuilder
     private readonly List<NameServerSpec> _names = [];
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
+    private EncapsulationSpec _encapsulation = new();
     private WorkerSpec _workers = new();
     private TimeProvider _timeProvider = TimeProvider.System;
 
@@ -141,6 +143,14 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Says where packets inside packets come from and are taken out.</summary>
+    public DataplaneBuilder Encapsulation(EncapsulationSpec encapsulation)
+    {
+        ArgumentNullException.ThrowIfNull(encapsulation);
+        _encapsulation = encapsulation;
+        return this;
+    }
+
     /// <summary>Adds a network of endpoints with one subnet, and more in <paramref name="configure"/>.</summary>
     public DataplaneBuilder Network(string name, string subnet, Action<NetworkBuilder> configure)
     {
@@ -207,6 +217,7 @@ public sealed class DataplaneBuilder
             Filter = _filter,
             Nat = [.. _nat],
             Services = [.. _services],
+            Encapsulation = _encapsulation,
             Networks = [.. _networks],
             Names = [.. _names],
             Workers = _workers,

@@ -78,6 +78,10 @@ public sealed partial class DataplaneEngine
         };
     })];
 
+    /// <summary>The addresses at which packets inside packets are taken out, in the order of the configuration. Any thread.</summary>
+    public IReadOnlyList<DecapsulationStatus> ReadDecapsulations() => _workers?.Tables is not { } tables ? [] : [.. tables.Tunnels.All.Select(taken =>
+        new DecapsulationStatus(taken.Spec.Address, taken.Counters.Sum(counter => Volatile.Read(ref counter.Counts.Packets)), taken.Counters.Sum(counter => Volatile.Read(ref counter.Counts.Bytes))))];
+
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()
     {

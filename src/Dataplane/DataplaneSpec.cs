@@ -7,6 +7,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Switching;
+using Dataplane.Tunnels;
 
 namespace Dataplane;
 
@@ -34,6 +35,9 @@ public sealed record DataplaneSpec
 
     /// <summary>Balanced services.</summary>
     public IReadOnlyList<ServiceSpec> Services { get; init; } = [];
+
+    /// <summary>Packets inside packets: sources of outer headers, and where such packets are taken out.</summary>
+    public EncapsulationSpec Encapsulation { get; init; } = new();
 
     /// <summary>Networks of endpoints.</summary>
     public IReadOnlyList<NetworkSpec> Networks { get; init; } = [];

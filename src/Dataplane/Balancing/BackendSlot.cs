@@ -1,3 +1,5 @@
+using Dataplane.Tunnels;
+
 namespace Dataplane.Balancing;
 
 /// <summary>What the control side knows of one backend, or of one address of source translation, beside its specification. Used under the engine's update lock.</summary>
@@ -17,6 +19,9 @@ internal sealed class BackendSlot
 
     /// <summary>Whether flows of it are sent to its address as they are; stays so until the slot is another's.</summary>
     public bool IsDirect { get; set; }
+
+    /// <summary>The outer header that they are sent in; null for none.</summary>
+    public OuterHeader? Outer { get; set; }
 
     /// <summary>Found down by health checks or told so by the user.</summary>
     public bool IsDown { get; set; }

@@ -1,4 +1,5 @@
 using Dataplane.Packets;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Balancing;
 
@@ -41,6 +42,9 @@ internal sealed class BackendSlots
 
     /// <summary>By slot, the address that flows are sent to as they are; none for all others. Empty when there are none.</summary>
     public IpAddress[] DirectAddresses => _all.Exists(slot => slot.IsDirect) ? [.. _all.Select(slot => slot.IsDirect ? slot.Identity.Address : default)] : [];
+
+    /// <summary>By slot, the outer header that flows are sent in. Empty when there are none.</summary>
+    public OuterHeader?[] Outers => _all.Exists(slot => slot.Outer is not null) ? [.. _all.Select(slot => slot.Outer)] : [];
 
     /// <summary>Slots whose backend has gone, and that flows may still remember.</summary>
     public IReadOnlyList<BackendSlot> Departed => _departed;
@@ -102,6 +106,7 @@ internal sealed class BackendSlots
             slot.Counter = new BackendCounter();
             slot.Fate = BackendFate.Move;
             slot.IsDirect = false;
+            slot.Outer = null;
             _free.Push(slot);
         }
     }

@@ -66,7 +66,7 @@ internal static class BalanceStage
         else
         {
             byte flags = batch.Parsed[i].Headers.TcpFlags;
-            flow = service.Spec.Forward == ForwardMode.Dsr
+            flow = service.Spec.Forward != ForwardMode.Nat
                 ? ConnectionFlows.Create(context, in batch.Parsed[i].Key, hash, flags, backend, out DropReason reason)
                 : NatFlows.Create(context, in batch.Parsed[i].Key, hash, flags, SourceOf(context, batch, i, backend.Address), backend, out reason);
             if (flow < 0)

@@ -41,6 +41,10 @@ public sealed class ServiceBuilder
     /// <summary>Sends packets to the backend's hardware address as they are (direct server return).</summary>
     public ServiceBuilder Dsr() => With(_spec with { Forward = ForwardMode.Dsr });
 
+    /// <summary>Sends packets to the backend inside other packets; <see cref="DataplaneBuilder.Encapsulation"/> says where these come from.</summary>
+    /// <param name="mode"><see cref="ForwardMode.Ipip"/> or <see cref="ForwardMode.Gue"/>.</param>
+    public ServiceBuilder Enclosed(ForwardMode mode) => With(_spec with { Forward = mode });
+
     /// <summary>Sends a client to the backend it went to before.</summary>
     /// <param name="timeout">How long since its last new flow: 1 second to 1 day.</param>
     public ServiceBuilder Affinity(TimeSpan timeout) => With(_spec with { Affinity = timeout });

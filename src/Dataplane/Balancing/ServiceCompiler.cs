@@ -1,6 +1,7 @@
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Balancing;
 
@@ -11,6 +12,7 @@ internal sealed class ServiceCompiler
     public const int RampSteps = 10;
 
     private readonly BackendSlots _slots;
+    private readonly EncapsulationSpec _encapsulation;
     private readonly ForwardingTables? _previous;
     private readonly long _nowNs;
     private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _before = [];
@@ -18,11 +20,12 @@ internal sealed class ServiceCompiler
 
     /// <summary>Begins.</summary>
     /// <param name="slots">What is known of backends, and is brought up to date.</param>
+    /// <param name="encapsulation">Where packets that are enclosed seem to come from.</param>
     /// <param name="previous">The tables in force; null at the start.</param>
     /// <param name="nowNs">Worker time: drains begin and end, and slow starts go on, by it.</param>
-    public ServiceCompiler(BackendSlots slots, ForwardingTables? previous, long nowNs)
+    public ServiceCompiler(BackendSlots slots, EncapsulationSpec encapsulation, ForwardingTables? previous, long nowNs)
     {
-        (_slots, _previous, _nowNs) = (slots, previous, nowNs);
+        (_slots, _encapsulation, _previous, _nowNs) = (slots, encapsulation, previous, nowNs);
         foreach (ServiceRuntime service in previous?.Services.Services ?? [])
         {
             _before[KeyOf(service.Spec)] = service;
@@ -99,7 +102,11 @@ internal sealed class ServiceCompiler
     private ServiceRuntime Compile(ServiceSpec spec)
     {
         BackendSlot[] slots = [.. spec.Backends.Select(backend => _slots.Acquire(IdentityOf(spec, backend)))];
-        Array.ForEach(slots, slot => slot.IsDirect |= spec.Forward == ForwardMode.Dsr);
+        if (spec.Forward != ForwardMode.Nat)
+        {
+            Array.ForEach(slots, slot => Direct(spec, slot));
+        }
+
         bool isPanicking = IsPanicking(spec, slots);
         var all = new BackendRuntime[slots.Length];
         bool isRamping = false;
@@ -143,6 +150,13 @@ internal sealed class ServiceCompiler
             },
             Cursor = before?.Cursor ?? 0,
         };
+    }
+
+    /// <summary>How packets reach a backend that gets them as they are. Once translated, a flow stays so; the others follow the service.</summary>
+    private void Direct(ServiceSpec spec, BackendSlot slot)
+    {
+        slot.IsDirect = true;
+        slot.Outer = spec.Forward == ForwardMode.Dsr ? null : TunnelTable.HeaderFor(_encapsulation, spec.Forward, slot.Identity.Address);
     }
 
     /// <summary>Health is disregarded when too few are up: rather some packets to a dead backend than all to the few that are left.</summary>

@@ -39,6 +39,6 @@ public sealed record ServiceSpec
     /// <summary>How the backends' health is found out; null: all are taken to be up.</summary>
     public HealthSpec? Health { get; init; }
 
-    /// <summary>The backends, of the service's address family. None: packets are dropped as no_backend.</summary>
+    /// <summary>The backends, of the service's address family unless packets are enclosed. None: packets are dropped as no_backend.</summary>
     public IReadOnlyList<BackendSpec> Backends { get; init; } = [];
 }

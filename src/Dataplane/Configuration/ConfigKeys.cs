@@ -6,7 +6,7 @@ namespace Dataplane.Configuration;
 internal static class ConfigKeys
 {
     public static readonly KeyTable Top = new("a configuration",
-        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "networks", "mesh", "workers", "capture");
+        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "encapsulation", "networks", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
     public static readonly string[] NotImplemented = ["capture"];
@@ -43,6 +43,10 @@ internal static class ConfigKeys
 
     public static readonly KeyTable Backend = new("a backend", "address", "port", "weight", "drain", "drain_deadline");
 
+    public static readonly KeyTable Encapsulation = new("an encapsulation section", "sources", "gue_port", "decapsulate");
+
+    public static readonly KeyTable Decapsulation = new("an address that takes packets out", "address", "kinds", "from");
+
     public static readonly KeyTable Network = new("a network",
         "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints", "overlay");
 
@@ -59,7 +63,8 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Network, Endpoint, Overlay, RemoteEndpoint, Rate, Workers,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Encapsulation, Decapsulation, Network, Endpoint,
+        Overlay, RemoteEndpoint, Rate, Workers,
     ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>

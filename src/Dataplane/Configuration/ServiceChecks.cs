@@ -45,7 +45,7 @@ internal static class ServiceChecks
             checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
             checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
             HealthChecks.Check(checks, service, path);
-            CheckBackends(checks, service, path);
+            CheckBackends(checks, spec, service, path);
             CheckTableSize(checks, service, path);
         }
     }
@@ -70,7 +70,7 @@ internal static class ServiceChecks
         }
     }
 
-    private static void CheckBackends(Checks checks, ServiceSpec service, string path)
+    private static void CheckBackends(Checks checks, DataplaneSpec spec, ServiceSpec service, string path)
     {
         var seen = new Dictionary<(IpAddress, ushort), string>();
         foreach ((BackendSpec backend, string at, _) in checks.Each(service.Backends, $"{path}.backends"))
@@ -85,11 +85,12 @@ internal static class ServiceChecks
 
             bool hasPort = backend.Port != 0;
             string value = backend.Address.ToString();
-            if (!service.Address.IsNone && backend.Address.Family != service.Address.Family)
+            bool isEnclosed = service.Forward is ForwardMode.Ipip or ForwardMode.Gue;
+            if (!service.Address.IsNone && backend.Address.Family != service.Address.Family && !isEnclosed)
             {
                 checks.Error($"{at}.address", $"is of another family than the service's address {service.Address}; both must be of one", value);
             }
-            else if (hasPort && backend.Address == service.Address && backend.Port == service.Port)
+            else if (hasPort && backend.Address == service.Address && (backend.Port == service.Port || isEnclosed))
             {
                 checks.Error($"{at}.address", "is the service itself, so that its packets would never arrive", value);
             }
@@ -106,6 +107,7 @@ internal static class ServiceChecks
             {
                 CheckReach(checks, backend.Address, $"{at}.address");
                 CheckDirect(checks, service, backend, at);
+                EncapsulationChecks.CheckBackend(checks, spec, service, backend, at);
             }
         }
     }
@@ -113,18 +115,18 @@ internal static class ServiceChecks
     /// <summary>What is sent as it is can have no other port, and finds a backend by its hardware address only on a link of the engine's.</summary>
     private static void CheckDirect(Checks checks, ServiceSpec service, BackendSpec backend, string path)
     {
-        if (service.Forward != ForwardMode.Dsr)
+        if (service.Forward == ForwardMode.Nat)
         {
             return;
         }
 
         if (backend.Port != 0 && backend.Port != service.Port)
         {
-            checks.Error($"{path}.port", $"is not the service's, {service.Port}: with forward: dsr packets reach the backend as they are",
+            checks.Error($"{path}.port", $"is not the service's, {service.Port}: with forward: {SpecNames.ForwardModes.NameOf(service.Forward)} packets reach the backend as they are",
                 backend.Port.ToString(CultureInfo.InvariantCulture));
         }
 
-        if (!checks.Connected.TryFind(backend.Address, null, out _, out _) && !checks.Connected.IsUnclear(null))
+        if (service.Forward == ForwardMode.Dsr && !checks.Connected.TryFind(backend.Address, null, out _, out _) && !checks.Connected.IsUnclear(null))
         {
             checks.Error($"{path}.address", "is in no prefix of an interface: with forward: dsr the backend must be on a link of the engine's", backend.Address.ToString());
         }

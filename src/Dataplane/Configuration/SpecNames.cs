@@ -6,6 +6,7 @@ using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Configuration;
 
@@ -35,7 +36,9 @@ internal static class SpecNames
         ("source_hash", BalancePolicy.SourceHash), ("rendezvous", BalancePolicy.Rendezvous), ("least_connections", BalancePolicy.LeastConnections),
         ("power_of_two", BalancePolicy.PowerOfTwo));
 
-    public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr));
+    public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr), ("ipip", ForwardMode.Ipip), ("gue", ForwardMode.Gue));
+
+    public static readonly NameTable<TunnelKinds> Encapsulations = new(("ipip", TunnelKinds.Ipip), ("gue", TunnelKinds.Gue));
 
     public static readonly NameTable<RemovePolicy> RemovePolicies = new(
         ("move", RemovePolicy.Move), ("reset", RemovePolicy.Reset), ("keep", RemovePolicy.Keep));
@@ -44,9 +47,6 @@ internal static class SpecNames
 
     public static readonly NameTable<HealthCheckKind> HealthChecks = new(
         ("none", HealthCheckKind.None), ("tcp", HealthCheckKind.Tcp), ("http", HealthCheckKind.Http), ("https", HealthCheckKind.Https), ("udp", HealthCheckKind.Udp));
-
-    /// <summary>Modes the format has words for and this version no code.</summary>
-    public static readonly string[] LaterForwardModes = ["ipip", "gue"];
 
     public static readonly NameTable<byte> Protocols = new(
         ("tcp", IpProtocols.Tcp), ("udp", IpProtocols.Udp), ("icmp", IpProtocols.Icmp), ("icmpv6", IpProtocols.Icmpv6));

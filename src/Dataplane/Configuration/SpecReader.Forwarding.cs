@@ -178,7 +178,7 @@ public sealed partial class SpecReader
             Address = map.Address("address"),
             Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
-            Forward = ReadForward(map),
+            Forward = map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat,
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
@@ -201,17 +201,6 @@ public sealed partial class SpecReader
         }
 
         return text switch { "tcp" => IpProtocols.Tcp, "udp" => IpProtocols.Udp, _ => null };
-    }
-
-    private static ForwardMode ReadForward(in MappingReader map)
-    {
-        if (map.Value("forward") is { Kind: ConfigNodeKind.Scalar, Text: string text } && SpecNames.LaterForwardModes.Contains(text))
-        {
-            map.Error("forward", "is not supported by this version, allowed: nat or dsr", text);
-            return ForwardMode.Nat;
-        }
-
-        return map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat;
     }
 
     private BackendSpec ReadBackend(ConfigNode node, string path)

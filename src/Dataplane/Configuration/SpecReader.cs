@@ -5,6 +5,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Configuration;
 
@@ -92,6 +93,7 @@ public sealed partial class SpecReader
             Filter = top.Value("filter") is { } filter ? ReadFilter(filter) : new FilterSpec(),
             Nat = [.. top.Items("nat", "each rule").Select(item => ReadNat(item.Node, item.Path))],
             Services = [.. top.Items("services", "each service").Select(item => ReadService(item.Node, item.Path))],
+            Encapsulation = top.Value("encapsulation") is { } encapsulation ? ReadEncapsulation(encapsulation) : new EncapsulationSpec(),
             Mesh = top.Value("mesh") is { IsEmpty: false } mesh ? mesh : null,
             Networks = [.. top.Items("networks", "each network").Select(item => ReadNetwork(item.Node, item.Path))],
             Workers = top.Value("workers") is { } workers ? ReadWorkers(workers) : new WorkerSpec(),

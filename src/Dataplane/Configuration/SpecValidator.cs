@@ -19,11 +19,13 @@ public static class SpecValidator
         NatChecks.ClaimAddresses(checks, spec);
         NetworkChecks.Check(checks, spec);
         NameChecks.ClaimAddresses(checks, spec);
+        EncapsulationChecks.ClaimAddresses(checks, spec);
         NeighbourChecks.Check(checks, spec);
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
         NatChecks.Check(checks, spec);
         ServiceChecks.Check(checks, spec);
+        EncapsulationChecks.Check(checks, spec);
         NameChecks.Check(checks, spec);
         if (spec.Mesh is not null)
         {

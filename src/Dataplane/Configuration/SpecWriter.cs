@@ -6,6 +6,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Configuration;
 
@@ -41,6 +42,7 @@ public static partial class SpecWriter
         top.Part("filter", rules);
         top.List("nat", spec.Nat, Nat);
         top.List("services", spec.Services, Service);
+        top.Part("encapsulation", Encapsulation(spec.Encapsulation ?? new EncapsulationSpec()));
         top.List("networks", spec.Networks, Network);
         top.Part("workers", Workers(spec.Workers ?? new WorkerSpec()));
         return top.ToNode();

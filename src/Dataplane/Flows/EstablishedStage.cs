@@ -8,6 +8,7 @@ using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Flows;
 
@@ -78,7 +79,8 @@ internal static class EstablishedStage
 
             int offset = batch.Offsets[i], length = headers.EndOffset - headers.NetworkOffset;
             ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
-            if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || (length > way.Mtu && batch.IsTooLong(i, way.Mtu))
+            int mtu = way.Mtu - entry.OuterBytes;
+            if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || (length > mtu && batch.IsTooLong(i, mtu))
                 || (follows && !ConnectionFlows.TryPass(context, batch, i, flow, in entry))
                 || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, way.LinkStart, way.LinkEnd))
             {
@@ -89,6 +91,11 @@ internal static class EstablishedStage
             batch.Lengths[i] = length + PlainTranslation.LinkBytes;
             batch.OutPorts[i] = way.Port;
             batch.Verdicts[i] = Verdict.Transmit;
+            if (entry.OuterBytes != 0)
+            {
+                Encapsulator.Enclose(context, batch, i, PlainTranslation.LinkBytes, in entry, context.Originated.Batch.Count);
+            }
+
             if (TTracing.IsOn)
             {
                 Explain(context, batch, i, untagged, flow);

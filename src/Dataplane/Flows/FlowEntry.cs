@@ -80,6 +80,9 @@ internal struct FlowEntry
     /// <summary>What its packets have shown of it.</summary>
     public FlowMarks Marks;
 
+    /// <summary>Bytes of the outer header that its packets leave in, by the tables of <see cref="TablesVersion"/>; 0 for most.</summary>
+    public byte OuterBytes;
+
     /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
     public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);
 

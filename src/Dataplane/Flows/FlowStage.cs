@@ -6,6 +6,7 @@ using Dataplane.Pipeline;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Flows;
 
@@ -238,7 +239,7 @@ internal static class FlowStage
                 Hit<TTracing>(context, batch, i, index);
             }
         }
-        else
+        else if (!OuterErrors.TryHandle<TTracing>(context, batch, i))
         {
             IcmpErrorTranslation.Process<TTracing>(context, batch, i);
         }

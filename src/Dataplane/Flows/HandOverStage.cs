@@ -1,5 +1,6 @@
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Flows;
 
@@ -36,7 +37,8 @@ internal static class HandOverStage
 
     /// <summary>The worker a packet belongs to; an ICMP error belongs to the worker of the flow it is about.</summary>
     public static int OwnerOf(FlowOwners owners, WorkerContext context, PacketBatch batch, int i) =>
-        IcmpErrorTranslation.TryReadFlow(batch, i, out FlowKey about)
+        (context.Tables.Tunnels.HasSources && OuterErrors.TryReadFlow(context.Tables.Tunnels, batch, i, out FlowKey about))
+            || IcmpErrorTranslation.TryReadFlow(batch, i, out about)
             ? owners.OwnerOf(in about, batch.Port.Value, context.Hash, context.Share)
             : owners.OwnerOf(in batch.Parsed[i].Key, batch.Port.Value, context.Hash, context.Share);
 }

@@ -32,4 +32,7 @@ internal enum PacketMarks : ushort
 
     /// <summary>An ICMP error about a translated flow: it may go where the flow may.</summary>
     AboutFlow = 256,
+
+    /// <summary>Stands in its outer header: where its headers are is not where the parser found them.</summary>
+    Enclosed = 512,
 }

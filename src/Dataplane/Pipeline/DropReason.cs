@@ -50,6 +50,21 @@ public enum DropReason : byte
     /// <summary>What its offload header says does not fit the packet: kind or size of segments, place of the checksum.</summary>
     BadOffload,
 
+    /// <summary>To be taken out of an outer header, but what is behind that is no IP packet, or its UDP checksum is wrong.</summary>
+    TunnelMalformed,
+
+    /// <summary>To be taken out of an outer header, from a source that is not listened to.</summary>
+    TunnelSource,
+
+    /// <summary>To be taken out of an outer header, but only a fragment of it.</summary>
+    TunnelFragment,
+
+    /// <summary>Taken out of an outer header, and to be taken out again.</summary>
+    TunnelNested,
+
+    /// <summary>Marked outside as having met congestion, of which the sender of the packet inside would only learn by its loss (RFC 6040, 4.2).</summary>
+    TunnelCongestion,
+
     /// <summary>Source address that cannot be a sender: multicast, broadcast, loopback, class E, unspecified (RFC 1812 5.3.7).</summary>
     MartianSource,
 
@@ -211,6 +226,9 @@ public enum DropReason : byte
 
     /// <summary>ICMP message to the engine taken in.</summary>
     ConsumedIcmp,
+
+    /// <summary>ICMP error about an outer header of the engine's taken in; the sender of the packet inside is told.</summary>
+    ConsumedTunnelError,
 
     /// <summary>Query taken in by a name server of the engine.</summary>
     ConsumedDns,

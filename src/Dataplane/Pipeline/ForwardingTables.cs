@@ -8,6 +8,7 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
 using Dataplane.Switching;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Pipeline;
 
@@ -68,6 +69,12 @@ internal sealed record ForwardingTables
     /// <inheritdoc cref="BackendSlots.DirectAddresses"/>
     public IpAddress[] DirectAddresses { get; init; } = [];
 
+    /// <inheritdoc cref="BackendSlots.Outers"/>
+    public OuterHeader?[] Outers { get; init; } = [];
+
+    /// <summary>Packets inside packets.</summary>
+    public required TunnelTable Tunnels { get; init; }
+
     /// <summary>Slots whose flows are counted when these tables come into force.</summary>
     public int[] CountedSlots { get; init; } = [];
 
@@ -107,6 +114,10 @@ internal sealed record ForwardingTables
 
     /// <summary>Where the packets of a flow are sent: to whom they are addressed when they leave, or to the backend whatever is in them.</summary>
     public IpAddress TargetOf(in FlowEntry entry) => IsDirect(in entry) ? DirectAddresses[entry.Backend] : entry.NewDestination;
+
+    /// <summary>The outer header that packets of this direction of a flow leave in, or null.</summary>
+    public OuterHeader? OuterOf(in FlowEntry entry) =>
+        entry.IsPlain && entry.IsForward && (uint)entry.Backend < (uint)Outers.Length ? Outers[entry.Backend] : null;
 
     /// <summary>What becomes of a flow at its next packet.</summary>
     public BackendFate FateOf(int slot, uint generation) =>

@@ -9,6 +9,7 @@ using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
 using Dataplane.Switching;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Pipeline;
 
@@ -29,6 +30,7 @@ internal static class TableCompiler
         IpAddress[] served =
         [
             .. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. spec.Names.SelectMany(server => server.Addresses),
+            .. TunnelTable.AddressesOf(spec.Encapsulation),
         ];
         List<L3Interface> made = CompileInterfaces(spec, ports, served);
         BridgeTable bridges = BridgeCompiler.Compile(spec, ports, served, made, previous?.Bridges);
@@ -57,7 +59,7 @@ internal static class TableCompiler
                 [
                     .. interfaces.Where(entry => entry.Station is null).SelectMany(entry => entry.Addresses).Select(prefix => prefix.Address),
                     .. spec.Networks.SelectMany(BridgeCompiler.AddressesOf).Select(prefix => prefix.Address),
-                    .. served.Except(spec.Services.Where(service => service.Forward == ForwardMode.Dsr).Select(service => service.Address)),
+                    .. served.Except(spec.Services.Where(service => service.Forward != ForwardMode.Nat).Select(service => service.Address)),
                 ],
                 [.. bridges.Stations.Concat(bridges.Remotes).SelectMany(station => station.Addresses)]),
             Bridges = bridges,
@@ -65,10 +67,12 @@ internal static class TableCompiler
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
             Services = new ServiceTable(services),
             Nat = nat,
+            Tunnels = TunnelTable.Compile(spec.Encapsulation, previous?.Tunnels),
             Names = NameServers.Compile(spec.Names, previous?.Names),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
             DirectAddresses = slots.DirectAddresses,
+            Outers = slots.Outers,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],
@@ -109,6 +113,7 @@ internal static class TableCompiler
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
             DirectAddresses = slots.DirectAddresses,
+            Outers = slots.Outers,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],
@@ -134,7 +139,7 @@ internal static class TableCompiler
         out ServiceCompiler compiler)
     {
         slots.Reclaim();
-        compiler = new ServiceCompiler(slots, previous, nowNs);
+        compiler = new ServiceCompiler(slots, spec.Encapsulation, previous, nowNs);
         ServiceRuntime[] services = compiler.Compile(spec.Services);
         HashSet<BackendSlots.Identity> used = [.. Followed(spec), .. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
         compiler.Depart(slots.Depart(used));

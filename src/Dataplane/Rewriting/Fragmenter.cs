@@ -15,12 +15,18 @@ internal static class Fragmenter
     private const int MaxHeader = 60;
 
     /// <summary>Splits a rewritten frame of which the packet is too long.</summary>
-    public static void Split(WorkerContext context, PacketBatch batch, int i, int link, L3Interface way)
+    /// <param name="context">The worker.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="i">The packet.</param>
+    /// <param name="link">Bytes of its link header.</param>
+    /// <param name="way">The interface it leaves by.</param>
+    /// <param name="mtu">Bytes of the longest piece: the interface's MTU, less an outer header.</param>
+    public static void Split(WorkerContext context, PacketBatch batch, int i, int link, L3Interface way, int mtu)
     {
         if ((batch.Marks[i] & PacketMarks.SuperFrame) != 0)
         {
             // TCP may be cut anywhere, so smaller segments stand in for fragments; the route stage lets no UDP super-frame come here.
-            batch.Offloads[i].SegmentBytes = (ushort)(way.Mtu - batch.Offloads[i].HeaderBytes);
+            batch.Offloads[i].SegmentBytes = (ushort)(mtu - batch.Offloads[i].HeaderBytes);
             return;
         }
 
@@ -37,11 +43,11 @@ internal static class Fragmenter
 
         Span<byte> laterHeader = stackalloc byte[MaxHeader];
         int laterLength = WriteLaterHeader(packet[..header], laterHeader);
-        int first = (way.Mtu - header) & ~7;
-        int step = (way.Mtu - laterLength) & ~7;
+        int first = (mtu - header) & ~7;
+        int step = (mtu - laterLength) & ~7;
         int needed = (payload - first + step - 1) / step;
         OriginatedPackets originated = context.Originated;
-        if (first <= 0 || originated.Batch.Count + needed > PacketBatch.Capacity || link + way.Mtu > originated.MaxFrameBytes)
+        if (first <= 0 || originated.Batch.Count + needed > PacketBatch.Capacity || link + mtu > originated.MaxFrameBytes)
         {
             batch.Drop(i, DropReason.NoBuffer);
             return;

@@ -4,6 +4,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Rewriting;
 
@@ -42,9 +43,15 @@ internal static class RewriteStage
         batch.Offsets[i] = network - link;
         batch.Lengths[i] = length + link;
         batch.Verdicts[i] = Verdict.Transmit;
-        if (length > way.Mtu && batch.IsTooLong(i, way.Mtu))
+        int outer = flow < 0 ? 0 : context.Flows[flow].OuterBytes, mtu = way.Mtu - outer, made = context.Originated.Batch.Count;
+        if (length > mtu && batch.IsTooLong(i, mtu))
         {
-            Fragmenter.Split(context, batch, i, link, way);
+            Fragmenter.Split(context, batch, i, link, way, mtu);
+        }
+
+        if (outer != 0)
+        {
+            Encapsulator.Enclose(context, batch, i, link, in context.Flows[flow], made);
         }
 
         if (TTracing.IsOn)
@@ -156,6 +163,13 @@ internal static class RewriteStage
         string ttl = takeTtl ? "TTL taken down by one" : "TTL as it is";
         bool translated = flow >= 0 && !context.Flows[flow].IsPlain;
         string nat = translated ? $", addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";
+        if (flow >= 0 && context.Flows[flow].OuterBytes != 0 && context.Tables.OuterOf(in context.Flows[flow]) is { } outer)
+        {
+            uint entropy = context.Flows[flow].Hash;
+            string kind = outer.Kind == TunnelKinds.Gue ? $"gue, UDP {OuterHeader.PortFor(entropy)} > {context.Tables.Tunnels.GuePort}" : "ipip";
+            nat = $", inside {outer.SourceFor(entropy)} > {outer.Destination} ({kind}, {outer.Bytes} bytes more)";
+        }
+
         string link = new MacAddress(context.Neighbours[batch.Neighbours[i]].Mac).ToString();
         context.Trace!.Add(batch, "rewrite", "transmit", $"{ttl}{nat}, to {link} by {way}", ("port", way.PortName), ("mac", link), ("translated", translated),
             ("length", batch.Lengths[i]));

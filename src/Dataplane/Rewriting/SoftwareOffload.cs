@@ -1,8 +1,10 @@
+using System.Buffers.Binary;
 using Dataplane.Native;
 using Dataplane.Native.Abi;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Rewriting;
 
@@ -13,6 +15,8 @@ internal sealed class SoftwareOffload
 {
     private const int HeadroomBytes = 64;
     private const int MemoryBytes = 256 << 10;
+    private const int LinkBytes = 14;
+    private const int MaxPrefixBytes = LinkBytes + 4 + OuterHeader.MaxBytes;
 
     private readonly WorkerCounters _counters;
     private readonly PacketBatch _segments = new();
@@ -35,7 +39,7 @@ internal sealed class SoftwareOffload
                 continue;
             }
 
-            if ((offloads & Needed(batch, i)) == Needed(batch, i))
+            if ((marks & PacketMarks.Enclosed) == 0 && (offloads & Needed(batch, i)) == Needed(batch, i))
             {
                 UnfinishedChecksums.WritePseudoHeader(batch, i);
             }
@@ -74,7 +78,20 @@ internal sealed class SoftwareOffload
     {
         // A UDP checksum of 0 would be read as "none"; the sum of a pseudo-header never is.
         UnfinishedChecksums.WritePseudoHeader(batch, i);
-        ReadOnlySpan<byte> frame = batch.Frame(i);
+        Span<byte> frame = batch.Frame(i);
+        Span<byte> prefix = stackalloc byte[MaxPrefixBytes];
+        int prefixBytes = 0, link = 0;
+        if ((batch.Marks[i] & PacketMarks.Enclosed) != 0)
+        {
+            // Cut as it was before it was enclosed: the end of the outer header is made a link header, as far as one is looked at.
+            ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+            int inside = batch.Offloads[i].TransportAt - batch.Offsets[i] - (headers.TransportOffset - headers.NetworkOffset);
+            (prefixBytes, link) = (inside, BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) == EtherTypes.Vlan ? 18 : LinkBytes);
+            frame[..inside].CopyTo(prefix);
+            frame = frame[(inside - LinkBytes)..];
+            BinaryPrimitives.WriteUInt16BigEndian(frame[12..], headers.IpVersion == 4 ? EtherTypes.Ipv4 : EtherTypes.Ipv6);
+        }
+
         SuperFrame superFrame = default;
         if (!superFrame.TryOpen(frame, batch.Offloads[i].Kind, batch.Offloads[i].SegmentBytes))
         {
@@ -91,7 +108,14 @@ internal sealed class SoftwareOffload
             for (int at = 0; superFrame.IsPending && at + slot <= MemoryBytes && _segments.Count < PacketBatch.Capacity; at += slot)
             {
                 int offset = at + HeadroomBytes + 2;
-                _segments.Add(offset, superFrame.WriteNext(frame, _memory.AsSpan(offset)));
+                int length = superFrame.WriteNext(frame, _memory.AsSpan(offset));
+                if (prefixBytes > 0)
+                {
+                    (offset, length) = (offset + LinkBytes - prefixBytes, length - LinkBytes + prefixBytes);
+                    Encapsulator.EncloseSegment(_memory.AsSpan(offset, length), prefix[..prefixBytes], link);
+                }
+
+                _segments.Add(offset, length);
                 _segments.Transmit(_segments.Count - 1, batch.OutPortOf(i));
             }
 

@@ -58,6 +58,11 @@ internal static class IcmpErrors
         }
     }
 
+    /// <summary>About a packet of which only the beginning is there, quoted by another: too big, or where <paramref name="mtu"/> is 0, host unreachable.</summary>
+    public static void SendAboutQuoted(WorkerContext context, ReadOnlySpan<byte> frame, in PacketHeaders headers, in FlowKey key, L3Interface received, int mtu) =>
+        Send(context, frame, in headers, in key, PacketMarks.None, received, mtu > 0 ? ((byte)3, (byte)4) : ((byte)3, (byte)1),
+            mtu > 0 ? ((byte)2, (byte)0) : ((byte)1, (byte)3), (uint)mtu);
+
     private static void Send(WorkerContext context, PacketBatch batch, int i, (byte Type, byte Code) v4, (byte Type, byte Code) v6, uint rest)
     {
         int received = batch.InInterfaces[i];

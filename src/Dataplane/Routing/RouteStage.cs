@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Dataplane.Configuration;
 using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -119,6 +120,7 @@ internal static class RouteStage
         {
             ref FlowEntry entry = ref context.Flows[flow];
             (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (hop, tables.Version, -1);
+            entry.OuterBytes = tables.OuterOf(in entry)?.Bytes ?? 0;
         }
 
         Forward<TTracing>(context, batch, i, hop);
@@ -167,10 +169,11 @@ internal static class RouteStage
             return;
         }
 
-        L3Interface way = context.Tables.NextHops[hop].Interface;
-        if (headers.EndOffset - headers.NetworkOffset > way.Mtu && batch.IsTooLong(i, way.Mtu) && !MayFragment(batch, i))
+        int mtu = context.Tables.NextHops[hop].Interface.Mtu - (batch.Flows[i] >= 0 ? context.Flows[batch.Flows[i]].OuterBytes : 0);
+        if (headers.EndOffset - headers.NetworkOffset > mtu && batch.IsTooLong(i, mtu) && !MayFragment(batch, i))
         {
-            IcmpErrors.SendTooBig(context, batch, i, way.Mtu);
+            // An IPv6 sender that hears of less than every link has to carry sends nothing smaller for it (RFC 8200, 5).
+            IcmpErrors.SendTooBig(context, batch, i, headers.IpVersion == 6 ? Math.Max(mtu, SpecLimits.MinIpv6Mtu) : mtu);
             batch.Drop(i, DropReason.PacketTooBig);
             return;
         }

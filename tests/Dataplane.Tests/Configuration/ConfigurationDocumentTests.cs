@@ -26,6 +26,8 @@ public class ConfigurationDocumentTests
         ["Services"] = ConfigKeys.Service,
         ["Health"] = ConfigKeys.Health,
         ["Backends"] = ConfigKeys.Backend,
+        ["Encapsulation"] = ConfigKeys.Encapsulation,
+        ["Decapsulation"] = ConfigKeys.Decapsulation,
         ["Networks"] = ConfigKeys.Network,
         ["Endpoints"] = ConfigKeys.Endpoint,
         ["Overlays"] = ConfigKeys.Overlay,
@@ -57,10 +59,11 @@ public class ConfigurationDocumentTests
         AssertRow("Filter rules", "action", SpecNames.Actions.Names);
         AssertRow("Filter rules", "protocol", SpecNames.Protocols.Names);
         Assert.Equal(SpecNames.Policies.Names, Rows("Services", table: 2).Select(row => row.Key));
-        AssertRow("Services", "forward", [.. SpecNames.ForwardModes.Names, .. SpecNames.LaterForwardModes]);
+        AssertRow("Services", "forward", SpecNames.ForwardModes.Names);
         AssertRow("Services", "on_remove", SpecNames.RemovePolicies.Names);
         AssertRow("Services", "no_backend", SpecNames.NoBackendPolicies.Names);
         AssertRow("Health", "check", SpecNames.HealthChecks.Names);
+        AssertRow("Decapsulation", "kinds", SpecNames.Encapsulations.Names);
     }
 
     [Fact]
@@ -75,6 +78,7 @@ public class ConfigurationDocumentTests
         AssertRange("Services", "port", SpecLimits.TransportPort);
         AssertRange("Services", "table_size", SpecLimits.TableSize);
         AssertRange("Backends", "port", SpecLimits.TransportPort);
+        AssertRange("Encapsulation", "gue_port", SpecLimits.TransportPort);
         AssertRange("Backends", "weight", SpecLimits.BackendWeight);
         AssertRange("Networks", "mtu", SpecLimits.Mtu);
         AssertRange("Rates", "in_burst", SpecLimits.BurstBytes);

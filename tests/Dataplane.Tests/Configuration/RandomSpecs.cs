@@ -9,6 +9,7 @@ using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Switching;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -50,6 +51,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), PickUp = In(0, 1) == 1, Rules = Maybe(List(4, _ => Rule()))! })!,
         Nat = Maybe(List(3, _ => Nat()))!,
         Services = Maybe(List(3, _ => Service()))!,
+        Encapsulation = Maybe(Encapsulation())!,
         Networks = Maybe(List(3, _ => Network()))!,
         Workers = Maybe(new WorkerSpec
         {
@@ -206,6 +208,18 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Mac = Mac(),
         Addresses = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
         Rate = Coin() ? null : new RateSpec { In = Null(Rate()), Out = Null(Rate()), InBurst = Null((long)In(1600, int.MaxValue - 1)), OutBurst = Null((long)In(1600, 9999)) },
+    };
+
+    private EncapsulationSpec Encapsulation() => new()
+    {
+        Sources = Maybe<IReadOnlyList<IpPrefix>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Prefix())])!,
+        GuePort = Coin() ? EncapsulationSpec.DefaultGuePort : (ushort)In(isWild ? 0 : 1, 65535),
+        Decapsulate = Maybe(List(3, _ => new DecapsulationSpec
+        {
+            Address = Address(),
+            Kinds = (TunnelKinds)In(isWild ? -1 : 1, isWild ? 9 : 3),
+            From = Maybe<IReadOnlyList<IpPrefix>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Prefix())])!,
+        }))!,
     };
 
     private long Rate() => isWild ? _random.NextInt64() : In(1, 1_000_000) * (Coin() ? 1_000L : 1_000_000L);

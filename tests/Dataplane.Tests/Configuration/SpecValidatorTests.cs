@@ -8,6 +8,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -167,13 +168,40 @@ public class SpecValidatorTests
         ["policy out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Balance = (BalancePolicy)9 }] },
             "services[0].balance: \"9\": is not maglev, round_robin, weighted, source_hash, rendezvous, least_connections or power_of_two"),
         ["mode out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Forward = (ForwardMode)9 }] },
-            "services[0].forward: \"9\": is not nat or dsr"),
+            "services[0].forward: \"9\": is not nat, dsr, ipip or gue"),
         ["clients remembered for ever"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { Affinity = TimeSpan.FromDays(2) }] },
             "services[0].affinity: \"2.00:00:00\": is not a time from 1s to 86400s in whole milliseconds"),
         ["another port without translation"] = (s_good with { Services = [Service("x", "192.0.2.9", 1, Backend("10.1.0.11", 2)) with { Forward = ForwardMode.Dsr }] },
             "services[0].backends[0].port: \"2\": is not the service's, 1: with forward: dsr packets reach the backend as they are"),
         ["far away without translation"] = (s_good with { Services = [Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 1)) with { Forward = ForwardMode.Dsr }] },
             "services[0].backends[0].address: \"10.9.9.9\": is in no prefix of an interface: with forward: dsr the backend must be on a link of the engine's"),
+        ["another port inside"] = (Enclosing(["198.18.0.1/32"], Service("x", "192.0.2.9", 1, Backend("10.9.9.9", 2)) with { Forward = ForwardMode.Gue }),
+            "services[0].backends[0].port: \"2\": is not the service's, 1: with forward: gue packets reach the backend as they are"),
+        ["no source of the family"] = (Enclosing(["198.18.0.1/32"], Service("x", "192.0.2.9", 1, Backend("2001:db8:9::9", 1)) with { Forward = ForwardMode.Ipip }),
+            "services[0].backends[0].address: \"2001:db8:9::9\": is IPv6, and encapsulation.sources has no IPv6 address for packets to such a backend to come from"),
+        ["the service inside itself"] = (Enclosing(["198.18.0.1/32"], Service("x", "192.0.2.9", 1, Backend("192.0.2.9", 1)) with { Forward = ForwardMode.Ipip }),
+            "services[0].backends[0].address: \"192.0.2.9\": is the service itself, so that its packets would never arrive"),
+        ["source with host bits"] = (Enclosing(["198.18.0.1/16"]),
+            "encapsulation.sources[0]: \"198.18.0.1/16\": has bits behind its length, which differ from flow to flow; write 198.18.0.0/16"),
+        ["two sources of a family"] = (Enclosing(["198.18.0.1/32", "198.18.1.0/24"]),
+            "encapsulation.sources[1]: \"198.18.1.0/24\": is of the same family as encapsulation.sources[0]; one of each is allowed"),
+        ["link-local source"] = (Enclosing(["fe80::7/128"]), "encapsulation.sources[0]: \"fe80::7\": is a link-local address, to which no error about a packet finds back"),
+        ["multicast sources"] = (Enclosing(["ff00::/16"]), "encapsulation.sources[0]: \"ff00::/16\": is not a prefix of addresses that hosts can have, of at least 8 bits"),
+        ["source that is none"] = (s_good with { Encapsulation = new EncapsulationSpec { Sources = [default] } }, "encapsulation.sources[0]: is missing: an address or a prefix is needed"),
+        ["GUE port 0"] = (s_good with { Encapsulation = new EncapsulationSpec { GuePort = 0 } }, "encapsulation.gue_port: \"0\": is not a port from 1 to 65535"),
+        ["encapsulation null"] = (s_good with { Encapsulation = null! }, "encapsulation: is null; leave it out"),
+        ["null sources"] = (s_good with { Encapsulation = new EncapsulationSpec { Sources = null! } }, "encapsulation.sources: is null; an empty list is allowed"),
+        ["taken out twice"] = (TakingOut(Taken("198.18.0.9"), Taken("198.18.0.9")),
+            "encapsulation.decapsulate[1].address: \"198.18.0.9\": is encapsulation.decapsulate[0] already"),
+        ["taken out at a link-local address"] = (TakingOut(Taken("fe80::8")),
+            "encapsulation.decapsulate[0].address: \"fe80::8\": is a link-local address, which is there on every link; one that routes can lead to is needed"),
+        ["taken out at a network address"] = (TakingOut(Taken("10.1.0.0")),
+            "encapsulation.decapsulate[0].address: \"10.1.0.0\": is the network address of 10.1.0.0/24; the address of one host is needed"),
+        ["nothing taken out"] = (TakingOut(Taken("198.18.0.9") with { Kinds = TunnelKinds.None }), "encapsulation.decapsulate[0].kinds: \"0\": is none of ipip or gue; leave it out for both"),
+        ["unknown taken out"] = (TakingOut(Taken("198.18.0.9") with { Kinds = (TunnelKinds)5 }), "encapsulation.decapsulate[0].kinds: \"5\": is none of ipip or gue; leave it out for both"),
+        ["from another family"] = (TakingOut(Taken("198.18.0.9") with { From = [IpPrefix.Parse("2001:db8::/32")] }),
+            "encapsulation.decapsulate[0].from[0]: \"2001:db8::/32\": is of another family than 198.18.0.9, so that nothing would come from it"),
+        ["from null"] = (TakingOut(Taken("198.18.0.9") with { From = null! }), "encapsulation.decapsulate[0].from: is null; an empty list is allowed"),
         ["removal out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { OnRemove = (RemovePolicy)9 }] },
             "services[0].on_remove: \"9\": is not move, reset or keep"),
         ["refusal out of the enumeration"] = (s_good with { Services = [Service("x", "192.0.2.9", 1) with { NoBackend = (NoBackendPolicy)9 }] },
@@ -334,6 +362,13 @@ public class SpecValidatorTests
     private static RouteSpec To(string prefix, params NextHopSpec[] via) => new() { To = IpPrefix.Parse(prefix), Via = via };
 
     private static DataplaneSpec Rule(FilterRuleSpec rule) => s_good with { Filter = new FilterSpec { Rules = [rule] } };
+
+    private static DataplaneSpec Enclosing(string[] sources, params ServiceSpec[] services) =>
+        s_good with { Encapsulation = new EncapsulationSpec { Sources = [.. sources.Select(source => IpPrefix.Parse(source))] }, Services = services };
+
+    private static DataplaneSpec TakingOut(params DecapsulationSpec[] taken) => s_good with { Encapsulation = new EncapsulationSpec { Decapsulate = taken } };
+
+    private static DecapsulationSpec Taken(string address) => new() { Address = IpAddress.Parse(address) };
 
     private static DataplaneSpec Healthy(HealthSpec health, byte protocol = 6) =>
         s_good with { Services = [Service("x", "192.0.2.9", 1) with { Health = health, Protocol = protocol }] };

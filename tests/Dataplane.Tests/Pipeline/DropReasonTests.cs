@@ -12,6 +12,7 @@ using Dataplane.Tests.Overlays;
 using Dataplane.Tests.Reassembly;
 using Dataplane.Tests.Rewriting;
 using Dataplane.Tests.Switching;
+using Dataplane.Tests.Tunnels;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -36,6 +37,12 @@ public sealed class DropReasonTests
         [DropReason.BadFragment] = () => One(V6("2001:db8:2::11").Fragment(0, moreFragments: true, 1).Carrying(IpProtocols.Tcp).PayloadOf(8).Build()),
         [DropReason.TruncatedTransport] = () => One(V4("10.1.0.11").Carrying(IpProtocols.Tcp).PayloadOf(19).Build()),
         [DropReason.BadOffload] = () => SuperFrame(0),
+        [DropReason.TunnelMalformed] = () => Tunnelled(V4("203.0.113.5").Carrying(4).PayloadOf(20)),
+        [DropReason.TunnelSource] = () => Tunnelled(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.3", "203.0.113.5").Udp(1, 6080)),
+        [DropReason.TunnelFragment] = () => One(V4("203.0.113.5").Udp(1, 6080).PayloadOf(900).BuildFragments(512)[0], TunnelNet.TakeOut),
+        [DropReason.TunnelNested] = () => Tunnelled(V4("203.0.113.5").Carrying(4).Payload(V4("203.0.113.5").Carrying(4).PayloadOf(20).Build().AsSpan(14))),
+        [DropReason.TunnelCongestion] = () => Tunnelled(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", "203.0.113.5", tos: 3)
+            .Carrying(4).Payload(V4("10.1.0.11").Udp(1, 2).Build().AsSpan(14))),
         [DropReason.MartianSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("127.0.0.1", "10.1.0.11").Udp(1, 2).Build()),
         [DropReason.MartianDestination] = () => One(V4("127.0.0.1").Udp(1, 2).Build()),
         [DropReason.OwnSource] = () => One(PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("10.1.0.1", "10.1.0.11").Udp(1, 2).Build()),
@@ -107,6 +114,7 @@ public sealed class DropReasonTests
                 SourceLinkLayerAddress = TestPlane.ClientMac,
             }).Build()),
         [DropReason.ConsumedIcmp] = () => One(V4("198.51.100.1").EchoReply(1, 1).Build()),
+        [DropReason.ConsumedTunnelError] = SendTunnelError,
         [DropReason.ConsumedDns] = () => One(NameNet.Frame(PlainDns.Query("web.mesh.example", 1)), builder => builder.Names(NameNet.Spec)),
         [DropReason.ConsumedSegmented] = () => SuperFrame(1000),
     };
@@ -142,6 +150,17 @@ public sealed class DropReasonTests
 
     private static DataplaneBuilder Service(DataplaneBuilder builder, params int[] hosts) =>
         ServiceNet.V4.Add(builder, "web", 80, tcp: false, BalancePolicy.RoundRobin, hosts);
+
+    private static Task<Accounting> Tunnelled(PacketBuilder packet) => One(packet.Build(), TunnelNet.TakeOut);
+
+    private static async Task<Accounting> SendTunnelError()
+    {
+        var net = new TunnelNet(4, 4, ForwardMode.Ipip);
+        await using TestPlane plane = net.Create();
+        byte[] left = plane.SendForOne("wan", net.Net.FromClient().Tcp(1, 80).Build(), "lan");
+        plane.Send("lan", OuterErrorTests.About(left, 3, 1, 0));
+        return plane.Engine.ReadAccounting();
+    }
 
     private static Task<Accounting> One(byte[] frame, Action<DataplaneBuilder>? configure = null) => Many([frame], configure);
 
