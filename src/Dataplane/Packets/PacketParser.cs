@@ -41,7 +41,7 @@ internal static partial class PacketParser
     }
 
     /// <summary>Parses one packet that has become another.</summary>
-    public static void Process(PacketBatch batch, int i, in FlowHash hash) =>
+    public static void ProcessOne(PacketBatch batch, int i, in FlowHash hash) =>
         ParseOther(batch, i, batch.Memory.Slice(batch.Offsets[i], Math.Min(batch.Lengths[i], ushort.MaxValue)), in hash);
 
     private static void ParseOther(PacketBatch batch, int i, ReadOnlySpan<byte> frame, in FlowHash hash)

@@ -24,7 +24,7 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
-        DecapsulationStage.Process<TTracing>(context, batch);                                       // packets in packets -> those inside
+        TakeOutStage.Process<TTracing>(context, batch);                                             // packets in packets -> those inside
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
         GuardStage.Process<TTracing>(context, batch);                                               // endpoints -> who they say they are
         FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held

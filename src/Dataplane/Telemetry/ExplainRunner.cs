@@ -48,7 +48,7 @@ internal sealed class ExplainRunner
             _batch.SetMemory((byte[])_frame.Clone());
             _batch.Add(0, _frame.Length);
             PacketParser.Process(_batch, live.Hash);
-            DecapsulationStage.Preview(live, _batch);
+            TakeOutStage.Preview(live, _batch);
             owner = _batch.VerdictOf(0) == Verdict.Continue ? HandOverStage.OwnerOf(owners, live, _batch, 0) : owner;
         }
 

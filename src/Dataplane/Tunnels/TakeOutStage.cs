@@ -14,7 +14,7 @@ namespace Dataplane.Tunnels;
 /// packet inside. State: counters. Cost: nothing without such addresses; else a compare of the protocol for each packet, and for tunnelled ones a hash look-up,
 /// a second parse, and the sum over the payload where UDP has a checksum.
 /// </remarks>
-internal static class DecapsulationStage
+internal static class TakeOutStage
 {
     private const int UdpBytes = 8;
     private const byte Congested = 3;
@@ -102,7 +102,7 @@ internal static class DecapsulationStage
         batch.Offsets[i] += by;
         batch.Lengths[i] = end - by;
         batch.Parsed[i] = default;
-        PacketParser.Process(batch, i, in hash);
+        PacketParser.ProcessOne(batch, i, in hash);
         if (batch.Verdicts[i] != Verdict.Continue)
         {
             return;
