@@ -17,7 +17,7 @@ internal sealed class WorkerContext
     {
         Hash = hash;
         Flows = new FlowTable(spec.FlowEntries);
-        Neighbours = new NeighbourTable(spec.NeighbourEntries);
+        Neighbours = new NeighbourTable(spec.NeighbourEntries, hash);
         Held = new HeldPackets(256, Math.Max(maxMtu, maxReceivedBytes));
         Fragments = new FragmentTable(maxMtu, Counters);
         Originated = new OriginatedPackets(maxMtu);

@@ -47,7 +47,7 @@ internal static class ConfiguredNeighbours
         {
             ref NeighbourEntry neighbour = ref context.Neighbours[index];
             neighbour.Mac = spec.Mac.Bits;
-            neighbour.State = spec.Learned ? NeighbourState.Reachable : NeighbourState.Static;
+            context.Neighbours.Turn(index, spec.Learned ? NeighbourState.Reachable : NeighbourState.Static);
             neighbour.DeadlineNs = context.NowNs + NeighbourStage.ReachableNs;
         }
     }

@@ -13,10 +13,15 @@ internal struct NeighbourEntry
     public int NextInBucket;
     public int HeldFirst;
     public int HeldLast;
+
+    /// <summary>Its place among those of its state, where the table keeps them in order.</summary>
+    public int EarlierOfState, LaterOfState;
     public ushort Vlan;
     public ushort HeldCount;
     public ushort Port;
     public byte Asked;
+
+    /// <summary>Changed by <see cref="NeighbourTable.Turn"/> alone.</summary>
     public NeighbourState State;
 
     /// <summary>True when its hardware address may be used.</summary>

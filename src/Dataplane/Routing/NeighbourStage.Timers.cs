@@ -78,12 +78,12 @@ internal static partial class NeighbourStage
         {
             known.Mac = mac;
             known.LastChangeNs = context.NowNs;
-            known.State = NeighbourState.Stale;
+            neighbours.Turn(index, NeighbourState.Stale);
         }
 
         if (solicited || wasWaiting)
         {
-            known.State = NeighbourState.Reachable;
+            neighbours.Turn(index, NeighbourState.Reachable);
             known.DeadlineNs = context.NowNs + ReachableNs;
             known.Asked = 0;
         }
@@ -113,7 +113,7 @@ internal static partial class NeighbourStage
             switch (entry.State)
             {
                 case NeighbourState.Reachable when now >= entry.DeadlineNs:
-                    entry.State = NeighbourState.Stale;
+                    neighbours.Turn(index, NeighbourState.Stale);
                     entry.LastChangeNs = now;
                     break;
                 case NeighbourState.Stale when now - entry.LastChangeNs >= StaleNs:
@@ -161,7 +161,7 @@ internal static partial class NeighbourStage
     private static void StartProbe(WorkerContext context, int index, L3Interface via)
     {
         ref NeighbourEntry entry = ref context.Neighbours[index];
-        entry.State = NeighbourState.Probe;
+        context.Neighbours.Turn(index, NeighbourState.Probe);
         entry.Asked = 1;
         entry.DeadlineNs = context.NowNs + RetransmitNs;
         Ask(context, via, entry.Address, entry.Mac);

@@ -142,6 +142,72 @@ public sealed class NeighbourTests
         Assert.Contains(plane.Engine.ReadNeighbours(), neighbour => neighbour.Address == IpAddress.Parse("10.1.0.119"));
     }
 
+    /// <summary>RFC 6583: packets to every address of a link cost the questions their places, not the neighbours that are known.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Table_FloodedWithQuestions_KeepsTheNeighboursThereAre(int family)
+    {
+        await using TestPlane plane = TestPlane.Create(builder => builder.Workers(workers => workers with { NeighbourEntries = 64 }), withNeighbours: false);
+        string prefix = family == 4 ? "10.1.0." : "2001:db8:2::";
+        for (int host = 20; host < 60; host++)
+        {
+            plane.Send("lan", family == 4
+                ? PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Broadcast).ArpRequest(prefix + host, "10.1.0.1").Build()
+                : PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Parse("33:33:ff:00:00:01")).Ipv6(prefix + host, "ff02::1:ff00:1", 255).NeighbourSolicitation(
+                    new NeighbourSolicitationFields { Target = IpAddress.Parse("2001:db8:2::1"), SourceLinkLayerAddress = TestPlane.ServerMac }).Build());
+        }
+
+        Assert.Equal(40, plane.Engine.ReadNeighbours().Count(neighbour => neighbour.State == NeighbourState.Stale));
+        for (int host = 60; host < 250; host++)
+        {
+            plane.Send("wan", ToServer(prefix + host, 1));
+        }
+
+        Assert.Equal(40, plane.Engine.ReadNeighbours().Count(neighbour => neighbour.State == NeighbourState.Stale));
+        Assert.Equal(64, plane.Engine.ReadFigures().Neighbours);
+    }
+
+    /// <summary>The chains by state against a plain list, under random changes.</summary>
+    [Fact]
+    public void Turn_AnyOrder_GivesUpTheOneThatHasBeenStaleLongest()
+    {
+        var table = new NeighbourTable(64, new Dataplane.Flows.FlowHash(3));
+        var random = new Random(1);
+        var order = new List<(int Index, NeighbourState State)>();
+        for (int step = 0; step < 20_000; step++)
+        {
+            int turn = random.Next(10);
+            if (turn < 3 && table.Count < table.Capacity)
+            {
+                NeighbourState state = turn == 0 ? NeighbourState.Incomplete : NeighbourState.Stale;
+                int added = table.Add((ushort)random.Next(3), 0, IpAddress.FromV6(7, (ulong)step), state, 1, step);
+                order.Add((added, state));
+            }
+            else if (order.Count > 0)
+            {
+                int at = random.Next(order.Count);
+                (int index, _) = order[at];
+                order.RemoveAt(at);
+                if (turn == 3)
+                {
+                    table.Remove(index);
+                }
+                else
+                {
+                    var state = (NeighbourState)random.Next(1, 6);
+                    table.Turn(index, state);
+                    order.Add((index, state));
+                }
+            }
+
+            int[] stale = [.. order.Where(entry => entry.State == NeighbourState.Stale).Select(entry => entry.Index)];
+            int[] incomplete = [.. order.Where(entry => entry.State == NeighbourState.Incomplete).Select(entry => entry.Index)];
+            int expected = stale.Length == 0 || incomplete.Length > 16 ? incomplete.FirstOrDefault(-1) : stale[0];
+            Assert.Equal(expected, table.FindVictim());
+        }
+    }
+
     [Fact]
     public async Task Reachable_Aged_IsProbedOnUseWhileStillUsed()
     {
