@@ -40,6 +40,7 @@ internal sealed partial class FilterProgram
         {
             _actions[rule] = rules[rule].Spec.Action;
             FlagsLookedAt |= rules[rule].Spec.TcpFlags?.Mask ?? 0;
+            LooksAtTransport |= rules[rule].Spec is { TcpFlags: not null } or { FromPort: not null } or { ToPort: not null };
             HasStates |= rules[rule].Spec.State != ConnectionStates.None;
         }
 
@@ -55,7 +56,7 @@ internal sealed partial class FilterProgram
         (_rules, _actions, _counters) = (other._rules, other._actions, counters);
         (_v4, _v6, _builtFor) = (other._v4, other._v6, other._builtFor);
         (_pending, _pendingV4, _pendingV6) = (other._pending, other._pendingV4, other._pendingV6);
-        (FlagsLookedAt, HasStates) = (other.FlagsLookedAt, other.HasStates);
+        (FlagsLookedAt, LooksAtTransport, HasStates) = (other.FlagsLookedAt, other.LooksAtTransport, other.HasStates);
     }
 
     /// <summary>This program with the counters of a worker; for the first worker it is this one.</summary>

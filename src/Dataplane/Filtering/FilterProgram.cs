@@ -37,6 +37,9 @@ internal sealed partial class FilterProgram
     /// <summary>The TCP flags that any rule looks at: packets of a flow that differ in others only are decided alike.</summary>
     public byte FlagsLookedAt { get; }
 
+    /// <summary>Whether any rule looks at ports or flags, which later fragments have from the first of their datagram alone.</summary>
+    public bool LooksAtTransport { get; }
+
     /// <summary>Whether any rule asks for states of connections.</summary>
     public bool HasStates { get; }
 

@@ -11,8 +11,8 @@ namespace Dataplane.Filtering;
 /// | 0 | has  | not in | has     | has     | TCP     | port   | IP      |
 /// |   | state| state  | flags   | ports   | flags   | index  | protocol|
 /// +---+------+--------+---------+---------+---------+--------+---------+
-/// </code>A packet has ports or flags when the header they stand in is in this frame: in later fragments it is not, and a rule that
-/// asks for them does not match. Of the bits 26 to 29 those are set that stand for states the packet is <em>not</em> in: so any set of states is one
+/// </code>A packet has ports or flags when the header they stand in is in this frame, or in that of the first fragment of its datagram: of a later
+/// fragment nobody has told them of, a rule that asks for them does not match. Of the bits 26 to 29 those are set that stand for states the packet is <em>not</em> in: so any set of states is one
 /// comparison under a mask, of the bits that stand for all others.</remarks>
 internal static class TransportWord
 {

@@ -51,8 +51,8 @@ internal sealed record ForwardingTables
     /// <summary>Stands for the backend of flows that are only followed; null unless a rule of the filter asks for states.</summary>
     public BackendRuntime? Tracked { get; init; }
 
-    /// <summary>Whether anything depends on ports beside rules, so that later fragments have to be given those of the first.</summary>
-    public bool NeedsPorts => !Services.IsEmpty || !Nat.IsEmpty || Tracked is not null;
+    /// <summary>Whether anything depends on ports or flags, so that later fragments have to be given those of the first.</summary>
+    public bool NeedsPorts => !Services.IsEmpty || !Nat.IsEmpty || Tracked is not null || Filter.LooksAtTransport;
 
     /// <summary>Whether TCP connections are followed from the middle on.</summary>
     public bool PicksUp => Spec.Filter.PickUp;

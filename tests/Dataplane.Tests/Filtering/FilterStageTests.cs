@@ -48,7 +48,7 @@ public sealed class FilterStageTests
     [Theory]
     [InlineData(4)]
     [InlineData(6)]
-    public async Task PortCondition_LaterFragments_DoNotMatchIt(int family)
+    public async Task PortCondition_LaterFragments_AreDecidedAsTheFirst(int family)
     {
         await using TestPlane plane = TestPlane.Create(builder => builder.Filter(filter => filter.Deny(protocol: 17, toPort: "20-30", name: "ports")));
         plane.SendForDrop("wan", From(family).Udp(1, 20).Build(), DropReason.FilterRule);
@@ -58,8 +58,14 @@ public sealed class FilterStageTests
         plane.SendForOne("wan", From(family).Tcp(1, 25).Build(), "lan");
         IReadOnlyList<byte[]> fragments = From(family).Udp(25, 25).PayloadOf(1000).BuildFragments(512);
         plane.SendForDrop("wan", fragments[0], DropReason.FilterRule);
-        plane.SendForOne("wan", fragments[1], "lan");
-        Assert.Equal(3, plane.Engine.ReadRules()[0].Packets);
+        plane.SendForDrop("wan", fragments[1], DropReason.FilterRule);
+
+        // The other way round they wait for it.
+        IReadOnlyList<byte[]> late = Reassembly.Pieces.Of(From(family).Udp(40, 40).PayloadOf(1000), 512, 77);
+        Assert.Empty(plane.Send("wan", late[1]));
+        Assert.Equal(1, plane.Engine.ReadAccounting().Held);
+        Assert.Equal(2, plane.Send("wan", late[0]).Count);
+        Assert.Equal(4, plane.Engine.ReadRules()[0].Packets);
     }
 
     [Theory]
