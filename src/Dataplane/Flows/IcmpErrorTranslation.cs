@@ -60,8 +60,12 @@ internal static class IcmpErrorTranslation
             return;
         }
 
+        // An error goes to who has sent what it quotes: one to somebody else is none of ours, and not to be led elsewhere.
         FlowKey turned = inner.Key.Reversed();
-        int index = context.Flows.Find(in turned, context.Hash.Of(in turned));
+        ref readonly FlowKey outer = ref batch.Parsed[i].Key;
+        int index = outer.DestinationHigh == turned.DestinationHigh && outer.DestinationLow == turned.DestinationLow
+            ? context.Flows.Find(in turned, context.Hash.Of(in turned))
+            : -1;
         if (index < 0)
         {
             return;
@@ -88,7 +92,8 @@ internal static class IcmpErrorTranslation
 
         ref FlowEntry entry = ref context.Flows[index];
         batch.Marks[i] = (batch.Marks[i] & ~PacketMarks.Switched) | PacketMarks.AboutFlow;
-        Translate(ref batch.Parsed[i].Key, in entry, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
+        bool isHidden = !entry.IsForward && !context.Tables.Nat.IsEmpty && context.Tables.Nat.MayTranslate(PortOf(context, batch, i), outer.Source);
+        Translate(ref batch.Parsed[i].Key, in entry, isHidden, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
         if (TTracing.IsOn)
         {
             context.Trace!.Add(batch, "flow", "icmp_error", $"ICMP error about {inner.Key}, translated to {batch.Parsed[i].Key.Destination}",
@@ -96,11 +101,14 @@ internal static class IcmpErrorTranslation
         }
     }
 
-    private static void Translate(ref FlowKey outer, in FlowEntry entry, Span<byte> network, Span<byte> message, Span<byte> quoted,
+    private static ushort PortOf(WorkerContext context, PacketBatch batch, int i) =>
+        batch.InInterfaces[i] is >= 0 and short came ? context.Tables.Interfaces[came].Port : batch.Port.Value;
+
+    private static void Translate(ref FlowKey outer, in FlowEntry entry, bool isHidden, Span<byte> network, Span<byte> message, Span<byte> quoted,
         in QuotedPacket inner, bool isV4)
     {
         // A router on the way is no party of the flow: its own address stays, unless it is one of the inside, which nobody outside shall see.
-        IpAddress source = outer.Source == entry.Key.Source || entry.IsSourceTranslated ? entry.NewSource : outer.Source;
+        IpAddress source = outer.Source == entry.Key.Source || entry.IsSourceTranslated || isHidden ? entry.NewSource : outer.Source;
         IpAddress destination = entry.NewDestination;
         inner.Rewrite(quoted, entry.NewDestination, (ushort)entry.NewPorts, entry.NewSource, (ushort)(entry.NewPorts >> 16));
         if (isV4)

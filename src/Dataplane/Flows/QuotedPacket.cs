@@ -19,7 +19,7 @@ internal readonly struct QuotedPacket
     /// <summary>The quoted packet's flow.</summary>
     public FlowKey Key { get; }
 
-    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; of IPv6 extension headers only the fragment header is stepped over.</summary>
+    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; IPv6 extension headers are stepped over, as far as they are quoted.</summary>
     public static bool TryRead(ReadOnlySpan<byte> quoted, bool isV4, out QuotedPacket packet)
     {
         packet = default;
@@ -38,15 +38,9 @@ internal readonly struct QuotedPacket
                 return false;
             }
         }
-        else if (protocol == IpProtocols.Fragment)
+        else if (!TryStepOver(quoted, ref header, ref protocol))
         {
-            // The first fragment, or a packet that is whole (RFC 6946); of later ones nobody knows the ports.
-            protocol = quoted[header];
-            header += 8;
-            if (quoted.Length < header + 8 || (BinaryPrimitives.ReadUInt16BigEndian(quoted[(header - 6)..]) & 0xFFF8) != 0)
-            {
-                return false;
-            }
+            return false;
         }
 
         bool isEcho = IcmpEcho.Is(protocol, quoted[header]);
@@ -61,6 +55,37 @@ internal readonly struct QuotedPacket
         ushort destinationPort = isEcho ? sourcePort : BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]);
         packet = new QuotedPacket(FlowKey.Create(source, sourcePort, destination, destinationPort, protocol), header, isV4);
         return true;
+    }
+
+    /// <summary>Steps over IPv6 extension headers until the transport header, of which the ports at least must be quoted.</summary>
+    private static bool TryStepOver(ReadOnlySpan<byte> quoted, ref int header, ref byte protocol)
+    {
+        const int MostHeaders = 8;
+        for (int walked = 0; walked < MostHeaders; walked++)
+        {
+            int length = protocol switch
+            {
+                IpProtocols.Fragment => 8,
+                IpProtocols.HopByHop or IpProtocols.DestinationOptions => (quoted[header + 1] + 1) << 3,
+                IpProtocols.Authentication => (quoted[header + 1] + 2) << 2,
+                _ => 0,
+            };
+            if (length == 0)
+            {
+                return true;
+            }
+
+            // The first fragment, or a packet that is whole (RFC 6946); of later ones nobody knows the ports.
+            if (quoted.Length < header + length + 8 || (protocol == IpProtocols.Fragment && (BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]) & 0xFFF8) != 0))
+            {
+                return false;
+            }
+
+            protocol = quoted[header];
+            header += length;
+        }
+
+        return false;
     }
 
     /// <summary>The sequence number of a TCP segment; of others what stands in its place.</summary>

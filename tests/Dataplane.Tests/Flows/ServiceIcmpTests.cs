@@ -71,6 +71,52 @@ public sealed class ServiceIcmpTests
         ServiceNet.Same(Unreachable(net.AtClient(), family, Quote(asSent, 128)), sent);
     }
 
+    /// <summary>Extension headers of the quoted packet are no reason to lose path MTU discovery.</summary>
+    [Fact]
+    public async Task PacketTooBig_QuotingExtensionHeaders_ReachesTheBackend()
+    {
+        ServiceNet net = ServiceNet.V6;
+        await using TestPlane plane = net.Create(tcp: false, hosts: 11);
+        Open(plane, net, tcp: false);
+        byte[] padding = [1, 4, 0, 0, 0, 0];
+        PacketBuilder Answer(PacketBuilder packet) => packet.HopByHop(padding).DestinationOptions(padding).Udp(8080, 40000).PayloadOf(1350);
+        byte[] atClient = plane.SendForOne("lan", Answer(net.FromBackend(11)).Build(), "wan");
+        byte[] error = PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv6(V6Router, net.Service.ToString())
+            .Icmpv6(Icmpv6Fields.PacketTooBig(1280)).Payload(Quote(atClient, 1232)).Build();
+        byte[] expected = PacketBuilder.Ethernet(TestPlane.LanMac, TestPlane.ServerMac).Ipv6(V6Router, net.Backend(11).ToString(), hopLimit: 63)
+            .Icmpv6(Icmpv6Fields.PacketTooBig(1280)).Payload(Quote(Answer(net.FromBackend(11, ttl: 63)).Build(), 1232)).Build();
+        ServiceNet.Same(expected, plane.SendForOne("wan", error, "lan"));
+    }
+
+    /// <summary>An error to somebody else stays his, whatever it quotes.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Unreachable_ToAnotherThanWhoSentWhatItQuotes_IsForwardedAsItIs(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(tcp: false, hosts: 11);
+        Open(plane, net, tcp: false);
+        byte[] atClient = plane.SendForOne("lan", net.FromBackend(11).Udp(8080, 40000).PayloadOf(100).Build(), "wan");
+        PacketBuilder ToAnother(MacAddress source, MacAddress target, byte ttl) => PacketBuilder.Ethernet(source, target).Ip(net.Client, net.Backend(12), ttl);
+        ServiceNet.Same(Unreachable(ToAnother(TestPlane.LanMac, TestPlane.ServerMac, 63), family, Quote(atClient, 128)),
+            plane.SendForOne("wan", Unreachable(ToAnother(TestPlane.ClientMac, TestPlane.WanMac, 64), family, Quote(atClient, 128)), "lan"));
+    }
+
+    /// <summary>A router between engine and backend, behind source translation: its error reaches the client, and comes from the service as the backend's own would.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Unreachable_FromAnInsideRouterBehindNat_ReachesTheClient(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = TestPlane.Create(builder => net.Add(builder, "web", 80, tcp: false, BalancePolicy.RoundRobin, 11).Nat("lan", "wan"));
+        byte[] atBackend = plane.SendForOne("wan", net.FromClient().Udp(40000, 80).PayloadOf(100).Build(), "lan");
+        byte[] asSent = net.FromClient(ttl: 63).Udp(40000, 80).PayloadOf(100).Build();
+        PacketBuilder fromRouter = PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ip(net.Backend(13), net.Client);
+        ServiceNet.Same(Unreachable(net.AtClient(), family, Quote(asSent, 128)), plane.SendForOne("lan", Unreachable(fromRouter, family, Quote(atBackend, 128)), "wan"));
+    }
+
     [Fact]
     public async Task PortUnreachable_QuotingUdpWithoutChecksum_LeavesItWithout()
     {
