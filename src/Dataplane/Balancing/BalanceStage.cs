@@ -31,8 +31,9 @@ internal static class BalanceStage
                 continue;
             }
 
+            // What a routing header leads elsewhere is not for the service, only past its address.
             ServiceRuntime? service = services.Find(in batch.Parsed[i].Key);
-            if (service is not null)
+            if (service is not null && !batch.Parsed[i].Headers.IsSourceRouted)
             {
                 Assign<TTracing>(context, batch, i, service);
             }

@@ -49,11 +49,17 @@ internal static class FlowStage
         }
 
         int index = context.Flows.Find(in batch.Parsed[i].Key, batch.Parsed[i].Hash);
-        if (index >= 0)
+        if (index >= 0 && MayTranslate(context, in headers, index))
         {
             Hit<TTracing>(context, batch, i, index);
         }
     }
+
+    /// <summary>
+    /// What a routing header leads elsewhere is no part of a translated flow, whose other end the answers would have to come from; and its checksum holds the last
+    /// address of that header, so that nobody knows what another destination would change about it.
+    /// </summary>
+    private static bool MayTranslate(WorkerContext context, in PacketHeaders headers, int index) => !headers.IsSourceRouted || context.Flows[index].IsPlain;
 
     /// <summary>Books a packet on its flow, unless the flow has ended with its backend or its connection.</summary>
     public static void Hit<TTracing>(WorkerContext context, PacketBatch batch, int i, int index)
@@ -222,7 +228,7 @@ internal static class FlowStage
         where TTracing : struct, ITracing
     {
         int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
-        if (index >= 0)
+        if (index >= 0 && MayTranslate(context, in batch.Parsed[i].Headers, index))
         {
             Hit<TTracing>(context, batch, i, index);
         }
@@ -234,7 +240,7 @@ internal static class FlowStage
         if (IcmpEcho.Is(batch.Parsed[i].Headers.Protocol, batch.Frame(i)[batch.Parsed[i].Headers.TransportOffset]))
         {
             int index = context.Flows.Find(in batch.Parsed[i].Key, context.Hash.Of(in batch.Parsed[i].Key));
-            if (index >= 0)
+            if (index >= 0 && MayTranslate(context, in batch.Parsed[i].Headers, index))
             {
                 Hit<TTracing>(context, batch, i, index);
             }

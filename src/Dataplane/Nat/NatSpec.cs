@@ -8,7 +8,8 @@ namespace Dataplane.Nat;
 /// translated flow are translated with the packet they quote (RFC 5508). The source port is kept where it is free; else another of the same
 /// parity and range (below 1024, or from 1024 on) is taken (RFC 4787 REQ-3 and 4). A port is taken for one remote address and port only: an
 /// address carries up to 65,535 flows to <em>each</em> of them; when 64 ports were tried in vain, the packet is dropped as <c>no_free_port</c>. An inside host keeps the same pool address for all its flows (RFC 4787 REQ-2).</para>
-/// <para>Other protocols, and fragments, are not let out untranslated: they are dropped as <c>nat_unsupported</c> and <c>nat_fragment</c>.</para>
+/// <para>Other protocols, and what an IPv6 routing header leads elsewhere, are not let out untranslated: they are dropped as <c>nat_unsupported</c>. Fragments
+/// are translated as the first of their datagram.</para>
 /// </remarks>
 public sealed record NatSpec
 {

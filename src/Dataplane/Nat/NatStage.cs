@@ -27,7 +27,8 @@ internal static class NatStage
 
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] == Verdict.Forward && batch.Flows[i] < 0 && (batch.Marks[i] & PacketMarks.LocalOrigin) == 0)
+            // ICMP errors about translated flows have been translated with them.
+            if (batch.Verdicts[i] == Verdict.Forward && batch.Flows[i] < 0 && (batch.Marks[i] & (PacketMarks.LocalOrigin | PacketMarks.AboutFlow)) == 0)
             {
                 Look<TTracing>(context, batch, i);
             }
@@ -108,7 +109,8 @@ internal static class NatStage
     }
 
     /// <summary>Whether a packet is one that translated flows begin with.</summary>
-    public static bool CanBegin(PacketBatch batch, int i) => batch.Parsed[i].Headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i);
+    public static bool CanBegin(PacketBatch batch, int i) => !batch.Parsed[i].Headers.IsSourceRouted
+        && (batch.Parsed[i].Headers.Protocol is IpProtocols.Tcp or IpProtocols.Udp || IsEchoRequest(batch, i));
 
     private static bool IsEchoRequest(PacketBatch batch, int i)
     {

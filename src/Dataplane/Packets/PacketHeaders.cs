@@ -56,6 +56,10 @@ public struct PacketHeaders
     [FieldOffset(16)]
     public byte VlanTags;
 
+    /// <summary>Whether a routing header leads it to others than its destination: these, not its destination, are in the transport checksum (RFC 8200 8.1).</summary>
+    [FieldOffset(17)]
+    internal bool IsSourceRouted;
+
     [FieldOffset(0)]
     private ulong _places;
 

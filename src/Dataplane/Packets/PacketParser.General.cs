@@ -147,6 +147,7 @@ internal static partial class PacketParser
     /// <summary>Steps over the extension headers (RFC 8200 4) until the transport header or a later fragment.</summary>
     private static DropReason WalkExtensions(ReadOnlySpan<byte> frame, ref int offset, ref PacketHeaders headers)
     {
+        bool isFragment = false;
         for (int walked = 0; ; walked++)
         {
             byte protocol = headers.Protocol;
@@ -173,8 +174,19 @@ internal static partial class PacketParser
             }
 
             headers.Protocol = frame[offset];
-            if (protocol == IpProtocols.Fragment)
+            if (protocol == IpProtocols.Routing)
             {
+                headers.IsSourceRouted |= frame[offset + 3] != 0;
+            }
+            else if (protocol == IpProtocols.Fragment)
+            {
+                // A fragment of a fragment: no sender makes one (RFC 8200 4.1), and which of both the ports belong to would be anybody's guess.
+                if (isFragment)
+                {
+                    return DropReason.BadFragment;
+                }
+
+                isFragment = true;
                 int word = BinaryPrimitives.ReadUInt16BigEndian(frame[(offset + 2)..]);
                 int fragmentOffset = word & 0xFFF8;
                 if (fragmentOffset + frame.Length - offset - 8 > ushort.MaxValue)
@@ -185,7 +197,7 @@ internal static partial class PacketParser
                 if (fragmentOffset != 0)
                 {
                     headers.Fragment = FragmentKind.Later;
-                    return DropReason.None;
+                    return CoversTcpHeader(headers.Protocol, fragmentOffset) ? DropReason.BadFragment : DropReason.None;
                 }
 
                 // Offset 0 without more to come is a whole packet, an atomic fragment (RFC 6946).
@@ -195,6 +207,12 @@ internal static partial class PacketParser
             offset += length;
         }
     }
+
+    /// <summary>
+    /// Whether a later fragment would write over the header of TCP that the first must have whole: the way around rules that look at flags (RFC 1858 4, RFC 3128). Later
+    /// fragments are not always compared with the first.
+    /// </summary>
+    private static bool CoversTcpHeader(byte protocol, int offsetBytes) => protocol == IpProtocols.Tcp && offsetBytes < MinTcpHeader;
 
     private static bool IsExtension(byte protocol) => protocol is IpProtocols.HopByHop or IpProtocols.Routing or IpProtocols.Fragment
         or IpProtocols.Authentication or IpProtocols.DestinationOptions or Mobility or HostIdentity or Shim6;

@@ -118,7 +118,8 @@ internal static partial class PacketParser
             headers.Fragment = offsetBytes != 0 ? FragmentKind.Later : FragmentKind.First;
             if (offsetBytes != 0)
             {
-                return !holds ? DropReason.BadIpChecksum : offsetBytes + totalLength > ushort.MaxValue ? DropReason.BadFragment : DropReason.None;
+                return !holds ? DropReason.BadIpChecksum : offsetBytes + totalLength > ushort.MaxValue || CoversTcpHeader(headers.Protocol, offsetBytes)
+                    ? DropReason.BadFragment : DropReason.None;
             }
         }
 

@@ -41,6 +41,29 @@ internal static class IcmpErrors
     /// <summary>Nothing speaks the protocol at one of our addresses; for IPv6 "unrecognized next header", pointing at where it stands.</summary>
     public static void SendProtocolUnreachable(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 2), (4, 1), 6);
 
+    /// <summary>A routing header that we cannot carry out: "erroneous header field", pointing at its type.</summary>
+    public static void SendUnknownRouting(WorkerContext context, PacketBatch batch, int i)
+    {
+        // The parser has walked the same way and found it sound.
+        ReadOnlySpan<byte> packet = batch.Frame(i)[batch.Parsed[i].Headers.NetworkOffset..batch.Parsed[i].Headers.EndOffset];
+        const int RoutingType = 2;
+        int at = 40;
+        byte next = packet[6];
+        while (next != IpProtocols.Routing || packet[at + 3] == 0)
+        {
+            int length = next switch
+            {
+                IpProtocols.Fragment => 8,
+                IpProtocols.Authentication => (packet[at + 1] + 2) << 2,
+                _ => (packet[at + 1] + 1) << 3,
+            };
+            next = packet[at];
+            at += length;
+        }
+
+        Send(context, batch, i, (12, 0), (4, 0), (uint)(at + RoutingType));
+    }
+
     /// <summary>Host or address unreachable, about a packet that had been held in vain.</summary>
     public static void SendAboutHeld(WorkerContext context, ReadOnlySpan<byte> frame, ushort port, PacketMarks marks)
     {

@@ -32,6 +32,14 @@ internal static class LocalDelivery
             return false;
         }
 
+        if (headers.IsSourceRouted)
+        {
+            // RFC 8200 4.4: a router that knows no routing header says where its type stands; RFC 5095 has it so for type 0.
+            IcmpErrors.SendUnknownRouting(context, batch, i);
+            batch.Drop(i, DropReason.LocalUnreachable);
+            return false;
+        }
+
         switch (headers.Protocol)
         {
             case IpProtocols.Icmp when headers.IpVersion == 4:

@@ -152,6 +152,42 @@ public sealed class FragmentTests
         Assert.Equal((0, 5), (plane.Engine.ReadAccounting().Held, plane.Engine.ReadAccounting().DroppedFor(DropReason.BadFragment)));
     }
 
+    /// <summary>RFC 3128, RFC 8200 4.1: what would write over a TCP header, and fragments of fragments, never get as far as to be compared.</summary>
+    [Theory]
+    [InlineData(4, 8)]
+    [InlineData(4, 16)]
+    [InlineData(6, 8)]
+    [InlineData(6, 16)]
+    public async Task TcpHeaderWrittenOver_IsDroppedEvenWhereNobodyFollows(int family, int offset)
+    {
+        NatNet net = NatNet.Of(family);
+        await using TestPlane plane = TestPlane.Create();
+        byte[] spoilt = Pieces.Of(net.FromInside(11).Tcp(7, 80).PayloadOf(100), 24, 1)[1];
+        plane.SendForOne("lan", spoilt, "wan");
+        if (family == 4)
+        {
+            spoilt[21] = (byte)(offset / 8);
+            (spoilt[24], spoilt[25]) = (0, 0);
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(spoilt.AsSpan(24), InternetChecksum.Compute(spoilt.AsSpan(14, 20)));
+        }
+        else
+        {
+            spoilt[57] = (byte)((spoilt[57] & 1) | offset);
+        }
+
+        plane.SendForDrop("lan", spoilt, DropReason.BadFragment);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(64, true)]
+    public async Task FragmentOfAFragment_IsDropped(int inner, bool more)
+    {
+        NatNet net = NatNet.Of(6);
+        await using TestPlane plane = TestPlane.Create();
+        plane.SendForDrop("lan", net.FromInside(11).Fragment(0, true, 1).Fragment(inner, more, 2).Carrying(IpProtocols.Udp).PayloadOf(64).Build(), DropReason.BadFragment);
+    }
+
     /// <summary>RFC 6946: a fragment header around a whole packet changes nothing, whatever is on its way under the same number.</summary>
     [Fact]
     public async Task AtomicFragments_AreWholePackets()
