@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Mesh.Configuration;
+using Dataplane.Mesh.Relay;
 using Dataplane.Mesh.Services;
 using Dataplane.Mesh.Sources;
 using Dataplane.Packets;
@@ -24,7 +25,11 @@ public sealed partial class MeshRuntime : IAsyncDisposable
     private IReadOnlyList<string> _order = [];
     private (ConfigNode? Node, MeshSpec? Spec, long Revisions, string Own, MeshTables Tables)? _last;
     private IReadOnlyList<MeshServiceStatus> _services = [];
+    private Carried? _carried;
+    private bool _isRegistryOpened = true;
     private bool _isDisposed;
+
+    private sealed record Carried(MeshSpec Mesh, IReadOnlyList<CarriedPort> Ports);
 
     /// <summary>Makes a runtime without sources.</summary>
     public MeshRuntime(TimeProvider time)
@@ -63,7 +68,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         mesh ??= Read(spec);
         if (mesh is not null)
         {
-            mesh = isRegistryOpened ? mesh : mesh with { Sources = [.. mesh.Sources.Where(source => source.Kind != MeshSourceKind.Registration)] };
+            _isRegistryOpened = isRegistryOpened;
             await Task.WhenAll(Use(mesh, cancellationToken)).ConfigureAwait(false);
         }
 
@@ -113,9 +118,26 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             }
         }
 
+        Volatile.Write(ref _carried, new Carried(mesh, tables.Carried));
         DataplaneSpec expanded = Join(spec, tables, out IReadOnlyList<MeshServiceStatus> status);
         Volatile.Write(ref _services, status);
         return expanded;
+    }
+
+    /// <summary>Gives a relay that names a mesh (<see cref="RelaySpec.Mesh"/>) the listeners and endpoints of the services that relays carry, as they were at the last expansion.</summary>
+    /// <param name="relay">A relay, as its file has it; without a mesh it is given back as it is.</param>
+    /// <exception cref="ConfigurationException">The mesh has no section for relays.</exception>
+    public RelaySpec ExpandRelay(RelaySpec relay)
+    {
+        ArgumentNullException.ThrowIfNull(relay);
+        if (relay.Mesh is not { } wanted)
+        {
+            return relay;
+        }
+
+        return Volatile.Read(ref _carried) is { Mesh.Relay: { } place } carried
+            ? relay with { Listeners = [.. relay.Listeners, .. MeshListeners.Of(wanted, place, carried.Ports)] }
+            : throw new ConfigurationException([new ConfigurationError("mesh.file", "has no mesh with a section relay", wanted.File)]);
     }
 
     /// <summary>Expands a configuration once, by what files say: for commands that only look.</summary>
@@ -178,7 +200,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             Dictionary<string, MeshSourceSpec> wanted = new(StringComparer.Ordinal);
-            foreach (MeshSourceSpec source in mesh.Sources)
+            foreach (MeshSourceSpec source in mesh.Sources.Where(source => _isRegistryOpened || source.Kind != MeshSourceKind.Registration))
             {
                 wanted.TryAdd(KeyOf(source), source);
             }

@@ -29,6 +29,9 @@ public sealed record MeshSpec
     /// <summary>The name server; null: names are answered by nobody.</summary>
     public MeshDnsSpec? Dns { get; init; }
 
+    /// <summary>The relays, for services whose connections are protected; null: there are none.</summary>
+    public MeshRelaySpec? Relay { get; init; }
+
     /// <summary>Services of the configuration itself.</summary>
     public IReadOnlyList<MeshServiceSpec> Services { get; init; } = [];
 

@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Dataplane.Configuration;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Commands;
-using Dataplane.Hosting.Reloading;
 using Dataplane.Mesh.Relay;
 
 namespace Dataplane.Gateway.Mesh;
@@ -20,7 +19,8 @@ internal sealed class RelayCommand : Command
     public override string Summary => "run a TLS relay of the mesh or of its edge from a file";
 
     public override string Details => """
-        Prints "ready" alone on a line when it listens everywhere. docs/MESH.md describes the file.
+        Prints "ready" alone on a line when it listens everywhere. docs/MESH.md describes the file. With a key mesh the services of a
+        mesh are its endpoints, and it follows them.
         Reloads when the file changes and on SIGHUP: connections that stand go on, but for those that new policies refuse; a file
         with errors changes nothing. Certificates are read again when they change. On SIGTERM and Ctrl-C it takes nothing new,
         lets connections end until the drain timeout, and prints what became of all; a second signal ends it at once.
@@ -38,7 +38,8 @@ internal sealed class RelayCommand : Command
         if (access is not ("all" or "problems" or "none"))
             throw new UsageException($"--access \"{access}\": is not all, problems or none.");
         string path = arguments.Positionals[0];
-        RelaySpec spec = RelayFile.Load(path);
+        await using var source = new RelaySource(path);
+        RelaySpec spec = source.Load();
         CompleteInline();
         if (arguments.Has(s_check))
         {
@@ -68,7 +69,7 @@ internal sealed class RelayCommand : Command
             print.Line($"metrics at {server.Address}/metrics");
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? RelayStatusLine.Every(TimeSpan.FromMilliseconds(ms), relay, print) : null)
-            await ServeAsync(relay, path, signals, print, output.Error).ConfigureAwait(false);
+            await ServeAsync(relay, source, signals, print, output.Error).ConfigureAwait(false);
         foreach (string line in RelayStatusLine.Summary(relay.ReadStatus()))
             print.Line(line);
         return ExitCode.Ok;
@@ -85,10 +86,10 @@ internal sealed class RelayCommand : Command
             Environment.SetEnvironmentVariable(Key, "1");
     }
 
-    private static async Task ServeAsync(RelayServer relay, string path, Signals signals, LinePrinter print, TextWriter error)
+    private static async Task ServeAsync(RelayServer relay, RelaySource source, Signals signals, LinePrinter print, TextWriter error)
     {
         using var reloading = new SemaphoreSlim(1);
-        using var watch = new FileWatch(path, () => _ = ReloadAsync(relay, path, reloading, print, error), TimeProvider.System);
+        source.Watch(() => _ = ReloadAsync(relay, source, reloading, print, error));
         while (await signals.NextAsync().ConfigureAwait(false) is var came)
         {
             if (came != PosixSignal.SIGHUP)
@@ -97,7 +98,7 @@ internal sealed class RelayCommand : Command
                 break;
             }
 
-            await ReloadAsync(relay, path, reloading, print, error).ConfigureAwait(false);
+            await ReloadAsync(relay, source, reloading, print, error).ConfigureAwait(false);
         }
 
         using var now = new CancellationTokenSource();
@@ -108,12 +109,12 @@ internal sealed class RelayCommand : Command
         await stopping.ConfigureAwait(false);
     }
 
-    private static async Task ReloadAsync(RelayServer relay, string path, SemaphoreSlim reloading, LinePrinter print, TextWriter error)
+    private static async Task ReloadAsync(RelayServer relay, RelaySource source, SemaphoreSlim reloading, LinePrinter print, TextWriter error)
     {
         await reloading.WaitAsync().ConfigureAwait(false);
         try
         {
-            await relay.UpdateAsync(RelayFile.Load(path)).ConfigureAwait(false);
+            await relay.UpdateAsync(source.Load()).ConfigureAwait(false);
             print.Line("reloaded");
         }
         catch (ConfigurationException wrong)

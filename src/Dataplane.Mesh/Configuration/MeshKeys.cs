@@ -8,12 +8,14 @@ namespace Dataplane.Mesh.Configuration;
 internal static class MeshKeys
 {
     public static readonly KeyTable Mesh = new("a mesh",
-        "domain", "cluster_domain", "addresses", "load_balancers", "node_addresses", "table_size", "dns", "services", "endpoints", "sources");
+        "domain", "cluster_domain", "addresses", "load_balancers", "node_addresses", "table_size", "dns", "relay", "services", "endpoints", "sources");
 
     public static readonly KeyTable Dns = new("a dns section", "listen", "upstreams", "ttl", "negative_ttl", "rate_limit");
 
+    public static readonly KeyTable Relay = new("a relay section", "outbound", "first_port", "inbound_port", "trust_domain");
+
     public static readonly KeyTable Service = new("a service of a mesh",
-        "name", "namespace", "kind", "ports", "addresses", "load_balancer_addresses", "selector", "endpoints", "balance", "ttl", "external_name", "publish_not_ready");
+        "name", "namespace", "kind", "ports", "addresses", "load_balancer_addresses", "selector", "endpoints", "balance", "ttl", "external_name", "publish_not_ready", "tls", "identity");
 
     public static readonly KeyTable Port = new("a port of a service", "name", "port", "target_port", "protocol", "node_port");
 
@@ -21,10 +23,12 @@ internal static class MeshKeys
 
     public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file");
 
-    public static readonly KeyTable[] All = [Mesh, Dns, Service, Port, Endpoint, Source];
+    public static readonly KeyTable[] All = [Mesh, Dns, Relay, Service, Port, Endpoint, Source];
 
     public static readonly NameTable<MeshServiceKind> Kinds = new(("cluster_ip", MeshServiceKind.ClusterIp), ("node_port", MeshServiceKind.NodePort),
         ("load_balancer", MeshServiceKind.LoadBalancer), ("headless", MeshServiceKind.Headless), ("external_name", MeshServiceKind.ExternalName));
+
+    public static readonly NameTable<MeshServiceTls> Tls = new(("none", MeshServiceTls.None), ("mutual", MeshServiceTls.Mutual));
 
     public static readonly NameTable<MeshSourceKind> SourceKinds = new(
         ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd));

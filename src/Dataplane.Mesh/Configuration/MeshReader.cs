@@ -41,6 +41,7 @@ internal sealed partial class MeshReader
             NodeAddresses = Texts(map, "node_addresses", (text, path) => TextReading.Address(text, path, _errors)),
             TableSize = (int)map.Integer("table_size", SpecLimits.TableSize, 65537),
             Dns = map.Value("dns") is { } dns ? ReadDns(dns, map.PathOf("dns")) : null,
+            Relay = map.Value("relay") is { } relay ? ReadRelay(relay, map.PathOf("relay")) : null,
             Services = [.. map.Items("services", "each service").Select(item => ReadService(item.Node, item.Path))],
             Endpoints = [.. map.Items("endpoints", "each endpoint").Select(item => ReadEndpoint(item.Node, item.Path, isInService: false))],
             Sources = [.. map.Items("sources", "each source").Select(item => ReadSource(item.Node, item.Path))],
@@ -89,6 +90,8 @@ internal sealed partial class MeshReader
             TtlSeconds = Seconds(map, "ttl"),
             ExternalName = map.Text("external_name"),
             PublishNotReady = map.Flag("publish_not_ready"),
+            Tls = map.Choice("tls", MeshKeys.Tls) ?? MeshServiceTls.None,
+            Identity = map.Text("identity"),
         };
     }
 
@@ -170,6 +173,7 @@ internal sealed partial class MeshReader
 
         CheckRanges(mesh.Addresses, "mesh.addresses");
         CheckRanges(mesh.LoadBalancers, "mesh.load_balancers");
+        CheckRelay(mesh);
         if (mesh.Dns is { Listen.Count: 0 })
         {
             _errors.Add(new ConfigurationError("mesh.dns.listen", "is missing: the address at which queries are answered is needed"));
@@ -179,6 +183,7 @@ internal sealed partial class MeshReader
         for (int index = 0; index < mesh.Services.Count; index++)
         {
             CheckService(mesh.Services[index], $"mesh.services[{index}]", seen, index);
+            CheckTls(mesh, mesh.Services[index], $"mesh.services[{index}]");
         }
     }
 

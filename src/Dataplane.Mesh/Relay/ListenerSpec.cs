@@ -38,4 +38,7 @@ public sealed record ListenerSpec
 
     /// <summary>The routes in order; the first that fits is taken.</summary>
     public IReadOnlyList<RouteSpec> Routes { get; init; } = [];
+
+    /// <summary>Whether it was made of a mesh: then it may have no endpoint, or none yet.</summary>
+    internal bool IsOfMesh { get; init; }
 }

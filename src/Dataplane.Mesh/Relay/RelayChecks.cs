@@ -17,7 +17,9 @@ internal sealed class RelayChecks
     internal static IReadOnlyList<ConfigurationError> Check(RelaySpec spec)
     {
         var checks = new RelayChecks(spec);
-        if (spec.Listeners.Count == 0)
+        if (spec.Mesh is { } mesh)
+            checks.CheckMesh(mesh);
+        else if (spec.Listeners.Count == 0)
             checks.Error("listeners", "is missing: a relay without a listener does nothing");
         if (spec.Identity is { } identity)
             checks.CheckIdentity(identity);
@@ -35,6 +37,17 @@ internal sealed class RelayChecks
         CheckFile("identity.key", identity.Key, "the file with its key");
         if (identity.Bundles.Count == 0)
             Error("identity.bundles", "is missing: without the authorities of a trust domain nobody can be believed");
+    }
+
+    private void CheckMesh(RelayMeshSpec mesh)
+    {
+        CheckFile("mesh.file", mesh.File, "the file with the section mesh that the gateway runs with");
+        if (!mesh.Outbound && mesh.Inbound.Count == 0)
+            Error("mesh", "says nothing to do: outbound: true beside the clients, inbound with the addresses of endpoints beside these");
+        if (mesh.Application is not null && mesh.Inbound.Count == 0)
+            Error("mesh.application", "is of no use without inbound", mesh.Application.ToString());
+        if (_spec.Identity is null)
+            Error("mesh", "needs an identity: add one at the top of the file");
     }
 
     private void CheckListener(ListenerSpec listener, int index)
@@ -64,7 +77,7 @@ internal sealed class RelayChecks
 
         for (int i = 0; i < listener.Routes.Count; i++)
             CheckRoute(listener, i, path);
-        if (listener.Routes.Count == 0)
+        if (listener.Routes.Count == 0 && !listener.IsOfMesh)
             Error($"{path}.to", "is missing: where connections go is needed");
     }
 
@@ -77,7 +90,7 @@ internal sealed class RelayChecks
             CheckName(path, route.Name, listener.Routes.Take(index).Select(other => other.Name));
         if (listener.Routes.Take(index).Any(IsForAll))
             Error(path, "is never reached: a route before it takes everything");
-        if (route.Endpoints.Count == 0)
+        if (route.Endpoints.Count == 0 && !listener.IsOfMesh)
             Error($"{path}.to", "is missing: where connections go is needed");
         if (route.Endpoints.Any(endpoint => endpoint.Address is null) && listener.Original == OriginalDestination.None)
             Error($"{path}.to", "is original, which is not known here: say with original: redirect or original: proxy where it is learned");
@@ -106,7 +119,8 @@ internal sealed class RelayChecks
         string[] names = [.. _spec.Listeners.Select(listener => listener.Name)];
         for (int i = 0; i < policy.Listeners.Count; i++)
         {
-            if (!names.Contains(policy.Listeners[i]))
+            // The listeners of a mesh are known once its services are.
+            if (!names.Contains(policy.Listeners[i]) && _spec.Mesh is null)
             {
                 Error($"{path}.listeners[{i.ToString(CultureInfo.InvariantCulture)}]",
                     $"is not the name of a listener ({string.Join(", ", names)}){WordList.DidYouMean(policy.Listeners[i], names)}", policy.Listeners[i]);

@@ -6,9 +6,11 @@ namespace Dataplane.Mesh.Relay;
 /// <summary>Every key of a relay's file, and the words they take. docs/MESH.md describes each; a test compares the two.</summary>
 internal static class RelayKeys
 {
-    internal static readonly KeyTable Top = new("a relay", "identity", "listeners", "authorization", "limits", "hand_over");
+    internal static readonly KeyTable Top = new("a relay", "identity", "mesh", "listeners", "authorization", "limits", "hand_over");
 
     internal static readonly KeyTable Identity = new("an identity", "certificate", "key", "bundles");
+
+    internal static readonly KeyTable Mesh = new("a mesh section of a relay", "file", "outbound", "inbound", "application");
 
     internal static readonly KeyTable Listener = new("a listener", "name", "kind", "listen", "original", "proxy_from", "certificates", "tls12", "alpn",
         "routes", "to", "balance", "connect", "peer", "server_name", "ca", "send_proxy");
@@ -30,7 +32,7 @@ internal static class RelayKeys
 
     /// <summary>All keys, each once.</summary>
     internal static readonly string[] All =
-        [.. new[] { Top, Identity, Listener, Route, Endpoint, Certificate, Authorization, Policy, Limits }.SelectMany(table => table.Keys).Distinct()];
+        [.. new[] { Top, Identity, Mesh, Listener, Route, Endpoint, Certificate, Authorization, Policy, Limits }.SelectMany(table => table.Keys).Distinct()];
 
     internal static readonly NameTable<ListenerKind> Kinds = new(("outbound", ListenerKind.Outbound), ("inbound", ListenerKind.Inbound),
         ("edge", ListenerKind.Edge), ("passthrough", ListenerKind.Passthrough));

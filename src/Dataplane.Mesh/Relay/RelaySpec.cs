@@ -12,6 +12,9 @@ public sealed record RelaySpec
     /// <summary>Where it listens.</summary>
     public IReadOnlyList<ListenerSpec> Listeners { get; init; } = [];
 
+    /// <summary>The mesh whose services it carries besides; null: none. <see cref="MeshRuntime.ExpandRelay"/> makes listeners of it.</summary>
+    public RelayMeshSpec? Mesh { get; init; }
+
     /// <summary>Who may pass.</summary>
     public AuthorizationSpec Authorization { get; init; } = new();
 

@@ -37,6 +37,7 @@ public sealed partial class RelaySpecReader
         return new RelaySpec
         {
             Identity = top.Value("identity") is { } identity ? ReadIdentity(identity) : null,
+            Mesh = top.Value("mesh") is { } mesh ? ReadMesh(mesh) : null,
             Listeners = [.. top.Items("listeners", "each listener").Select(item => ReadListener(item.Node, item.Path))],
             Authorization = top.Value("authorization") is { } authorization ? ReadAuthorization(authorization) : new AuthorizationSpec(),
             Limits = top.Value("limits") is { } limits ? ReadLimits(limits) : new RelayLimits(),
@@ -68,6 +69,32 @@ public sealed partial class RelaySpecReader
             Key = identity.Text("key", "the file with its key"),
             Bundles = bundles,
         };
+    }
+
+    private RelayMeshSpec ReadMesh(ConfigNode node)
+    {
+        MappingReader reader = MappingReader.Open(node, "mesh", RelayKeys.Mesh, _errors);
+        return new RelayMeshSpec
+        {
+            File = reader.Text("file", "the file with the section mesh that the gateway runs with"),
+            Outbound = reader.Flag("outbound"),
+            Inbound = Addresses(reader, "inbound"),
+            Application = Addresses(reader, "application").FirstOrDefault(),
+        };
+    }
+
+    private List<IPAddress> Addresses(in MappingReader reader, string key)
+    {
+        var addresses = new List<IPAddress>();
+        foreach ((ConfigNode item, string path) in OneOrMany(reader, key))
+        {
+            if (item.Kind == ConfigNodeKind.Scalar && Packets.IpAddress.TryParse(item.Text, out Packets.IpAddress address))
+                addresses.Add(IPAddress.Parse(address.ToString()));
+            else
+                _errors.Add(new ConfigurationError(path, "is not an address such as 10.1.0.11", item.Kind == ConfigNodeKind.Scalar ? item.Text : null));
+        }
+
+        return addresses;
     }
 
     private ListenerSpec ReadListener(ConfigNode node, string path)

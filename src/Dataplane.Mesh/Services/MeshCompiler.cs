@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Dataplane.Balancing;
 using Dataplane.Hashing;
+using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Names;
 using Dataplane.Mesh.Sources;
 using Dataplane.Names;
@@ -16,6 +17,8 @@ internal sealed class MeshCompiler
     private readonly HashSet<IpAddress> _own;
     private readonly List<ServiceSpec> _services = [];
     private readonly List<int> _owners = [];
+    private readonly List<CarriedPort> _carried = [];
+    private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
     private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
     private readonly List<MeshServiceStatus> _status = [];
     private readonly MeshZone _zone;
@@ -40,6 +43,7 @@ internal sealed class MeshCompiler
         _wanted = [.. _mesh.Services.Select(service => (service, "configuration"))
             .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service, source.Name))))
             .DistinctBy(pair => pair.Item1.Key, StringComparer.Ordinal).OrderBy(pair => pair.Item1.Key, StringComparer.Ordinal)];
+        _relayPorts = _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(pair => pair.Service).Where(IsCarried)) : _relayPorts;
         MeshEndpointSpec[] endpoints = [.. _mesh.Endpoints.Concat(sources.SelectMany(source => source.Snapshot.Endpoints)).Where(endpoint => !_own.Contains(endpoint.Address))];
         ILookup<string, MeshEndpointSpec> byService = endpoints.Where(endpoint => endpoint.Service.Length > 0).ToLookup(endpoint => $"{endpoint.Namespace}/{endpoint.Service}", StringComparer.Ordinal);
         ILookup<string, MeshEndpointSpec> byNamespace = endpoints.Where(endpoint => endpoint.Labels.Count > 0).ToLookup(endpoint => endpoint.Namespace, StringComparer.Ordinal);
@@ -50,8 +54,10 @@ internal sealed class MeshCompiler
             Add(service, source, EndpointSelection.Of(service, byService, byNamespace), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
         }
 
-        return new MeshTables(_services, _owners, _zone.ToServer(), _status);
+        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status);
     }
+
+    private static bool IsCarried(MeshServiceSpec service) => service.Tls == MeshServiceTls.Mutual && HasOwnAddress(service);
 
     private static bool HasOwnAddress(MeshServiceSpec service) => service.Kind is MeshServiceKind.ClusterIp or MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer;
 
@@ -91,6 +97,11 @@ internal sealed class MeshCompiler
         {
             foreach (MeshPortSpec port in service.Ports)
             {
+                if (IsCarried(service))
+                {
+                    Carry(service, port, usable, problems);
+                }
+
                 addresses.ForEach(address => AddPort(service, port, address, port.Port, "", usable, problems));
                 outside.ForEach(address => AddPort(service, port, address, port.Port, "lb", usable, problems));
                 if (service.Kind is MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer && (service.Kind == MeshServiceKind.NodePort || port.NodePort != 0))
@@ -126,8 +137,45 @@ internal sealed class MeshCompiler
             Protocol = port.Protocol,
             Balance = service.Balance,
             TableSize = _mesh.TableSize,
-            Backends = EndpointSelection.Backends(service, port, address.Family, usable),
+            Backends = IsCarried(service) ? RelayBackends(service, port, address.Family, problems) : EndpointSelection.Backends(service, port, address.Family, usable),
         });
+    }
+
+    /// <summary>Notes what relays must know of a port: that the endpoints themselves are not the engine's affair then.</summary>
+    private void Carry(MeshServiceSpec service, MeshPortSpec port, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    {
+        if (!SpiffePattern.TryParse(CarriedPort.IdentityOf(_mesh, service), out SpiffePattern? peer, out string problem))
+        {
+            problems.Add($"tls: mutual: the identity \"{CarriedPort.IdentityOf(_mesh, service)}\" {problem}; nobody is connected to it");
+            return;
+        }
+
+        if (!_relayPorts.TryGetValue(CarriedPort.KeyOf(service, port), out ushort relayPort))
+        {
+            return;
+        }
+
+        CarriedEndpoint[] endpoints = [.. usable.Select(endpoint => new CarriedEndpoint(endpoint.Address, EndpointSelection.PortOf(service, port, endpoint), endpoint.Weight))
+            .Where(endpoint => endpoint is { Port: > 0, Weight: > 0 }).Distinct()];
+        _carried.Add(new CarriedPort(EngineNameOf(service, port, default, ""), relayPort, CarriedPort.ServerNameOf(_mesh, service, port), peer, endpoints));
+    }
+
+    /// <summary>The relay of the clients in place of the endpoints. When there is none for it, nobody: what is to be protected never goes in the clear.</summary>
+    private IReadOnlyList<BackendSpec> RelayBackends(MeshServiceSpec service, MeshPortSpec port, IpFamily family, List<string> problems)
+    {
+        if (port.Protocol != IpProtocols.Tcp || !_relayPorts.TryGetValue(CarriedPort.KeyOf(service, port), out ushort relayPort))
+        {
+            problems.Add($"tls: mutual: there is no relay for port {port.Port} ({(_mesh.Relay is null ? "mesh.relay is missing" : "relays carry TCP")}); nobody is connected to it");
+            return [];
+        }
+
+        BackendSpec[] relays = [.. _mesh.Relay!.Outbound.Where(address => address.Family == family).Select(address => new BackendSpec { Address = address, Port = relayPort })];
+        if (relays.Length == 0)
+        {
+            problems.Add($"tls: mutual: mesh.relay.outbound has no {(family == IpFamily.V4 ? "IPv4" : "IPv6")} address");
+        }
+
+        return relays;
     }
 
     private static ushort NodePortOf(MeshServiceSpec service, MeshPortSpec port) =>

@@ -42,6 +42,13 @@ public sealed record MeshServiceSpec
     /// <summary>Whether endpoints that are not ready count as if they were.</summary>
     public bool PublishNotReady { get; init; }
 
+    /// <summary>How its connections are protected on their way.</summary>
+    public MeshServiceTls Tls { get; init; }
+
+    /// <summary>Who the relays before its endpoints must be, where <see cref="Tls"/> is mutual: a SPIFFE identity or pattern. Empty: as the mesh's
+    /// <see cref="MeshRelaySpec.TrustDomain"/> says.</summary>
+    public string Identity { get; init; } = "";
+
     /// <summary>Whether it has the names that Kubernetes gives services, beside those of the mesh.</summary>
     public bool IsKubernetes { get; init; }
 

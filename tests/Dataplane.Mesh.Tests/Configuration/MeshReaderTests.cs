@@ -88,7 +88,7 @@ public sealed class MeshReaderTests
     {
         ["Mesh"] = MeshKeys.Mesh,
         ["Dns"] = MeshKeys.Dns,
-        ["Services"] = MeshKeys.Service,
+        ["Relay"] = MeshKeys.Relay, ["Services"] = MeshKeys.Service,
         ["Ports"] = MeshKeys.Port,
         ["Endpoints"] = MeshKeys.Endpoint,
         ["Sources"] = MeshKeys.Source,
