@@ -161,7 +161,7 @@ internal sealed class MeshCompiler
     }
 
     /// <summary>The relay of the clients in place of the endpoints. When there is none for it, nobody: what is to be protected never goes in the clear.</summary>
-    private IReadOnlyList<BackendSpec> RelayBackends(MeshServiceSpec service, MeshPortSpec port, IpFamily family, List<string> problems)
+    private BackendSpec[] RelayBackends(MeshServiceSpec service, MeshPortSpec port, IpFamily family, List<string> problems)
     {
         if (port.Protocol != IpProtocols.Tcp || !_relayPorts.TryGetValue(CarriedPort.KeyOf(service, port), out ushort relayPort))
         {
