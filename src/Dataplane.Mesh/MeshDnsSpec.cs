@@ -6,7 +6,7 @@ namespace Dataplane.Mesh;
 /// <summary>The mesh's name server. Immutable.</summary>
 public sealed record MeshDnsSpec
 {
-    /// <summary>Addresses at which it answers, UDP port 53.</summary>
+    /// <summary>Addresses at which it answers, UDP and TCP port 53.</summary>
     public IReadOnlyList<IpAddress> Listen { get; init; } = [];
 
     /// <summary>Who is asked for other names; none: they are refused.</summary>

@@ -12,7 +12,7 @@ public sealed partial class DataplaneEngine
     public NameServerStatus ReadNames()
     {
         long[] answered = new long[NameWorker.Rcodes];
-        long truncated = 0, forwarded = 0, refused = 0;
+        long truncated = 0, forwarded = 0, refused = 0, connections = 0, resets = 0;
         for (int worker = 0; worker < (_workers?.Count ?? 0); worker++)
         {
             NameWorker names = _workers![worker].Context.Names;
@@ -20,9 +20,15 @@ public sealed partial class DataplaneEngine
             truncated += names.Truncated;
             forwarded += names.Forwarded;
             refused += names.ForwardsRefused;
+            connections += names.Streams.Opened;
+            resets += names.Streams.WereReset;
         }
 
-        return new NameServerStatus(answered, truncated, forwarded, refused, _workers?.Tables?.Names.Servers.Sum(server => server.Table.Count) ?? 0);
+        return new NameServerStatus(answered, truncated, forwarded, refused, _workers?.Tables?.Names.Servers.Sum(server => server.Table.Count) ?? 0)
+        {
+            Connections = connections,
+            ConnectionsReset = resets,
+        };
     }
 
     /// <summary>Begins to ask upstream once a name server has somebody to ask; the workers are told between two batches.</summary>

@@ -59,14 +59,14 @@ internal static class NameChecks
             }
 
             ServiceSpec? service = (spec.Services ?? []).FirstOrDefault(service =>
-                service is not null && service.Address == address && service.Port == DnsWire.Port && service.Protocol == IpProtocols.Udp);
+                service is not null && service.Address == address && service.Port == DnsWire.Port);
             if (!seen.TryAdd(address, at))
             {
                 checks.Error(at, $"is {seen[address]} already; one server answers at an address", address.ToString());
             }
             else if (service is not null)
             {
-                checks.Error(at, $"has service \"{service.Name}\" at UDP port 53, where queries are answered; take another address for one of them", address.ToString());
+                checks.Error(at, $"has service \"{service.Name}\" at port 53, where queries are answered; take another address for one of them", address.ToString());
             }
         }
 

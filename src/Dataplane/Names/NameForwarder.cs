@@ -121,7 +121,9 @@ internal sealed class NameForwarder : IAsyncDisposable
             byte[]? response = server is null ? null : await ResolveAsync(server, message).ConfigureAwait(false);
             if (!_ending.IsCancellationRequested)
             {
-                forwards.Respond(entry, Shorten(response ?? Error(message.Span, DnsWire.ServFail), message.Span));
+                response ??= Error(message.Span, DnsWire.ServFail);
+                bool isStreamed = MemoryMarshal.Read<FlowKey>(entry).Protocol == IpProtocols.Tcp;
+                forwards.Respond(entry, isStreamed ? response : Shorten(response, message.Span));
             }
         }
         finally

@@ -3,7 +3,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Names;
 
-/// <summary>A name server on the packet path: it answers DNS queries over UDP at port 53 of its addresses. Immutable.</summary>
+/// <summary>A name server on the packet path: it answers DNS queries over UDP and TCP at port 53 of its addresses. Immutable.</summary>
 /// <remarks>Several servers with addresses of their own are several views: what one network can ask for is not there for another.</remarks>
 public sealed record NameServerSpec
 {

@@ -8,6 +8,12 @@ namespace Dataplane.Names;
 /// <param name="Names">Names in the zones in force.</param>
 public sealed record NameServerStatus(IReadOnlyList<long> Answered, long Truncated, long Forwarded, long ForwardsRefused, int Names)
 {
+    /// <summary>Connections over TCP that asked something.</summary>
+    public long Connections { get; init; }
+
+    /// <summary>Connections over TCP that the server reset: for want of room, because what came was no query, or because the client acknowledged nothing.</summary>
+    public long ConnectionsReset { get; init; }
+
     /// <summary>All responses made on the packet path.</summary>
     public long Responses => Answered.Sum();
 }

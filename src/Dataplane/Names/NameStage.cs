@@ -7,7 +7,7 @@ using Dataplane.Telemetry;
 
 namespace Dataplane.Names;
 
-/// <summary>Answers DNS queries to the engine's name servers.</summary>
+/// <summary>Answers DNS queries to the engine's name servers, over UDP and (<see cref="NameStreams"/>) over TCP.</summary>
 /// <remarks>
 /// Input: packets that passed the filter. Output: for a query a packet of the engine's own, which is routed like any other; the query itself is consumed. Drops:
 /// what is no query or damaged, sources that ask too often. Everything else passes, responses from port 53 included: they belong to flows.
@@ -27,16 +27,17 @@ internal static class NameStage
             return;
         }
 
-        const ulong Mask = 0x0000_FFFF_0000_FF00, Wanted = ((ulong)DnsWire.Port << 32) | (IpProtocols.Udp << 8);
+        const ulong Mask = 0x0000_FFFF_0000_FF00, Port = (ulong)DnsWire.Port << 32, Udp = Port | (IpProtocols.Udp << 8), Tcp = Port | (IpProtocols.Tcp << 8);
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Continue || (batch.Parsed[i].Key.Transport & Mask) != Wanted || batch.Parsed[i].Headers.Fragment != FragmentKind.None
+            ulong transport = batch.Parsed[i].Key.Transport & Mask;
+            if (batch.Verdicts[i] != Verdict.Continue || (transport != Udp && transport != Tcp) || batch.Parsed[i].Headers.Fragment != FragmentKind.None
                 || servers.Find(in batch.Parsed[i].Key) is not { } server)
             {
                 continue;
             }
 
-            string outcome = Handle(context, batch, i, server);
+            string outcome = transport == Udp ? Handle(context, batch, i, server) : HandleSegment(context, batch, i, server);
             if (TTracing.IsOn)
             {
                 context.Trace!.Add(batch, "names", outcome, $"name server {server.Spec.Name} at {batch.Parsed[i].Key.Destination}",
@@ -82,6 +83,23 @@ internal static class NameStage
         }
 
         return Respond(context, batch, i, server, message);
+    }
+
+    private static string HandleSegment(WorkerContext context, PacketBatch batch, int i, NameServer server)
+    {
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        FlowKey key = batch.Parsed[i].Key;
+        if (!TcpView.TryParse(batch.Frame(i)[headers.TransportOffset..headers.EndOffset], out TcpView segment) || key.SourcePort == 0
+            || (batch.Marks[i] & PacketMarks.LinkBroadcast) != 0
+            || ((batch.Marks[i] & PacketMarks.Unfinished) == 0 && !segment.IsChecksumValid(key.Source, key.Destination)))
+        {
+            batch.Drop(i, DropReason.DnsInvalid);
+            return "dns_invalid";
+        }
+
+        string outcome = context.Names.Streams.Receive(context, in key, context.Tables.Interfaces[batch.InInterfaces[i]], server, in segment);
+        batch.Drop(i, DropReason.ConsumedDns);
+        return outcome;
     }
 
     private static string Respond(WorkerContext context, PacketBatch batch, int i, NameServer server, ReadOnlySpan<byte> message)

@@ -12,6 +12,9 @@ internal sealed class NameWorker(ulong seed)
 
     public SourceLimit Limit { get; } = new(seed);
 
+    /// <summary>Its connections.</summary>
+    public NameStreams Streams { get; } = new();
+
     public long Truncated { get; private set; }
 
     public long Forwarded { get; set; }

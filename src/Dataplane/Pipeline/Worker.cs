@@ -183,6 +183,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         {
             _nextTickNs = nowNs + TickNs;
             NeighbourStage.Tick(Context);
+            Context.Names.Streams.Tick(Context);
             Context.Fragments.Expire(nowNs);
             Context.Flows.Sweep((Context.Flows.Capacity / SweepTicks) + 1, nowNs);
             RunOriginated(ports);

@@ -41,6 +41,9 @@ internal sealed record GatewayConfiguration
     /// <summary>How packets reach the web servers.</summary>
     public string Forward { get; init; } = "nat";
 
+    /// <summary>More sections, as the file has them.</summary>
+    public string More { get; init; } = "";
+
     /// <summary>Backend that is being drained.</summary>
     public int? Drained { get; init; }
 
@@ -69,6 +72,7 @@ internal sealed record GatewayConfiguration
         Append(text, "web6", Service6, 80, "tcp", TestNetwork.Address6);
         Append(text, "echo", Service, EchoPort, "udp", TestNetwork.Address);
         Append(text, "echo6", Service6, EchoPort, "udp", TestNetwork.Address6);
+        text.Append(More);
         return text.Append(CultureInfo.InvariantCulture, $"workers: {{ count: {Workers}, seed: 42, flow_entries: 65536 }}\n").ToString();
     }
 
