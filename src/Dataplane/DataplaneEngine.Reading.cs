@@ -85,14 +85,15 @@ public sealed partial class DataplaneEngine
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()
     {
-        var figures = new EngineFigures(Version, 0, 0, 0, 0, 0, 0, 0);
+        var figures = new EngineFigures(Version, 0, 0, 0, 0, 0, 0, 0, false, 0, 0);
         for (int worker = 0; worker < _workers?.Count; worker++)
         {
             WorkerContext context = _workers[worker].Context;
             figures = new EngineFigures(Version, figures.FlowEntries + context.Flows.Count, figures.FlowCapacity + context.Flows.Capacity,
                 figures.FlowsExpired + context.Flows.Expired, figures.FlowsEvicted + context.Flows.Evicted,
                 Math.Max(figures.Neighbours, context.Neighbours.Count), figures.IcmpErrorsSuppressed + context.IcmpLimit.Refused,
-                figures.OriginatedSuppressed + context.Originated.Suppressed);
+                figures.OriginatedSuppressed + context.Originated.Suppressed, figures.IsStateless || context.Stateless.IsOn(_workers[worker].NowNs),
+                figures.StatelessSwitches + context.Stateless.Switches, figures.StatelessPackets + context.Stateless.Packets);
         }
 
         return figures;

@@ -75,6 +75,11 @@ internal static class EngineMetrics
         new("dataplane.flow.limit", MetricKind.UpDownCounter, "{flow}", "Flows that can be known at most.", reading => One(reading.Figures.FlowCapacity / 2)),
         new("dataplane.flow.expired", MetricKind.Counter, "{flow}", "Flows forgotten because they were idle too long.", reading => One(reading.Figures.FlowsExpired)),
         new("dataplane.flow.evicted", MetricKind.Counter, "{flow}", "Flows given up before their time to make room.", reading => One(reading.Figures.FlowsEvicted)),
+        new("dataplane.stateless.packet.count", MetricKind.Counter, "{packet}", "Packets of services forwarded without a flow, since there was no room for one.",
+            reading => One(reading.Figures.StatelessPackets)),
+        new("dataplane.stateless.switches", MetricKind.Counter, "{switch}", "Times that workers began to forward so.", reading => One(reading.Figures.StatelessSwitches)),
+        new("dataplane.stateless.active", MetricKind.UpDownCounter, "1", "1 while a worker does, or did within the last minute.",
+            reading => One(reading.Figures.IsStateless ? 1 : 0)),
         new("dataplane.neighbour.count", MetricKind.UpDownCounter, "{neighbour}", "Entries of the neighbour table in use.",
             reading => One(reading.Figures.Neighbours)),
     ];

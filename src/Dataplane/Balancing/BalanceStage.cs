@@ -10,8 +10,8 @@ namespace Dataplane.Balancing;
 
 /// <summary>Gives the first packet of a flow to a service its backend, and the flow its entries.</summary>
 /// <remarks>
-/// Input: packets without a flow. Output: a flow for those to a service. Drops: no backend, full table, no free port.
-/// State: flow table, cursors. Cost: one hash look-up for packets that are for no service; the rest is paid once per flow.
+/// Input: packets without a flow. Output: a flow for those to a service; without room for one, what they need to leave (<see cref="StatelessFlows"/>).
+/// Drops: no backend, full table, no free port. State: flow table, cursors. Cost: one hash look-up for packets that are for no service; the rest is paid once per flow.
 /// </remarks>
 internal static class BalanceStage
 {
@@ -24,18 +24,24 @@ internal static class BalanceStage
             return;
         }
 
+        bool isStateless = context.Stateless.IsOn(context.NowNs);
         for (int i = 0; i < batch.Count; i++)
         {
-            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || (batch.Marks[i] & PacketMarks.Switched) != 0 || batch.Parsed[i].Headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+            // What a routing header leads elsewhere is not for the service, only past its address.
+            ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+            if (batch.Verdicts[i] != Verdict.Continue || batch.Flows[i] >= 0 || headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp) || headers.IsSourceRouted)
             {
                 continue;
             }
 
-            // What a routing header leads elsewhere is not for the service, only past its address.
-            ServiceRuntime? service = services.Find(in batch.Parsed[i].Key);
-            if (service is not null && !batch.Parsed[i].Headers.IsSourceRouted)
+            ServiceRuntime? service = (batch.Marks[i] & PacketMarks.Switched) != 0 ? null : services.Find(in batch.Parsed[i].Key);
+            if (service is not null)
             {
                 Assign<TTracing>(context, batch, i, service);
+            }
+            else if (isStateless)
+            {
+                StatelessFlows.Return<TTracing>(context, batch, i);
             }
         }
     }
@@ -72,6 +78,11 @@ internal static class BalanceStage
                 : NatFlows.Create(context, in batch.Parsed[i].Key, hash, flags, SourceOf(context, batch, i, backend.Address), backend, out reason);
             if (flow < 0)
             {
+                if (reason == DropReason.FlowTableFull && StatelessFlows.TryForward<TTracing>(context, batch, i, service))
+                {
+                    return;
+                }
+
                 batch.Drop(i, reason);
             }
             else

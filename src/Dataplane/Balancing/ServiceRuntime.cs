@@ -89,6 +89,18 @@ internal sealed class ServiceRuntime
         return Eligible[place];
     }
 
+    /// <summary>Chooses a backend by nothing but the packet: as the policy does if it chooses by hash, else any of those that take new flows, each as often.</summary>
+    public BackendRuntime? ChooseByHash(in FlowKey key)
+    {
+        if (Eligible.Length == 0)
+        {
+            return null;
+        }
+
+        uint hash = Spec.Balance == BalancePolicy.SourceHash ? BalanceHash.OfSource(in key) : BalanceHash.Of(in key);
+        return Eligible[Table is not null ? Table.Lookup(hash) : Rendezvous?.Choose(hash) ?? (int)(((ulong)hash * (uint)Eligible.Length) >> 32)];
+    }
+
     /// <summary>The backend a client went to before, while it takes new flows; null when there is none or the service does not ask.</summary>
     public BackendRuntime? Remembered(in FlowKey key, FlowHash hash, long nowNs)
     {

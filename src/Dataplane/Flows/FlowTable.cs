@@ -38,7 +38,7 @@ internal sealed partial class FlowTable
 
         // At most 85 % of the places are ever used: there a search for room is short, and never in vain.
         _buckets = new FlowBuckets((int)BitOperations.RoundUpToPowerOf2((uint)((long)Capacity * 100 / 85 / FlowBuckets.Ways) + 1));
-        _entries = new MappedArray<FlowEntry>(Capacity);
+        _entries = new MappedArray<FlowEntry>(Capacity + PacketBatch.Capacity);
         _free = new int[Capacity];
         for (int i = 0; i < Capacity; i++)
         {
@@ -77,6 +77,15 @@ internal sealed partial class FlowTable
 
     /// <summary>The entry at an index returned by this table.</summary>
     public ref FlowEntry this[int index] => ref _entries[index];
+
+    /// <summary>An entry that is no flow's: what a packet of the batch in hand needs to leave as one of a flow would, and that nobody finds.</summary>
+    /// <param name="packet">Number of the packet.</param>
+    /// <param name="index">Index of the entry, which is as it was last left.</param>
+    public ref FlowEntry Lend(int packet, out int index)
+    {
+        index = Capacity + packet;
+        return ref this[index];
+    }
 
     /// <summary>Makes room for what is followed of connections, if there is none yet. Control side, before tables that need it are published.</summary>
     /// <exception cref="LinuxException">The kernel has no such memory.</exception>

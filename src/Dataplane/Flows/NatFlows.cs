@@ -36,47 +36,42 @@ internal static class NatFlows
     public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, IpAddress target, ushort targetPort,
         BackendRuntime slot, out DropReason reason)
     {
-        FlowTable flows = context.Flows;
-        var forward = new FlowEntry
-        {
-            Key = key,
-            Hash = hash,
-            NewSourceHigh = source.High,
-            NewSourceLow = source.Low,
-            NewDestinationHigh = target.High,
-            NewDestinationLow = target.Low,
-            State = TcpStates.First(key.Protocol, tcpFlags),
-            Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
-            Backend = slot.Slot,
-            BackendGeneration = slot.Generation,
-            TablesVersion = -1,
-            NextHop = -1,
-            Neighbour = -1,
-            InPort = FlowEntry.NoPort,
-        };
-        if (!TryFindReverse(context, in key, hash, source, target, targetPort, out FlowEntry reverse, out ushort sourcePort))
+        if (!TryFindReverse(context, in key, hash, source, target, targetPort, out FlowKey back, out uint backHash, out ushort sourcePort))
         {
             reason = DropReason.NoFreePort;
             return -1;
         }
 
-        forward.NewPorts = ((uint)sourcePort << 16) | targetPort;
-        reverse.NewSourceHigh = key.DestinationHigh;
-        reverse.NewSourceLow = key.DestinationLow;
-        reverse.NewDestinationHigh = key.SourceHigh;
-        reverse.NewDestinationLow = key.SourceLow;
-        reverse.NewPorts = ((uint)key.DestinationPort << 16) | key.SourcePort;
-        reverse.InPort = FlowEntry.NoPort;
-        reverse.State = forward.State;
-        reverse.Marks = forward.Marks;
-        reverse.Backend = forward.Backend;
-        reverse.BackendGeneration = forward.BackendGeneration;
-        reverse.TablesVersion = reverse.NextHop = reverse.Neighbour = -1;
-        SetDeltas(ref forward);
-        SetDeltas(ref reverse);
-        int index = flows.InsertPair(in forward, in reverse, context.NowNs);
+        FlowEntry forward = OneWay(in key, tcpFlags, source, sourcePort, target, targetPort, slot.Slot, slot.Generation);
+        FlowEntry reverse = OneWay(in back, tcpFlags, key.Destination, key.DestinationPort, key.Source, key.SourcePort, slot.Slot, slot.Generation);
+        (forward.Hash, reverse.Hash) = (hash, backHash);
+        int index = context.Flows.InsertPair(in forward, in reverse, context.NowNs);
         reason = index < 0 ? DropReason.FlowTableFull : DropReason.None;
         return index;
+    }
+
+    /// <summary>One direction by itself: how its packets leave.</summary>
+    public static FlowEntry OneWay(in FlowKey key, byte tcpFlags, IpAddress source, ushort sourcePort, IpAddress target, ushort targetPort, int slot, uint generation)
+    {
+        var entry = new FlowEntry
+        {
+            Key = key,
+            NewSourceHigh = source.High,
+            NewSourceLow = source.Low,
+            NewDestinationHigh = target.High,
+            NewDestinationLow = target.Low,
+            NewPorts = ((uint)sourcePort << 16) | targetPort,
+            State = TcpStates.First(key.Protocol, tcpFlags),
+            Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
+            Backend = slot,
+            BackendGeneration = generation,
+            TablesVersion = -1,
+            NextHop = -1,
+            Neighbour = -1,
+            InPort = FlowEntry.NoPort,
+        };
+        SetDeltas(ref entry);
+        return entry;
     }
 
     /// <summary>
@@ -85,16 +80,16 @@ internal static class NatFlows
     /// way back another worker's.
     /// </summary>
     private static bool TryFindReverse(WorkerContext context, in FlowKey key, uint hash, IpAddress source, IpAddress target, ushort targetPort,
-        out FlowEntry reverse, out ushort sourcePort)
+        out FlowKey back, out uint backHash, out ushort sourcePort)
     {
         // The identifier of an echo is both its ports, and its worker is chosen without it.
         sourcePort = key.SourcePort;
         bool isEcho = key.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6;
         for (int tries = 0; tries < (isEcho ? 1 : PortTries * context.Share.Count); tries++)
         {
-            reverse = new FlowEntry { Key = FlowKey.Create(target, targetPort, source, sourcePort, key.Protocol) };
-            reverse.Hash = context.Hash.Of(in reverse.Key);
-            if (context.Flows.Find(in reverse.Key, reverse.Hash) < 0 && (isEcho || IsOwn(context, in reverse.Key)))
+            back = FlowKey.Create(target, targetPort, source, sourcePort, key.Protocol);
+            backHash = context.Hash.Of(in back);
+            if (context.Flows.Find(in back, backHash) < 0 && (isEcho || IsOwn(context, in back)))
             {
                 return true;
             }
@@ -102,7 +97,7 @@ internal static class NatFlows
             sourcePort = (ushort)(FirstPort + ((hash + ((uint)tries * 7919)) % (65536 - FirstPort)));
         }
 
-        reverse = default;
+        (back, backHash) = (default, 0);
         return false;
     }
 

@@ -42,6 +42,9 @@ internal sealed record ForwardingTables
 
     public required ServiceTable Services { get; init; }
 
+    /// <summary>Backends to services.</summary>
+    public required ReturnTable Returns { get; init; }
+
     /// <summary>Source translation.</summary>
     public required NatTable Nat { get; init; }
 

@@ -66,6 +66,7 @@ internal static class TableCompiler
             FilterPorts = filterPorts,
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
             Services = new ServiceTable(services),
+            Returns = new ReturnTable(services),
             Nat = nat,
             Tunnels = TunnelTable.Compile(spec.Encapsulation, previous?.Tunnels),
             Names = NameServers.Compile(spec.Names, previous?.Names),

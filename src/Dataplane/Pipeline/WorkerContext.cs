@@ -1,3 +1,4 @@
+using Dataplane.Balancing;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Overlays;
@@ -44,6 +45,9 @@ internal sealed class WorkerContext
     public FlowTable Flows { get; }
 
     public NeighbourTable Neighbours { get; }
+
+    /// <summary>Services while there is no room for flows.</summary>
+    public StatelessPath Stateless { get; } = new();
 
     public OutgoingWays Ways { get; } = new();
 

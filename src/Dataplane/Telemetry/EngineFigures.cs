@@ -9,5 +9,8 @@ namespace Dataplane.Telemetry;
 /// <param name="Neighbours">Neighbour table entries in use.</param>
 /// <param name="IcmpErrorsSuppressed">ICMP errors not sent because of the rate limit.</param>
 /// <param name="OriginatedSuppressed">Packets of the engine's own not made because its buffers were full.</param>
+/// <param name="IsStateless">Whether a worker serves new connections to services without flows: within the last minute there was no room for one.</param>
+/// <param name="StatelessSwitches">How often workers have begun to do so.</param>
+/// <param name="StatelessPackets">Packets forwarded so, both ways.</param>
 public sealed record EngineFigures(int TablesVersion, int FlowEntries, int FlowCapacity, long FlowsExpired, long FlowsEvicted, int Neighbours,
-    long IcmpErrorsSuppressed, long OriginatedSuppressed);
+    long IcmpErrorsSuppressed, long OriginatedSuppressed, bool IsStateless, long StatelessSwitches, long StatelessPackets);

@@ -201,7 +201,7 @@ internal static class ConnectionFlows
     }
 
     /// <summary>An entry whose packets leave as they come: differences of checksums stay 0.</summary>
-    private static FlowEntry Plain(in FlowKey key, uint hash, byte tcpFlags, BackendRuntime tracked) => new()
+    public static FlowEntry Plain(in FlowKey key, uint hash, byte tcpFlags, BackendRuntime tracked) => new()
     {
         Key = key,
         Hash = hash,
