@@ -35,6 +35,15 @@ internal sealed class BpfAssembler
 
     internal void ShiftLeft(int target, int bits) => Add(BPF_ALU64 | BPF_LSH | BPF_K, target, 0, 0, bits);
 
+    internal void ShiftRight(int target, int bits) => Add(BPF_ALU64 | BPF_RSH | BPF_K, target, 0, 0, bits);
+
+    internal void Or(int target, int bits) => Add(BPF_ALU64 | BPF_OR | BPF_K, target, 0, 0, bits);
+
+    internal void Xor(int target, int bits) => Add(BPF_ALU | BPF_XOR | BPF_K, target, 0, 0, bits);
+
+    /// <summary>Clears the upper 32 bits.</summary>
+    internal void Cut32(int target) => Add(BPF_ALU | BPF_MOV | BPF_X, target, target, 0, 0);
+
     /// <summary>Turns the low 16 bits from network order into the machine's.</summary>
     internal void FromNetwork16(int target) => Add(BPF_ALU | BPF_END | BPF_TO_BE, target, 0, 0, 16);
 
@@ -43,6 +52,11 @@ internal sealed class BpfAssembler
 
     internal void Store(int size, int target, int offset, int source) => Add(BPF_STX | BPF_MEM | size, target, source, offset, 0);
 
+    internal void StoreNumber(int size, int target, int offset, int value) => Add(BPF_ST | BPF_MEM | size, target, 0, offset, value);
+
+    /// <summary>Adds a register to 64 bits in memory, whoever else does so at the same time.</summary>
+    internal void AtomicAdd(int target, int offset, int source) => Add(BPF_STX | BPF_ATOMIC | BPF_DW, target, source, offset, BPF_ADD);
+
     internal void Jump(Label label) => AddJump(BPF_JMP | BPF_JA, 0, 0, 0, label);
 
     /// <summary>Compares the low 32 bits with a number; kernel 5.1 or later.</summary>
@@ -50,6 +64,9 @@ internal sealed class BpfAssembler
 
     /// <summary>Compares all 64 bits of two registers, as the verifier demands for packet pointers.</summary>
     internal void JumpIfRegister(int condition, int left, int right, Label label) => AddJump(BPF_JMP | condition | BPF_X, left, right, 0, label);
+
+    /// <summary>Looks whether a call has returned nothing; the verifier believes in the pointer from here on.</summary>
+    internal void JumpIfNull(int register, Label label) => AddJump(BPF_JMP | BPF_JEQ | BPF_K, register, 0, 0, label);
 
     /// <summary>Loads a map, by its descriptor; two instructions long.</summary>
     internal void LoadMap(int target, int descriptor)

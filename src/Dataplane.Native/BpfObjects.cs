@@ -33,6 +33,36 @@ internal static unsafe class BpfObjects
         return Descriptor(Call(BPF_MAP_CREATE, &attributes, sizeof(bpf_attr_map_create)), "bpf(BPF_MAP_CREATE, XSKMAP)", subject);
     }
 
+    /// <summary>Makes a map of any other kind.</summary>
+    /// <exception cref="LinuxException">CAP_BPF or CAP_NET_ADMIN is missing, or the kernel has no such map.</exception>
+    internal static FileDescriptor CreateMap(uint type, int keyBytes, int valueBytes, int entries, uint flags, ReadOnlySpan<byte> name)
+    {
+        var attributes = new bpf_attr_map_create
+        {
+            map_type = type,
+            key_size = (uint)keyBytes,
+            value_size = (uint)valueBytes,
+            max_entries = (uint)entries,
+            map_flags = flags,
+        };
+        name.CopyTo(attributes.map_name);
+        return Descriptor(Call(BPF_MAP_CREATE, &attributes, sizeof(bpf_attr_map_create)), $"bpf(BPF_MAP_CREATE, {type})", Encoding.ASCII.GetString(name));
+    }
+
+    /// <summary>Writes an element of a map; after false, the reason is the last error.</summary>
+    internal static bool TryUpdate(FileDescriptor map, void* key, void* value)
+    {
+        var attributes = new bpf_attr_map_element { map_fd = (uint)map.Number, key = (ulong)key, value = (ulong)value };
+        return Call(BPF_MAP_UPDATE_ELEM, &attributes, sizeof(bpf_attr_map_element)) >= 0;
+    }
+
+    /// <summary>Removes an element of a map; false when it was not there.</summary>
+    internal static bool TryDelete(FileDescriptor map, void* key)
+    {
+        var attributes = new bpf_attr_map_element { map_fd = (uint)map.Number, key = (ulong)key };
+        return Call(BPF_MAP_DELETE_ELEM, &attributes, sizeof(bpf_attr_map_element)) >= 0;
+    }
+
     /// <summary>Puts a descriptor into a map.</summary>
     /// <exception cref="LinuxException">The kernel refused, for instance because the socket is not bound to the queue.</exception>
     internal static void Put(FileDescriptor map, int key, FileDescriptor value, string subject)

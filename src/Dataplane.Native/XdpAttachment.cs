@@ -29,14 +29,16 @@ internal sealed class XdpAttachment : IDisposable
     /// <param name="mode">Where it is to run.</param>
     /// <param name="take">What sockets get; empty: everything.</param>
     /// <param name="leave">What the kernel keeps of that.</param>
+    /// <param name="flows">Flows that it forwards by itself; null: none.</param>
     /// <exception cref="LinuxException">A capability is missing, another program is there, or the driver cannot.</exception>
-    internal static XdpAttachment Attach(NetworkInterfaceInfo info, XdpMode mode, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave)
+    internal static XdpAttachment Attach(
+        NetworkInterfaceInfo info, XdpMode mode, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null)
     {
         FileDescriptor? map = null, program = null;
         try
         {
             map = BpfObjects.CreateSocketMap(MaxQueues, info.Name);
-            program = BpfObjects.LoadXdp(XdpRedirectProgram.Write(map.Number, take, leave), info.Name);
+            program = BpfObjects.LoadXdp(XdpRedirectProgram.Write(map.Number, take, leave, flows, info.Index), info.Name);
             (FileDescriptor link, XdpMode used) = Link(program, info, mode);
             return new XdpAttachment(info.Name, used, map, program, link);
         }

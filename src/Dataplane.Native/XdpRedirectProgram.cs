@@ -43,11 +43,15 @@ internal sealed class XdpRedirectProgram
     /// <param name="map">Descriptor of the map of sockets by queue.</param>
     /// <param name="take">What the socket gets; empty: everything.</param>
     /// <param name="leave">What the kernel keeps of that.</param>
-    internal static ulong[] Write(int map, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave)
+    /// <param name="flows">Flows that the program forwards by itself; null: none.</param>
+    /// <param name="interfaceIndex">The interface it is for.</param>
+    internal static ulong[] Write(int map, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null, int interfaceIndex = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(take.Count + leave.Count, MaxRules, nameof(take));
         var program = new XdpRedirectProgram();
         program._code.Move(Context, 1);
+        if (flows is not null)
+            XdpFastPath.Write(program._code, flows, interfaceIndex);
         if (take.Count + leave.Count > 0)
             program.WriteFilter(take, leave);
         program.WriteToSocket(map);

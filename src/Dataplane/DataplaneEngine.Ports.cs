@@ -1,3 +1,5 @@
+using Dataplane.Native;
+using Dataplane.Pipeline;
 using Dataplane.Ports;
 
 namespace Dataplane;
@@ -6,6 +8,8 @@ namespace Dataplane;
 public sealed partial class DataplaneEngine
 {
     private readonly Dictionary<int, PortOpener> _openers = [];
+    private XdpFlowMap? _flowMap;
+    private XdpOffload? _offload;
 
     /// <summary>Opens the ports of a specification that are not open yet, under the identifiers they keep.</summary>
     private PortSet OpenPorts(DataplaneSpec spec, PortSet before, out List<IPort> opened)
@@ -62,10 +66,28 @@ public sealed partial class DataplaneEngine
     {
         if (!_openers.TryGetValue(worker, out PortOpener? opener))
         {
-            _openers[worker] = opener = new PortOpener();
+            _openers[worker] = opener = new PortOpener(() => _flowMap ??= new XdpFlowMap());
         }
 
         return opener;
+    }
+
+    /// <summary>Begins the fast path when a port asks for it. Without threads of the workers' own there is none: the caller forwards.</summary>
+    private void StartOffload()
+    {
+        if (_offload is null && _flowMap is not null && _workers!.HasThreads)
+        {
+            _offload = new XdpOffload(_flowMap);
+            _offload.Start(_workers, _ports);
+        }
+    }
+
+    private async Task StopOffloadAsync()
+    {
+        if (_offload is not null)
+        {
+            await _offload.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     private void SetWakers(PortSet ports, List<IPort> opened)

@@ -64,6 +64,7 @@ public sealed partial class DataplaneEngine
     private async Task PublishAsync(ForwardingTables tables)
     {
         ForwardingTables old = _workers!.Tables!;
+        _offload?.Suspend();
         _workers.Publish(tables, _ports);
         await WaitForAsync(() => _workers.HasAdopted).ConfigureAwait(false);
         if (_completion.Task.IsFaulted)
@@ -71,6 +72,9 @@ public sealed partial class DataplaneEngine
             // A worker died meanwhile: say why, instead of a receipt for what nobody forwards by.
             await _completion.Task.ConfigureAwait(false);
         }
+
+        _offload?.Resume(_ports);
+        StartOffload();
 
         // All have passed a quiescent point: nothing uses the old tables, their sleep lists or the ports only they had.
         _workers.DisposeLeft();

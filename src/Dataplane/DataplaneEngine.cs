@@ -64,6 +64,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 State = EngineState.Failed;
                 _completion.TrySetException(error);
             });
+            StartOffload();
             Arm(_dueNs);
             FollowHealth();
         }
@@ -117,6 +118,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 await health.DisposeAsync().ConfigureAwait(false);
             }
 
+            await StopOffloadAsync().ConfigureAwait(false);
             await Task.Run(_workers!.Stop, CancellationToken.None).ConfigureAwait(false);
             if (_forwarder is not null)
             {
@@ -183,6 +185,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             port.Dispose();
         }
 
+        _flowMap?.Dispose();
         _workers?.Dispose();
         _workers?.Tables?.Routes.Table.Dispose();
     }

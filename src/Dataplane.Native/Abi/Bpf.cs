@@ -77,18 +77,26 @@ internal static class Bpf
 {
     internal const int BPF_MAP_CREATE = 0;
     internal const int BPF_MAP_UPDATE_ELEM = 2;
+    internal const int BPF_MAP_DELETE_ELEM = 3;
     internal const int BPF_PROG_LOAD = 5;
     internal const int BPF_LINK_CREATE = 28;
 
+    internal const uint BPF_MAP_TYPE_HASH = 1;
+    internal const uint BPF_MAP_TYPE_ARRAY = 2;
+    internal const uint BPF_MAP_TYPE_DEVMAP = 14;
     internal const uint BPF_MAP_TYPE_XSKMAP = 17;
+    internal const uint BPF_F_MMAPABLE = 1024;    // since 5.5
     internal const uint BPF_PROG_TYPE_XDP = 6;
     internal const uint BPF_XDP = 37;
+    internal const int BPF_FUNC_map_lookup_elem = 1;
     internal const int BPF_FUNC_redirect_map = 51;
     internal const int BPF_PSEUDO_MAP_FD = 1;
+    internal const int XDP_DROP = 1;
     internal const int XDP_PASS = 2;
 
     internal const int BPF_LD = 0x00;
     internal const int BPF_LDX = 0x01;
+    internal const int BPF_ST = 0x02;
     internal const int BPF_STX = 0x03;
     internal const int BPF_ALU = 0x04;
     internal const int BPF_JMP = 0x05;
@@ -103,6 +111,10 @@ internal static class Bpf
     internal const int BPF_K = 0x00;
     internal const int BPF_X = 0x08;
     internal const int BPF_ADD = 0x00;
+    internal const int BPF_ATOMIC = 0xC0;
+    internal const int BPF_OR = 0x40;
+    internal const int BPF_XOR = 0xA0;
+    internal const int BPF_RSH = 0x70;
     internal const int BPF_AND = 0x50;
     internal const int BPF_LSH = 0x60;
     internal const int BPF_MOV = 0xB0;

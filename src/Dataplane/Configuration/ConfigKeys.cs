@@ -76,7 +76,7 @@ internal static class ConfigKeys
         "id" => [PortKind.Memif],
         "endpoint" or "tls" => [PortKind.Stream],
         "take" or "leave" => [PortKind.AfXdp],
-        "offload" => [PortKind.AfPacket, PortKind.Tap],
+        "offload" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap],
         "queues" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap, PortKind.Memif],
         "netns" or "fd" => [PortKind.Tap],
         _ => null,

@@ -45,6 +45,11 @@ internal static class PortChecks
             CheckLinkLayer(checks, port, path, ipv6Ports);
             CheckWorker(checks, port, path, spec.Workers?.Count ?? 1);
             CheckQueues(checks, port, path);
+            if (port.Offload == PortOffload.Xdp && (port.Factory is not null || port.Kind is PortKind.AfPacket or PortKind.Tap))
+            {
+                checks.Error($"{path}.offload", "is for kind af_xdp, whose programs forward by themselves; auto and off are allowed", "xdp");
+            }
+
         }
     }
 
@@ -66,7 +71,7 @@ internal static class PortChecks
             ("leave", null, port.Leave is { Count: > 0 }),
             ("netns", port.NetworkNamespace, !string.IsNullOrEmpty(port.NetworkNamespace)),
             ("fd", port.Descriptor?.ToString(CultureInfo.InvariantCulture), port.Descriptor is not null),
-            ("offload", SpecNames.Offloads.NameOf(port.Offload) ?? "", port.Offload == PortOffload.Off),
+            ("offload", SpecNames.Offloads.NameOf(port.Offload) ?? "", port.Offload != PortOffload.Auto),
         ];
         foreach ((string key, string? value, bool isSet) in values)
         {

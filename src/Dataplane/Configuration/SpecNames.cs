@@ -19,7 +19,7 @@ internal static class SpecNames
 
     public static readonly NameTable<PortRole> Roles = new(("client", PortRole.Client), ("server", PortRole.Server));
 
-    public static readonly NameTable<PortOffload> Offloads = new(("auto", PortOffload.Auto), ("off", PortOffload.Off));
+    public static readonly NameTable<PortOffload> Offloads = new(("auto", PortOffload.Auto), ("off", PortOffload.Off), ("xdp", PortOffload.Xdp));
 
     public static readonly NameTable<RouteReject> Rejects = new(
         ("blackhole", RouteReject.Blackhole), ("unreachable", RouteReject.Unreachable), ("prohibited", RouteReject.Prohibited));

@@ -19,6 +19,9 @@ internal sealed class UserStages
 
     public static UserStages None { get; } = new([]);
 
+    /// <summary>Whether there are none at all.</summary>
+    public bool IsEmpty => _afterParse.Length + _afterFilter.Length + _beforeTransmit.Length == 0;
+
     /// <summary>Whether stages of the user's stand behind the filter: then every packet has to come by there.</summary>
     public bool HasAfterFilter => _afterFilter.Length > 0;
 

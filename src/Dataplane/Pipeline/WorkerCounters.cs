@@ -58,6 +58,15 @@ internal sealed class WorkerCounters
         End();
     }
 
+    /// <summary>Counts packets that were received and sent without the worker, by a program of the kernel.</summary>
+    public void CountOffloaded(long packets)
+    {
+        Begin();
+        _received += packets;
+        _transmitted += packets;
+        End();
+    }
+
     /// <summary>Counts a held packet that is given up.</summary>
     public void CountHeldDropped(DropReason reason)
     {

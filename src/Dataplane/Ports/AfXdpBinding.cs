@@ -39,10 +39,13 @@ internal sealed class AfXdpBinding : IDisposable
 
     public int RingEntries { get; private init; }
 
+    /// <summary>What the port's interface is to the fast path; null: nothing, or it is another queue's affair.</summary>
+    public FastPathPort? FastPath { get; private set; }
+
     /// <summary>How the port works, in a few words.</summary>
     public string Description => $"{(_attachment.Mode == XdpMode.Native ? "native" : "generic")} XDP, {(Socket.IsZeroCopy ? "zero copy" : "copy")}, "
         + $"{(Socket.IsShared ? "shared" : "own")} memory, {(Socket.TransmitBudget == 0 ? "all frames" : $"{Socket.TransmitBudget} frames")} per call"
-        + (Socket.IsBusyPolling ? ", busy polling" : "");
+        + (Socket.IsBusyPolling ? ", busy polling" : "") + (FastPath is null ? "" : $", {FastPath.Description}");
 
     /// <summary>The largest layer 3 packet that a chunk takes.</summary>
     public static int LargestMtu(int chunkBytes) => chunkBytes - HeadroomBytes - LinkBytes;
@@ -53,13 +56,14 @@ internal sealed class AfXdpBinding : IDisposable
     /// <param name="take">What the port takes from the kernel.</param>
     /// <param name="leave">What it leaves to it of that.</param>
     /// <param name="memoriesOf">For each queue: the memories of the worker that runs it.</param>
+    /// <param name="flows">Flows that the program forwards by itself; null: none.</param>
     /// <returns>A binding for each queue. They are closed together: the first takes the program off the interface.</returns>
     /// <exception cref="IOException">The kernel refused, or the interface does not carry Ethernet frames.</exception>
-    public static AfXdpBinding[] Open(
-        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, IReadOnlyList<AfXdpMemories> memoriesOf)
+    public static AfXdpBinding[] Open(string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave,
+        IReadOnlyList<AfXdpMemories> memoriesOf, XdpFlowMap? flows = null)
     {
         options.Validate();
-        return NamespaceThread.Run(options.NetworkNamespace, () => OpenHere(interfaceName, options, take, leave, memoriesOf));
+        return NamespaceThread.Run(options.NetworkNamespace, () => OpenHere(interfaceName, options, take, leave, memoriesOf, flows));
     }
 
     /// <summary>The chunks that the port brought; once.</summary>
@@ -83,6 +87,7 @@ internal sealed class AfXdpBinding : IDisposable
         }
 
         _attachment.Dispose();
+        FastPath?.Dispose();
         Socket.Dispose();
         _control.Dispose();
         Memory.Leave(Number, keepsChunks: Socket.IsZeroCopy);
@@ -90,8 +95,8 @@ internal sealed class AfXdpBinding : IDisposable
 
     private static bool IsFinal(string errno) => errno is "EBUSY" or "EPERM" or "ENODEV" or "ENETDOWN";
 
-    private static AfXdpBinding[] OpenHere(
-        string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave, IReadOnlyList<AfXdpMemories> memoriesOf)
+    private static AfXdpBinding[] OpenHere(string interfaceName, AfXdpOptions options, TrafficRules take, TrafficRules leave,
+        IReadOnlyList<AfXdpMemories> memoriesOf, XdpFlowMap? flows)
     {
         using InterfaceControl control = InterfaceControl.Open();
         NetworkInterfaceInfo info = control.TryRead(interfaceName) ?? throw LinuxException.NoInterface(interfaceName);
@@ -100,7 +105,7 @@ internal sealed class AfXdpBinding : IDisposable
             throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
         }
 
-        var attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())]);
+        var attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())], flows);
         var bindings = new List<AfXdpBinding>();
         try
         {
@@ -109,6 +114,7 @@ internal sealed class AfXdpBinding : IDisposable
                 bindings.Add(OpenQueue(info, attachment, options with { Queue = options.Queue + queue }, memoriesOf[queue]));
             }
 
+            bindings[0].FastPath = flows is null ? null : new FastPathPort(flows, info.Index, interfaceName);
             return [.. bindings];
         }
         catch

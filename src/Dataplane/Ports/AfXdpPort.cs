@@ -85,6 +85,9 @@ internal sealed class AfXdpPort : IPort
     /// <inheritdoc/>
     public string Description => _binding.Description;
 
+    /// <summary>What its interface is to the fast path; null: nothing.</summary>
+    internal FastPathPort? FastPath => _binding.FastPath;
+
     /// <summary>Where its frames lie; for tests.</summary>
     internal XdpMemory Frames => _frames;
 
@@ -240,6 +243,7 @@ internal sealed class AfXdpPort : IPort
             TransmitRefused = Volatile.Read(ref _refused),
             Errors = kernel.InvalidEntries + kernel.Malformed + kernel.DriverDrops,
         };
+        _binding.FastPath?.AddTo(ref statistics);
     }
 
     /// <summary>Sends what is left, if it can be sent at once, takes the program off the interface, and gives everything back.</summary>

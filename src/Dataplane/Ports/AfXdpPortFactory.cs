@@ -34,6 +34,9 @@ public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory, IQueu
 
     internal AfXdpMemories Memories { get; init; } = new();
 
+    /// <summary>Flows that the program forwards by itself; null: none.</summary>
+    internal XdpFlowMap? Flows { get; init; }
+
     /// <inheritdoc/>
     public IPort Open(string name) => Open([Memories])[0];
 
@@ -43,7 +46,7 @@ public sealed class AfXdpPortFactory(string interfaceName) : IPortFactory, IQueu
 
     private IPort[] Open(IReadOnlyList<AfXdpMemories> memories)
     {
-        AfXdpBinding[] bindings = AfXdpBinding.Open(interfaceName, Options, Take, Leave, memories);
+        AfXdpBinding[] bindings = AfXdpBinding.Open(interfaceName, Options, Take, Leave, memories, Flows);
         try
         {
             return [.. bindings.Select(binding => new AfXdpPort(binding, Mac, Mtu))];

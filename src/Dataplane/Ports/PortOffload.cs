@@ -8,4 +8,9 @@ public enum PortOffload
 
     /// <summary>Not at all: every frame is as it would be on a wire.</summary>
     Off,
+
+    /// <summary>
+    /// AF_XDP: established flows between such ports are forwarded by the XDP programs themselves; the engine has first packets, ageing and everything unusual.
+    /// </summary>
+    Xdp,
 }

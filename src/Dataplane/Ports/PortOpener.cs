@@ -4,7 +4,8 @@ using Dataplane.Overlays;
 namespace Dataplane.Ports;
 
 /// <summary>Opens the ports of one worker that specifications describe; what they share, it keeps.</summary>
-internal sealed class PortOpener
+/// <param name="flows">The flows of the fast path, made when the first port asks for it.</param>
+internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
 {
     /// <summary>What the AF_XDP ports of the worker share.</summary>
     public AfXdpMemories Memories { get; } = new();
@@ -36,6 +37,7 @@ internal sealed class PortOpener
             Take = spec.Take,
             Leave = spec.Leave,
             Memories = Memories,
+            Flows = spec.Offload == PortOffload.Xdp ? flows?.Invoke() : null,
         },
         PortKind.Tap => new TapPortFactory(spec.Interface)
         {

@@ -33,6 +33,9 @@ public struct PortStatistics
     /// <summary>Of the frames transmitted, those that carry several segments of TCP or UDP data; each counts as one frame.</summary>
     public long TransmittedSuperFrames;
 
+    /// <summary>Of the frames received, those that the port's XDP program forwarded by itself (<see cref="PortOffload.Xdp"/>).</summary>
+    public long FastPathPackets;
+
     /// <summary>Adds up the counters of the queues of a port.</summary>
     internal static PortStatistics SumOf(IEnumerable<PortStatistics> queues)
     {
@@ -48,6 +51,7 @@ public struct PortStatistics
             sum.TransmitLost += queue.TransmitLost;
             sum.Errors += queue.Errors;
             sum.ReceivedSuperFrames += queue.ReceivedSuperFrames;
+            sum.FastPathPackets += queue.FastPathPackets;
             sum.TransmittedSuperFrames += queue.TransmittedSuperFrames;
         }
 

@@ -28,6 +28,9 @@ internal sealed class QueuedPort : IQueuedPort
         _sole = _parts[workers[0]];
     }
 
+    /// <summary>The first of the queues.</summary>
+    public IPort First => _queues[0];
+
     /// <inheritdoc/>
     public MacAddress Mac => _sole.Mac;
 

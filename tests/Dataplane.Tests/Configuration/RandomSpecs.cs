@@ -92,7 +92,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Leave = kind == PortKind.AfXdp || isWild ? [.. List(3, _ => Traffic())] : [],
             NetworkNamespace = (kind == PortKind.Tap && Coin()) || isWild ? Text() : "",
             Descriptor = isWild ? Null(In(0, 2_000_000)) : kind == PortKind.Tap ? Null(In(3, 1_048_576)) : null,
-            Offload = kind == PortKind.Tap || isWild ? Pick<PortOffload>() : PortOffload.Auto,
+            Offload = kind == PortKind.AfXdp || isWild ? Pick<PortOffload>() : kind == PortKind.Tap && Coin() ? PortOffload.Off : PortOffload.Auto,
         };
     }
 
