@@ -27,4 +27,19 @@ internal sealed class LinePrinter(TextWriter writer)
             writer.Flush();
         }
     }
+
+    /// <summary>Prints a line at every interval until the timer is disposed.</summary>
+    public ITimer Every(TimeSpan interval, Func<string> read)
+    {
+        int busy = 0;
+        return TimeProvider.System.CreateTimer(_ =>
+        {
+            // A reader that does not keep up gets fewer lines, not a queue of threads.
+            if (Interlocked.Exchange(ref busy, 1) == 0)
+            {
+                Line(read());
+                Volatile.Write(ref busy, 0);
+            }
+        }, null, interval, interval);
+    }
 }

@@ -54,14 +54,14 @@ internal sealed class RunCommand : Command
             ReloadReport.Write(outcome, print, output.Error);
         });
         reloader.Watch(source);
-        await using MetricsServer? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state).ConfigureAwait(false);
+        await using HttpService? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state).ConfigureAwait(false);
         if (server is not null)
         {
             print.Line($"metrics at {server.Address}/metrics");
         }
 
         print.Line("ready");
-        await using (ITimer? status = statusMs is long ms ? StatusLine.Every(TimeSpan.FromMilliseconds(ms), engine, print) : null)
+        await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => StatusLine.Write(engine)) : null)
         {
             await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
         }

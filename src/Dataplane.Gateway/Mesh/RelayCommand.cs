@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Dataplane.Configuration;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Commands;
+using Dataplane.Gateway.Status;
 using Dataplane.Mesh.Relay;
 
 namespace Dataplane.Gateway.Mesh;
@@ -62,13 +63,13 @@ internal sealed class RelayCommand : Command
         };
         await using var relay = new RelayServer(spec, noted, new LinePrinter(output.Error).Line);
         relay.Start();
-        await using RelayMetricsServer? server = metrics is null ? null : await RelayMetricsServer.StartAsync(metrics, relay).ConfigureAwait(false);
+        await using HttpService? server = metrics is null ? null : await RelayMetricsServer.StartAsync(metrics, relay).ConfigureAwait(false);
         foreach (ListenerSpec listener in spec.Listeners)
             print.Line($"listener {listener.Name}: {RelayStatusLine.NameOf(listener.Kind)} at {relay.AddressOf(listener.Name)}");
         if (server is not null)
             print.Line($"metrics at {server.Address}/metrics");
         print.Line("ready");
-        await using (ITimer? status = statusMs is long ms ? RelayStatusLine.Every(TimeSpan.FromMilliseconds(ms), relay, print) : null)
+        await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => RelayStatusLine.Write(relay.ReadStatus())) : null)
             await ServeAsync(relay, source, signals, print, output.Error).ConfigureAwait(false);
         foreach (string line in RelayStatusLine.Summary(relay.ReadStatus()))
             print.Line(line);

@@ -1,49 +1,19 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Metrics;
 using Dataplane.Mesh.Relay;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace Dataplane.Gateway.Mesh;
 
 /// <summary>Answers Prometheus and health checks of a running relay.</summary>
-internal sealed class RelayMetricsServer : IAsyncDisposable
+internal static class RelayMetricsServer
 {
-    private readonly WebApplication _web;
-
-    private RelayMetricsServer(WebApplication web) => _web = web;
-
-    /// <summary>Where it listens, such as <c>http://127.0.0.1:9101</c>.</summary>
-    public string Address => _web.Urls.First();
-
     /// <exception cref="IOException">The address is in use or not of this machine.</exception>
-    public static async Task<RelayMetricsServer> StartAsync(IPEndPoint endPoint, RelayServer relay)
-    {
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(endPoint));
-        builder.Logging.SetMinimumLevel(LogLevel.None);
-        WebApplication web = builder.Build();
-        web.Run(context => AnswerAsync(context, relay));
-        try
-        {
-            await web.StartAsync().ConfigureAwait(false);
-            return new RelayMetricsServer(web);
-        }
-        catch (Exception refused)
-        {
-            await web.DisposeAsync().ConfigureAwait(false);
-            throw refused is IOException ? refused : new IOException($"--metrics {endPoint}: {refused.Message}", refused);
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _web.StopAsync().ConfigureAwait(false);
-        await _web.DisposeAsync().ConfigureAwait(false);
-    }
+    public static Task<HttpService> StartAsync(IPEndPoint endPoint, RelayServer relay) =>
+        HttpService.StartMetricsAsync(endPoint, _ => { }, web => web.Run(context => AnswerAsync(context, relay)));
 
     private static async Task AnswerAsync(HttpContext context, RelayServer relay)
     {

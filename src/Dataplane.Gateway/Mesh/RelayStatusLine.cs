@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Dataplane.Gateway.Commands;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Relay;
 
@@ -10,21 +9,6 @@ namespace Dataplane.Gateway.Mesh;
 /// <summary>All counters of a relay as one line of JSON, and as lines for people.</summary>
 internal static class RelayStatusLine
 {
-    /// <summary>Prints a line at every interval until the timer is disposed.</summary>
-    public static ITimer Every(TimeSpan interval, RelayServer relay, LinePrinter print)
-    {
-        int busy = 0;
-        return TimeProvider.System.CreateTimer(_ =>
-        {
-            // A reader that does not keep up gets fewer lines, not a queue of threads.
-            if (Interlocked.Exchange(ref busy, 1) == 0)
-            {
-                print.Line(Write(relay.ReadStatus()));
-                Volatile.Write(ref busy, 0);
-            }
-        }, null, interval, interval);
-    }
-
     public static string NameOf(ListenerKind kind) => kind.ToString().ToLowerInvariant();
 
     /// <summary>What became of all connections.</summary>

@@ -1,12 +1,11 @@
 using System.Net.Sockets;
 using System.Text.Json.Serialization.Metadata;
+using Dataplane.Gateway.Status;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Dataplane.Gateway.Networks;
 
@@ -15,10 +14,10 @@ internal sealed class ControlServer : IAsyncDisposable
 {
     private const string EndpointPath = "/v1/networks/{name}/endpoints/{container}/{interface}";
 
-    private readonly WebApplication _web;
+    private readonly HttpService _http;
     private readonly string _socket;
 
-    private ControlServer(WebApplication web, string socket) => (_web, _socket) = (web, socket);
+    private ControlServer(HttpService http, string socket) => (_http, _socket) = (http, socket);
 
     /// <exception cref="IOException">Another service listens there, or the directory cannot be made.</exception>
     public static async Task<ControlServer> StartAsync(string socket, ContainerNetworks networks)
@@ -30,38 +29,24 @@ internal sealed class ControlServer : IAsyncDisposable
         }
 
         File.Delete(socket);
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket));
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = place =>
-        {
-            Socket bound = SocketTransportOptions.CreateDefaultBoundListenSocket(place);
-
-            // Before it listens: from the first moment on nobody but its owner can connect.
-            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            return bound;
-        });
-        builder.Logging.SetMinimumLevel(LogLevel.None);
-        builder.Services.AddRoutingCore();
-        WebApplication web = builder.Build();
-        Map(web, networks);
-        try
-        {
-            await web.StartAsync().ConfigureAwait(false);
-            return new ControlServer(web, socket);
-        }
-        catch (Exception refused)
-        {
-            await web.DisposeAsync().ConfigureAwait(false);
-            throw refused is IOException ? refused : new IOException($"--socket {socket}: {refused.Message}", refused);
-        }
+        HttpService http = await HttpService.StartAsync($"--socket {socket}", kestrel => kestrel.ListenUnixSocket(socket), builder => Protect(builder, socket), web => Map(web, networks))
+            .ConfigureAwait(false);
+        return new ControlServer(http, socket);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _web.StopAsync().ConfigureAwait(false);
-        await _web.DisposeAsync().ConfigureAwait(false);
+        await _http.DisposeAsync().ConfigureAwait(false);
         File.Delete(_socket);
     }
+
+    /// <summary>From the first moment on nobody but its owner can connect: the mode is set after it is bound and before it listens.</summary>
+    private static void Protect(WebApplicationBuilder builder, string socket) => builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = place =>
+    {
+        Socket bound = SocketTransportOptions.CreateDefaultBoundListenSocket(place);
+        File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return bound;
+    });
 
     private static void Map(WebApplication web, ContainerNetworks networks)
     {

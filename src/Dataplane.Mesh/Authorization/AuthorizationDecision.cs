@@ -4,4 +4,4 @@ namespace Dataplane.Mesh.Authorization;
 /// <param name="IsAllowed">Whether it may pass.</param>
 /// <param name="Policy">Name of the policy that decided, <c>default</c>, or <c>no allow policy matched</c>.</param>
 /// <param name="WouldDeny">Name of the policy in dry run that would have refused it, or <c>no allow policy matched</c> when those that allow, dry ones with them, would not have fitted; else empty.</param>
-public readonly record struct AuthorizationDecision(bool IsAllowed, string Policy, string WouldDeny = "");
+internal readonly record struct AuthorizationDecision(bool IsAllowed, string Policy, string WouldDeny = "");

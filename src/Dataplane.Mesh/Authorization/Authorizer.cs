@@ -4,7 +4,7 @@ using Dataplane.Mesh.Tls;
 namespace Dataplane.Mesh.Authorization;
 
 /// <summary>Decides by policies. Immutable; any thread.</summary>
-public sealed class Authorizer
+internal sealed class Authorizer
 {
     /// <summary>What a decision names when no policy fitted and the default decided.</summary>
     public const string ByDefault = "default";

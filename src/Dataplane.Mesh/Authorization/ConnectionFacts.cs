@@ -10,5 +10,5 @@ namespace Dataplane.Mesh.Authorization;
 /// <param name="Identity">Who the client is; null when it has shown nothing.</param>
 /// <param name="ServerName">The name it asked for; may be empty.</param>
 /// <param name="Destination">What the connection was meant for.</param>
-public sealed record ConnectionFacts(
+internal sealed record ConnectionFacts(
     string Listener, ConnectionMethod Method, IPEndPoint Client, SpiffeId? Identity, string ServerName, IPEndPoint Destination);

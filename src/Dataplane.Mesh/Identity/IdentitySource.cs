@@ -4,7 +4,7 @@ namespace Dataplane.Mesh.Identity;
 /// An identity from files that is always the newest good one: new files are taken within a second or two, connections that stand keep what they began
 /// with, and files that cannot be used change nothing but the status. Any thread.
 /// </summary>
-public sealed class IdentitySource : IDisposable
+internal sealed class IdentitySource : IDisposable
 {
     private readonly WatchedFiles<IdentitySnapshot> _files;
 

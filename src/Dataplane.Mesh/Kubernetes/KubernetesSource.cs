@@ -9,7 +9,7 @@ namespace Dataplane.Mesh.Kubernetes;
 /// for each connection, tokens for each request. Nothing is written to the server: <c>list</c> and <c>watch</c> of <c>services</c> and
 /// <c>endpointslices.discovery.k8s.io</c> are the permissions needed.
 /// </remarks>
-public sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
+internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
 {
     private readonly Func<ClusterAccess> _access;
     private readonly KubernetesTimings _timings;

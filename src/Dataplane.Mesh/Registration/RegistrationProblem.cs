@@ -2,4 +2,4 @@ namespace Dataplane.Mesh.Registration;
 
 /// <summary>Why a request was refused.</summary>
 /// <param name="Error">What is wrong, where, and what is allowed.</param>
-public sealed record RegistrationProblem(string Error);
+internal sealed record RegistrationProblem(string Error);

@@ -20,7 +20,7 @@ namespace Dataplane.Mesh.Registration;
 /// <c>GET /openapi.json</c> describes the interface. What is registered lives in memory: after a restart a heartbeat is answered with 404, and whoever gets
 /// that registers again. With a token file every request must carry <c>Authorization: Bearer WORD</c>; without one, listen where only friends are.
 /// </remarks>
-public sealed class RegistrationServer : IMeshSource
+internal sealed class RegistrationServer : IMeshSource
 {
     private const string EndpointPath = "/v1/namespaces/{space}/services/{service}/endpoints/{id}";
     private const string ServicePath = "/v1/namespaces/{space}/services/{service}";

@@ -55,7 +55,7 @@ public sealed partial class RelayServer : IAsyncDisposable
     public RelaySpec Spec { get; private set; }
 
     /// <summary>Who the relay is, and until when; null when it has no identity or is not started.</summary>
-    public IdentitySource? Identity => _identity;
+    public IdentityStatus? Identity => _identity?.ReadStatus();
 
     internal SourceLimits Limits { get; } = new();
 

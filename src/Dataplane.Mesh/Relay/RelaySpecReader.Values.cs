@@ -8,7 +8,7 @@ using Dataplane.Ports;
 
 namespace Dataplane.Mesh.Relay;
 
-public sealed partial class RelaySpecReader
+internal sealed partial class RelaySpecReader
 {
     private static readonly BigInteger s_mostNs = 7L * 24 * 3600 * 1_000_000_000;
 

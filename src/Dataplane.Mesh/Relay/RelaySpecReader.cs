@@ -6,7 +6,7 @@ using Dataplane.Mesh.Identity;
 namespace Dataplane.Mesh.Relay;
 
 /// <summary>Reads a relay's specification from a configuration tree. Never throws on what is in the tree.</summary>
-public sealed partial class RelaySpecReader
+internal sealed partial class RelaySpecReader
 {
     private readonly List<ConfigurationError> _errors = [];
 

@@ -10,7 +10,7 @@ namespace Dataplane.Mesh.Sources;
 /// both as JSON; who wants an endpoint to end with its process gives the key a lease. When a member is lost or ends the watch, another is asked, everything is read
 /// again, and what was known stays in force until then. A value that cannot be read is left out and said.
 /// </remarks>
-public sealed class EtcdSource : IMeshSource
+internal sealed class EtcdSource : IMeshSource
 {
     private static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(300);
 

@@ -1,7 +1,7 @@
 namespace Dataplane.Mesh.Sources;
 
 /// <summary>Where services and endpoints come from. What a source said last stays until it says something else: failing is not saying nothing.</summary>
-public interface IMeshSource : IAsyncDisposable
+internal interface IMeshSource : IAsyncDisposable
 {
     /// <summary>Name, for messages and status.</summary>
     string Name { get; }

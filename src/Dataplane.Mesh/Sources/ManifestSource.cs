@@ -5,7 +5,7 @@ namespace Dataplane.Mesh.Sources;
 
 /// <summary>Kubernetes manifests in files, looked at twice a second: by contents, so that editors, renames and swapped links are all the same.</summary>
 /// <remarks>A file that is no YAML leaves what was read of it last, one that cannot be read leaves everything as it is; a file that is gone takes its services with it.</remarks>
-public sealed class ManifestSource : IMeshSource
+internal sealed class ManifestSource : IMeshSource
 {
     /// <summary>Of all files together. Whatever is larger has been named by mistake, and must not take the memory of the gateway.</summary>
     private const long MaxBytes = 256L << 20;

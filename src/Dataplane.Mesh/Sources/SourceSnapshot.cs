@@ -3,7 +3,7 @@ using Dataplane.Mesh.Services;
 namespace Dataplane.Mesh.Sources;
 
 /// <summary>All that a source says at one moment. Immutable.</summary>
-public sealed record SourceSnapshot
+internal sealed record SourceSnapshot
 {
     /// <summary>Nothing, from a source that has not said anything yet.</summary>
     public static SourceSnapshot Empty { get; } = new();

@@ -28,6 +28,16 @@ public static class DurableFile
         DirectorySync.Flush(Path.GetDirectoryName(full)!);
     }
 
+    /// <summary>Removes a file: its name is gone from the disk before this returns. One that is not there is no error.</summary>
+    /// <param name="path">The file; its directory exists.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public static void Remove(string path)
+    {
+        string full = Path.GetFullPath(path);
+        File.Delete(full);
+        DirectorySync.Flush(Path.GetDirectoryName(full)!);
+    }
+
     /// <summary>Waits for a lock that one holder has at a time, over all processes and threads (flock(2)); the kernel frees it when the holder dies.</summary>
     /// <param name="path">A file for this purpose alone; it is made when it is not there, and stays.</param>
     /// <param name="patience">How long to wait.</param>

@@ -32,7 +32,7 @@ public sealed class RotationTests
             await EchoAsync(fresh, (byte)round);
         }
 
-        Assert.Equal(5, mesh.Inbound.Identity!.ReadStatus().Revision);
+        Assert.Equal(5, mesh.Inbound.Identity!.Revision);
         Assert.All(mesh.OutboundRecords, record => Assert.Equal(RelayReason.Completed, record.Reason));
         foreach (Socket client in clients)
             client.Dispose();
@@ -45,7 +45,7 @@ public sealed class RotationTests
         IdentitySpec other = mesh.Domain.Issue(MeshPair.WebPath);
         File.Copy(other.Key, mesh.WebIdentity.Key, overwrite: true);
         Refresh(mesh);
-        IdentityStatus status = mesh.Inbound.Identity!.ReadStatus();
+        IdentityStatus status = mesh.Inbound.Identity!;
         Assert.Equal((1, 1L), (status.Revision, status.Failures));
         Assert.Contains(mesh.WebIdentity.Key, status.Problem, StringComparison.Ordinal);
         using (Socket client = await mesh.ConnectAsync())
@@ -54,7 +54,7 @@ public sealed class RotationTests
         // The other half comes: now they fit, and the next look takes them.
         File.Copy(other.Certificate, mesh.WebIdentity.Certificate, overwrite: true);
         Refresh(mesh);
-        status = mesh.Inbound.Identity!.ReadStatus();
+        status = mesh.Inbound.Identity!;
         Assert.Equal((2, ""), (status.Revision, status.Problem));
     }
 
