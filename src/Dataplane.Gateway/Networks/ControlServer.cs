@@ -44,7 +44,11 @@ internal sealed class ControlServer : IAsyncDisposable
     private static void Protect(WebApplicationBuilder builder, string socket) => builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = place =>
     {
         Socket bound = SocketTransportOptions.CreateDefaultBoundListenSocket(place);
-        File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         return bound;
     });
 
