@@ -27,6 +27,7 @@ internal static class NatCompiler
                     Inside = ports.Find(spec.Inside),
                     InsideNetwork = bridges.IndexOf(spec.Inside),
                     Outside = way.Index,
+                    Own = [.. addresses.Select(entry => entry.Address)],
                     V4 = [.. addresses.Where(entry => entry.Address.IsIpv4)],
                     V6 = [.. addresses.Where(entry => entry.Address.IsIpv6)],
                 });

@@ -23,20 +23,12 @@ internal sealed class NatRule
     /// <inheritdoc cref="V4"/>
     public required BackendRuntime[] V6 { get; init; }
 
-    /// <summary>Whether packets with this source are to be translated: those that have been already are not.</summary>
-    public bool Covers(IpAddress source)
-    {
-        BackendRuntime[] addresses = source.IsIpv4 ? V4 : V6;
-        foreach (BackendRuntime own in addresses)
-        {
-            if (own.Address == source)
-            {
-                return false;
-            }
-        }
+    /// <summary>All of them, to look up.</summary>
+    public required HashSet<IpAddress> Own { get; init; }
 
-        return addresses.Length > 0 && (Spec.From is not { } from || from.Contains(source));
-    }
+    /// <summary>Whether packets with this source are to be translated: those that have been already are not.</summary>
+    public bool Covers(IpAddress source) =>
+        (source.IsIpv4 ? V4 : V6).Length > 0 && (Spec.From is not { } from || from.Contains(source)) && !Own.Contains(source);
 
     /// <summary>The address for an inside host: always the same one (RFC 4787 REQ-2).</summary>
     public BackendRuntime AddressFor(IpAddress source)

@@ -12,7 +12,8 @@ namespace Dataplane.Nat;
 /// <summary>Gives the first packet of a flow from inside to outside the address it is to seem to come from, and the flow its entries.</summary>
 /// <remarks>
 /// Input: packets with verdict forward and without a flow. Output: a flow for those that a rule covers. Drops: protocols without ports, full
-/// table, no free port. State: flow table. Cost: a few comparisons per rule, one rule after the other, for packets without a flow; the rest is paid once per flow.
+/// table, no free port. State: flow table. Cost: for packets without a flow a few comparisons for each of up to eight rules; with more, one or two
+/// probes for each length of source prefixes there is. The rest is paid once per flow.
 /// It stands behind the routing, because where a packet leaves decides what it seems to come from.
 /// </remarks>
 internal static class NatStage

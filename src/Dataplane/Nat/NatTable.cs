@@ -12,6 +12,8 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     private readonly Dictionary<IpAddress, NatStatic> _statics = Statics(rules);
 
+    private readonly NatIndex _index = new(rules, bridges);
+
     public NatRule[] Rules => rules;
 
     /// <summary>Whether any address stands for one inside host.</summary>
@@ -29,18 +31,7 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     /// <param name="port">Port it came by.</param>
     /// <param name="way">Index of the interface it leaves by.</param>
     /// <param name="source">Where it comes from.</param>
-    public NatRule? Find(ushort port, short way, IpAddress source)
-    {
-        foreach (NatRule rule in rules)
-        {
-            if (rule.Outside == way && IsInside(rule, port) && rule.Covers(source))
-            {
-                return rule;
-            }
-        }
-
-        return null;
-    }
+    public NatRule? Find(ushort port, short way, IpAddress source) => _index.Find(port, source, way);
 
     /// <summary>Whether sources are translated to an address.</summary>
     public bool HasAddress(IpAddress address) => _addresses.Contains(address);
@@ -49,21 +40,7 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     public bool MayTranslate(ushort port, IpAddress source) => FindInside(port, source) is not null;
 
     /// <summary>The first rule that covers a source, wherever its packets leave, or null.</summary>
-    public NatRule? FindInside(ushort port, IpAddress source)
-    {
-        foreach (NatRule rule in rules)
-        {
-            if (IsInside(rule, port) && rule.Covers(source))
-            {
-                return rule;
-            }
-        }
-
-        return null;
-    }
-
-    private bool IsInside(NatRule rule, ushort port) =>
-        rule.Inside == port || (rule.InsideNetwork >= 0 && bridges.OfPort(port)?.Network.Index == rule.InsideNetwork);
+    public NatRule? FindInside(ushort port, IpAddress source) => _index.Find(port, source, way: -1);
 
     private static Dictionary<IpAddress, NatStatic> Statics(NatRule[] rules)
     {

@@ -179,6 +179,53 @@ public sealed class ZeroAllocationTests
         Assert.NotEqual(0, rig.Context.Flows.Evicted);
     }
 
+    /// <summary>Services that refuse by reset and by error, addresses that stand for a host, and a service for whose flows there is no room.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Worker_RejectsStaticsAndFullTables_AllocatesNothing(bool isFull)
+    {
+        ServiceNet v4 = ServiceNet.V4, v6 = ServiceNet.V6;
+        using var rig = new PipelineRig(builder => v4.Add(builder, "web", 80, tcp: true, BalancePolicy.Maglev, 11)
+            .Service("none4", v4.Service.ToString(), 81, service => service.NoBackend(NoBackendPolicy.Reject))
+            .Service("none6", v6.Service.ToString(), 81, service => service.Udp().NoBackend(NoBackendPolicy.Reject))
+            .Nat(new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.12/32"), Pool = [IpAddress.Parse("198.51.100.12")], Static = true })
+            .Workers(workers => workers with { FlowEntries = 1024, IcmpErrorsPerSecond = 1_000_000 }));
+        for (ushort port = 1000; isFull && port < 1512; port++)
+        {
+            Step("wan", v4.FromClient().Tcp(port, 80).Build());
+            Step("lan", v4.FromBackend(11).Tcp(8080, port, TcpFlags.Syn | TcpFlags.Ack).Build());
+            Step("wan", v4.FromClient().Tcp(port, 80, TcpFlags.Ack).Build());
+        }
+
+        PacketBuilder Stands() => PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4("198.51.100.2", "198.51.100.12");
+        PacketBuilder Inside() => PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv4("10.1.0.12", "198.51.100.2");
+        (byte[][] Wan, byte[][] Lan)[] rounds = [.. Enumerable.Range(0, 60).Select(round => (ushort)(20_000 + round)).Select(port => (
+            new[]
+            {
+                v4.FromClient().Tcp(port, 81).Build(), v4.FromClient().Tcp(port, 81, TcpFlags.Ack).PayloadOf(9).Build(), v6.FromClient().Udp(port, 81).Build(),
+                Stands().Udp(port, 7).Build(), Stands().Tcp(port, 7).Build(), Stands().EchoRequest(port, 1).Build(),
+                v4.FromClient().Tcp(port, 80).Build(), v4.FromClient().Tcp(port, 80, TcpFlags.Ack).Build(),
+            },
+            new[] { Inside().Udp(7, port).Build(), Inside().Tcp(8, port).Build(), v4.FromBackend(11).Tcp(8080, port, TcpFlags.Syn | TcpFlags.Ack).Build() }))];
+        AssertNothing(rig, round =>
+        {
+            rig.Send("wan", rounds[round % rounds.Length].Wan);
+            rig.Send("lan", rounds[round % rounds.Length].Lan);
+        }, stepNs: 20_000_000);
+        Accounting seen = rig.Context.Counters.Read();
+        Assert.True(seen.IsBalanced && seen.DroppedFor(DropReason.NoBackend) >= 3 * Batches && seen.Originated >= 3 * Batches, seen.ToString());
+        Assert.Equal(isFull, rig.Context.Stateless.Packets > 2 * Batches);
+        Assert.Equal(isFull, seen.DroppedFor(DropReason.FlowTableFull) > Batches);
+
+        void Step(string port, byte[] frame)
+        {
+            rig.Send(port, [frame]);
+            rig.Worker.RunOnce(rig.NowNs);
+            rig.Drain();
+        }
+    }
+
     /// <summary>A packet waits, the answer comes, it is released; then the neighbour is forgotten and it begins again. And some never answer.</summary>
     [Fact]
     public void Worker_HoldReleaseAndGiveUp_AllocatesNothing()
