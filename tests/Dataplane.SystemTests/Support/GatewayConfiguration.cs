@@ -41,6 +41,9 @@ internal sealed record GatewayConfiguration
     /// <summary>How packets reach the web servers.</summary>
     public string Forward { get; init; } = "nat";
 
+    /// <summary>Whether the web servers' addresses are of the other family than the service's.</summary>
+    public bool IsMixed { get; init; }
+
     /// <summary>More sections, as the file has them.</summary>
     public string More { get; init; } = "";
 
@@ -68,8 +71,8 @@ internal sealed record GatewayConfiguration
         if (Nat.Length > 0)
             text.Append("nat:\n").Append(string.Concat(Nat.Select(rule => $"  - {{ {rule} }}\n")));
         text.Append("services:\n");
-        Append(text, "web", Service, 80, "tcp", TestNetwork.Address);
-        Append(text, "web6", Service6, 80, "tcp", TestNetwork.Address6);
+        Append(text, "web", Service, 80, "tcp", IsMixed ? TestNetwork.Address6 : TestNetwork.Address);
+        Append(text, "web6", Service6, 80, "tcp", IsMixed ? TestNetwork.Address : TestNetwork.Address6);
         Append(text, "echo", Service, EchoPort, "udp", TestNetwork.Address);
         Append(text, "echo6", Service6, EchoPort, "udp", TestNetwork.Address6);
         text.Append(More);
