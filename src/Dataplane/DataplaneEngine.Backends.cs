@@ -100,6 +100,9 @@ public sealed partial class DataplaneEngine
         }
     }
 
+    /// <summary>Services that the last change compiled; for tests.</summary>
+    internal int ServicesCompiled { get; private set; }
+
     /// <summary>Worker time.</summary>
     private long NowNs => _workers![0].NowNs;
 
@@ -112,6 +115,7 @@ public sealed partial class DataplaneEngine
         }
 
         (slot.IsDown, slot.Reason) = (!isUp, reason);
+        _slots.NoteNews(slot.Identity);
         slot.RisenNs = isUp ? NowNs : null;
         return true;
     }
@@ -131,7 +135,7 @@ public sealed partial class DataplaneEngine
     /// <summary>Compiles the services again and puts them in force. Under the update lock.</summary>
     private async Task<ChangeReceipt> RecompileAsync()
     {
-        CompiledTables compiled = TableCompiler.Recompile(_workers!.Tables!, _slots, NowNs);
+        CompiledTables compiled = TableCompiler.Recompile(Spec, _workers!.Tables!, _slots, NowNs);
         await PublishAsync(compiled.Tables).ConfigureAwait(false);
         return Conclude(compiled);
     }
@@ -139,6 +143,7 @@ public sealed partial class DataplaneEngine
     /// <summary>Makes the receipt of tables that are in force, tells of backends that changed, and sees to what changes by itself next. Under the update lock.</summary>
     private ChangeReceipt Conclude(CompiledTables compiled)
     {
+        ServicesCompiled = compiled.ServicesCompiled;
         (long flows, Dictionary<int, long> bySlot) = _workers!.ReadCounted();
         ChangeReceipt receipt = Receipt(compiled.Tables.Version, compiled.Changes, compiled.Shifts, [], [], flows, bySlot);
         Arm(compiled.NextDueNs);

@@ -18,7 +18,7 @@ public sealed partial class DataplaneEngine
     /// <remarks>Number of workers, sizes of tables, spin time, seed and CPUs in <see cref="DataplaneSpec.Workers"/> are read at the start only.</remarks>
     public async Task<ChangeReceipt> UpdateAsync(DataplaneSpec spec, CancellationToken cancellationToken = default)
     {
-        ThrowIfInvalid(spec);
+        ThrowIfInvalid(spec, Spec);
         await _updating.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -41,7 +41,7 @@ public sealed partial class DataplaneEngine
         try
         {
             DataplaneSpec spec = change(Spec);
-            ThrowIfInvalid(spec);
+            ThrowIfInvalid(spec, Spec);
             return await ApplyAsync(spec).ConfigureAwait(false);
         }
         finally
@@ -59,7 +59,9 @@ public sealed partial class DataplaneEngine
         CompiledTables compiled;
         try
         {
-            compiled = TableCompiler.Compile(spec, after, _slots, _workers!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods, NowNs);
+            compiled = ServiceDifferences.AreAll(Spec, spec) && opened.Count == 0
+                ? TableCompiler.Recompile(spec, _workers!.Tables!, _slots, NowNs)
+                : TableCompiler.Compile(spec, after, _slots, _workers!.Tables, _learnt.ReachableBy(spec.Interfaces), _periods, NowNs);
         }
         catch
         {

@@ -138,9 +138,9 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     /// <summary>Stops if need be, and frees everything.</summary>
     public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
 
-    private static void ThrowIfInvalid(DataplaneSpec spec)
+    private static void ThrowIfInvalid(DataplaneSpec spec, DataplaneSpec? valid = null)
     {
-        IReadOnlyList<ConfigurationError> errors = SpecValidator.Validate(spec);
+        IReadOnlyList<ConfigurationError> errors = SpecValidator.Validate(spec, valid);
         if (errors.Count > 0)
         {
             throw new ConfigurationException(errors);

@@ -3,8 +3,11 @@ using Dataplane.Tunnels;
 namespace Dataplane.Balancing;
 
 /// <summary>What the control side knows of one backend, or of one address of source translation, beside its specification. Used under the engine's update lock.</summary>
-internal sealed class BackendSlot
+internal sealed class BackendSlot(BackendSlots owner)
 {
+    private BackendSlots _owner = owner;
+    private BackendFate _fate;
+
     public required int Number { get; init; }
 
     public BackendSlots.Identity Identity { get; set; }
@@ -15,7 +18,15 @@ internal sealed class BackendSlot
     public BackendCounter Counter { get; set; } = new();
 
     /// <summary>What becomes of its flows.</summary>
-    public BackendFate Fate { get; set; }
+    public BackendFate Fate
+    {
+        get => _fate;
+        set
+        {
+            _fate = value;
+            _owner.NoteFate(this);
+        }
+    }
 
     /// <summary>Whether flows of it are sent to its address as they are; stays so until the slot is another's.</summary>
     public bool IsDirect { get; set; }
@@ -42,7 +53,12 @@ internal sealed class BackendSlot
     public int Weight { get; set; }
 
     /// <summary>A copy that can be changed without this one.</summary>
-    public BackendSlot Copy() => (BackendSlot)MemberwiseClone();
+    public BackendSlot CopyFor(BackendSlots owner)
+    {
+        var copy = (BackendSlot)MemberwiseClone();
+        copy._owner = owner;
+        return copy;
+    }
 
     /// <summary>Makes the slot one of another backend; flows of the one before, of which there must be none, would not be taken for its own.</summary>
     public void Begin(BackendSlots.Identity identity)

@@ -13,13 +13,34 @@ internal sealed class BackendSlots
     private readonly List<BackendSlot> _departed = [];
     private readonly Stack<BackendSlot> _free = [];
 
+    /// <summary>Slots that are no backend's: of translations, and of flows that are only followed.</summary>
+    private readonly HashSet<BackendSlot> _others = [];
+
+    /// <summary>Slots whose flows do not simply stay, free ones excepted.</summary>
+    private readonly HashSet<BackendSlot> _leaving = [];
+
+    /// <summary>Services of which something is known that was not when they were compiled.</summary>
+    private readonly HashSet<(IpAddress Address, ushort Port, byte Protocol)> _news = [];
+
+    /// <summary>Slots that are not as they stand in the arrays below.</summary>
+    private readonly HashSet<int> _touched = [];
+    private uint[] _generations = [];
+    private BackendCounter[] _counters = [];
+    private BackendFate[] _fates = [];
+
     public BackendSlots()
     {
     }
 
     private BackendSlots(BackendSlots other)
     {
-        _all = [.. other._all.Select(slot => slot.Copy())];
+        _all = [.. other._all.Select(slot => slot.CopyFor(this))];
+        (_generations, _counters, _fates) = (other._generations, other._counters, other._fates);
+        HasDirect = other.HasDirect;
+        _touched = [.. other._touched];
+        _news = [.. other._news];
+        _others = [.. other._others.Select(slot => _all[slot.Number])];
+        _leaving = [.. other._leaving.Select(slot => _all[slot.Number])];
         _departed = [.. other._departed.Select(slot => _all[slot.Number])];
         _free = new Stack<BackendSlot>(other._free.Reverse().Select(slot => _all[slot.Number]));
         foreach ((Identity identity, BackendSlot slot) in other._used)
@@ -34,23 +55,51 @@ internal sealed class BackendSlots
     /// <summary>Stands for all flows that are only followed.</summary>
     public static Identity Connections { get; } = new(default, 0, 0, default, 0, "connections");
 
-    public uint[] Generations => [.. _all.Select(slot => slot.Generation)];
+    /// <summary>By slot; the array is never changed afterwards, nor are the next two.</summary>
+    public uint[] Generations
+    {
+        get
+        {
+            BringUpToDate();
+            return _generations;
+        }
+    }
 
-    public BackendCounter[] Counters => [.. _all.Select(slot => slot.Counter)];
+    public BackendCounter[] Counters
+    {
+        get
+        {
+            BringUpToDate();
+            return _counters;
+        }
+    }
 
-    public BackendFate[] Fates => [.. _all.Select(slot => slot.Fate)];
+    public BackendFate[] Fates
+    {
+        get
+        {
+            BringUpToDate();
+            return _fates;
+        }
+    }
 
     /// <summary>By slot, the address that flows are sent to as they are; none for all others. Empty when there are none.</summary>
-    public IpAddress[] DirectAddresses => _all.Exists(slot => slot.IsDirect) ? [.. _all.Select(slot => slot.IsDirect ? slot.Identity.Address : default)] : [];
+    public IpAddress[] DirectAddresses => HasDirect ? [.. _all.Select(slot => slot.IsDirect ? slot.Identity.Address : default)] : [];
 
     /// <summary>By slot, the outer header that flows are sent in. Empty when there are none.</summary>
-    public OuterHeader?[] Outers => _all.Exists(slot => slot.Outer is not null) ? [.. _all.Select(slot => slot.Outer)] : [];
+    public OuterHeader?[] Outers => HasDirect ? [.. _all.Select(slot => slot.Outer)] : [];
+
+    /// <summary>Whether there has ever been a slot whose flows are sent as they are.</summary>
+    public bool HasDirect { get; set; }
 
     /// <summary>Slots whose backend has gone, and that flows may still remember.</summary>
     public IReadOnlyList<BackendSlot> Departed => _departed;
 
-    /// <summary>The slots that are somebody's.</summary>
-    public IReadOnlyCollection<BackendSlot> Used => _used.Values;
+    /// <summary>Slots in use or departed whose flows do not simply stay.</summary>
+    public IEnumerable<BackendSlot> Leaving => _leaving;
+
+    /// <summary>Slots in use that are no backend's.</summary>
+    public IEnumerable<BackendSlot> Others => _others;
 
     /// <summary>A copy to try changes on.</summary>
     public BackendSlots Copy() => new(this);
@@ -73,27 +122,59 @@ internal sealed class BackendSlots
         }
         else if (!_free.TryPop(out slot))
         {
-            slot = new BackendSlot { Number = _all.Count };
+            slot = new BackendSlot(this) { Number = _all.Count };
             _all.Add(slot);
         }
 
         slot.Begin(identity);
         _used[identity] = slot;
+        if (identity.Nat.Length > 0)
+        {
+            _others.Add(slot);
+        }
+
         return slot;
     }
 
     /// <summary>Takes note of all backends that are not in use any more.</summary>
+    /// <param name="candidates">Those that may be; every slot that is no backend's is looked at besides.</param>
+    /// <param name="used">Those of them that are in use.</param>
     /// <returns>Their slots; what becomes of their flows is for the caller to say.</returns>
-    public IReadOnlyList<BackendSlot> Depart(IReadOnlySet<Identity> used)
+    public IReadOnlyList<BackendSlot> Depart(IEnumerable<Identity> candidates, IReadOnlySet<Identity> used)
     {
-        BackendSlot[] gone = [.. _used.Values.Where(slot => !used.Contains(slot.Identity)).OrderBy(slot => slot.Number)];
+        BackendSlot[] gone = [.. candidates.Where(identity => !used.Contains(identity)).Select(Find).OfType<BackendSlot>()
+            .Concat(_others.Where(slot => !used.Contains(slot.Identity))).Distinct().OrderBy(slot => slot.Number)];
         foreach (BackendSlot slot in gone)
         {
             _used.Remove(slot.Identity);
+            _others.Remove(slot);
             _departed.Add(slot);
         }
 
         return gone;
+    }
+
+    /// <summary>Says that a service has to be compiled again though its specification is the same.</summary>
+    public void NoteNews(Identity backend) => _news.Add((backend.Service, backend.ServicePort, backend.Protocol));
+
+    /// <summary>Whether something is known of a service that was not when it was compiled.</summary>
+    public bool HasNews((IpAddress Address, ushort Port, byte Protocol) service) => _news.Contains(service);
+
+    /// <summary>Once all services that have news were compiled.</summary>
+    public void ForgetNews() => _news.Clear();
+
+    /// <summary>Called by a slot whose fate is set.</summary>
+    public void NoteFate(BackendSlot slot)
+    {
+        _touched.Add(slot.Number);
+        if (slot.Fate == BackendFate.Stay)
+        {
+            _leaving.Remove(slot);
+        }
+        else
+        {
+            _leaving.Add(slot);
+        }
     }
 
     /// <summary>Makes slots free that no flow of any worker remembers. A backend that has departed gets no new flows, so none can come meanwhile.</summary>
@@ -102,12 +183,39 @@ internal sealed class BackendSlots
         foreach (BackendSlot slot in _departed.Where(slot => slot.Counter.Total.Active == 0).ToArray())
         {
             _departed.Remove(slot);
+            _touched.Add(slot.Number);
             slot.Generation++;
             slot.Counter = new BackendCounter();
             slot.Fate = BackendFate.Move;
             slot.IsDirect = false;
             slot.Outer = null;
+            _leaving.Remove(slot);
             _free.Push(slot);
         }
+    }
+
+    /// <summary>Copies of the arrays with what has changed: they are in tables that workers read, and most of them stays.</summary>
+    private void BringUpToDate()
+    {
+        int known = _generations.Length;
+        if (_touched.Count == 0 && known == _all.Count)
+        {
+            return;
+        }
+
+        (uint[] generations, BackendCounter[] counters, BackendFate[] fates) = (_generations, _counters, _fates);
+        _generations = new uint[_all.Count];
+        _counters = new BackendCounter[_all.Count];
+        _fates = new BackendFate[_all.Count];
+        generations.CopyTo(_generations, 0);
+        counters.CopyTo(_counters, 0);
+        fates.CopyTo(_fates, 0);
+        foreach (int number in _touched.Concat(Enumerable.Range(known, _all.Count - known)))
+        {
+            BackendSlot slot = _all[number];
+            (_generations[number], _counters[number], _fates[number]) = (slot.Generation, slot.Counter, slot.Fate);
+        }
+
+        _touched.Clear();
     }
 }

@@ -15,6 +15,9 @@ internal sealed class ServiceCompiler
     private readonly EncapsulationSpec _encapsulation;
     private readonly ForwardingTables? _previous;
     private readonly long _nowNs;
+    private readonly bool _isSameEncapsulation;
+    private readonly List<BackendSlots.Identity> _candidates = [];
+    private readonly HashSet<BackendSlots.Identity> _needed = [];
     private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _before = [];
     private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _after = [];
 
@@ -26,11 +29,15 @@ internal sealed class ServiceCompiler
     public ServiceCompiler(BackendSlots slots, EncapsulationSpec encapsulation, ForwardingTables? previous, long nowNs)
     {
         (_slots, _encapsulation, _previous, _nowNs) = (slots, encapsulation, previous, nowNs);
+        _isSameEncapsulation = ReferenceEquals(previous?.Spec.Encapsulation, encapsulation);
         foreach (ServiceRuntime service in previous?.Services.Services ?? [])
         {
             _before[KeyOf(service.Spec)] = service;
         }
     }
+
+    /// <summary>Services that were compiled; all others are those of the tables before.</summary>
+    public int Compiled { get; private set; }
 
     /// <summary>Consistent-hash tables that were changed.</summary>
     public List<ServiceChange> Changes { get; } = [];
@@ -41,9 +48,11 @@ internal sealed class ServiceCompiler
     /// <summary>When something changes by itself next, in worker time.</summary>
     public long NextDueNs { get; private set; } = long.MaxValue;
 
-    /// <summary>The slots that services need.</summary>
-    public static IEnumerable<BackendSlots.Identity> Identities(IReadOnlyList<ServiceSpec> specs) =>
-        specs.SelectMany(spec => spec.Backends.Select(backend => IdentityOf(spec, backend)));
+    /// <summary>Slots that services had which are not as they were before.</summary>
+    public IReadOnlyList<BackendSlots.Identity> Candidates => _candidates;
+
+    /// <summary>Slots that these services need now.</summary>
+    public IEnumerable<BackendSlots.Identity> Needed => _needed;
 
     /// <summary>The slot of a backend.</summary>
     public static BackendSlots.Identity IdentityOf(ServiceSpec service, BackendSpec backend) =>
@@ -55,11 +64,39 @@ internal sealed class ServiceCompiler
         var services = new ServiceRuntime[specs.Count];
         for (int i = 0; i < specs.Count; i++)
         {
-            services[i] = Compile(specs[i]);
-            _after[KeyOf(specs[i])] = services[i];
+            ServiceSpec spec = specs[i];
+            ServiceRuntime? before = _before.GetValueOrDefault(KeyOf(spec));
+            services[i] = before is not null && MayStay(before, spec) ? before : CompileAnew(spec);
+            _after[KeyOf(spec)] = services[i];
         }
 
+        foreach (ServiceRuntime service in _before.Values.Where(service => !ReferenceEquals(_after.GetValueOrDefault(KeyOf(service.Spec)), service)))
+        {
+            _candidates.AddRange(service.Spec.Backends.Select(backend => IdentityOf(service.Spec, backend)));
+        }
+
+        _slots.ForgetNews();
         return services;
+    }
+
+    /// <summary>Whether a service as it was compiled before is what would be compiled now.</summary>
+    private bool MayStay(ServiceRuntime before, ServiceSpec spec) =>
+        before.IsSettled && (_isSameEncapsulation || spec.Forward is ForwardMode.Nat or ForwardMode.Dsr) && !_slots.HasNews(KeyOf(spec)) && AreSame(before.Spec, spec);
+
+    /// <summary>Whether two specifications of a service say the same.</summary>
+    internal static bool AreSame(ServiceSpec one, ServiceSpec other) =>
+        ReferenceEquals(one, other) || (one.Backends.SequenceEqual(other.Backends) && one == other with { Backends = one.Backends });
+
+    private ServiceRuntime CompileAnew(ServiceSpec spec)
+    {
+        // What changes by itself later has to be compiled again then.
+        (long due, NextDueNs) = (NextDueNs, long.MaxValue);
+        Compiled++;
+        ServiceRuntime service = Compile(spec);
+        service.IsSettled = NextDueNs == long.MaxValue;
+        NextDueNs = Math.Min(NextDueNs, due);
+        _needed.UnionWith(spec.Backends.Select(backend => IdentityOf(spec, backend)));
+        return service;
     }
 
     /// <summary>Says what becomes of the flows of slots that nobody uses any more.</summary>
@@ -155,7 +192,7 @@ internal sealed class ServiceCompiler
     /// <summary>How packets reach a backend that gets them as they are. Once translated, a flow stays so; the others follow the service.</summary>
     private void Direct(ServiceSpec spec, BackendSlot slot)
     {
-        slot.IsDirect = true;
+        slot.IsDirect = _slots.HasDirect = true;
         slot.Outer = spec.Forward == ForwardMode.Dsr ? null : TunnelTable.HeaderFor(_encapsulation, spec.Forward, slot.Identity.Address);
     }
 

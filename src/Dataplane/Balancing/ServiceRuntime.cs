@@ -31,6 +31,9 @@ internal sealed class ServiceRuntime
     /// <summary>Whether so few backends are up that health is disregarded.</summary>
     public bool IsPanicking { get; init; }
 
+    /// <summary>Whether nothing of it changes by the time alone, as drains with a deadline and slow starts do. Set by the compiler, before it is used.</summary>
+    public bool IsSettled { get; set; }
+
     /// <summary>Place in the schedule; carried over when the service stays.</summary>
     public int Cursor
     {

@@ -19,15 +19,20 @@ internal static class ServiceChecks
         }
     }
 
-    public static void Check(Checks checks, DataplaneSpec spec)
+    public static void Check(Checks checks, DataplaneSpec spec, Dictionary<string, ServiceSpec>? known = null)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var keys = new Dictionary<(IpAddress, ushort, byte), string>();
         foreach ((ServiceSpec service, string path, _) in checks.Each(spec.Services, "services"))
         {
             checks.Name($"{path}.name", service.Name, names);
-            CheckAddress(checks, service, path);
-            checks.Range($"{path}.port", service.Port, SpecLimits.TransportPort);
+            bool isKnown = ServiceDifferences.IsAmong(known, service);
+            if (!isKnown)
+            {
+                CheckAddress(checks, service, path);
+                checks.Range($"{path}.port", service.Port, SpecLimits.TransportPort);
+            }
+
             bool isBalanced = service.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
             if (!isBalanced)
             {
@@ -38,6 +43,11 @@ internal static class ServiceChecks
             {
                 string other = keys[(service.Address, service.Port, service.Protocol)];
                 checks.Error($"{path}.address", $"is served by {other} already, with the same port and protocol", service.Address.ToString());
+            }
+
+            if (isKnown)
+            {
+                continue;
             }
 
             checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);

@@ -1,3 +1,5 @@
+using Dataplane.Balancing;
+
 namespace Dataplane.Configuration;
 
 /// <summary>Checks a specification as a whole, without touching the system.</summary>
@@ -9,10 +11,14 @@ public static class SpecValidator
 {
     /// <summary>Finds everything wrong with a specification; throws for none, whatever is in it.</summary>
     /// <returns>The errors in the order of the configuration; empty when it can be compiled.</returns>
-    public static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec)
+    public static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec) => Validate(spec, null);
+
+    /// <summary>The same, with what is known: services that stand the same way in a valid specification, which otherwise says the same, are not looked into again.</summary>
+    internal static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec, DataplaneSpec? valid)
     {
         ArgumentNullException.ThrowIfNull(spec);
         var checks = new Checks();
+        Dictionary<string, ServiceSpec>? known = valid is not null && ServiceDifferences.AreAll(valid, spec) ? ServiceDifferences.ByName(valid) : null;
         PortChecks.Check(checks, spec);
         InterfaceChecks.Check(checks, spec);
         ServiceChecks.ClaimAddresses(checks, spec);
@@ -24,7 +30,7 @@ public static class SpecValidator
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
         NatChecks.Check(checks, spec);
-        ServiceChecks.Check(checks, spec);
+        ServiceChecks.Check(checks, spec, known);
         EncapsulationChecks.Check(checks, spec);
         NameChecks.Check(checks, spec);
         if (spec.Mesh is not null)

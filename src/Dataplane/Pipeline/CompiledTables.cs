@@ -7,4 +7,5 @@ namespace Dataplane.Pipeline;
 /// <param name="Changes">Consistent-hash tables that were changed.</param>
 /// <param name="Shifts">Backend slots for which something has changed.</param>
 /// <param name="NextDueNs">When something changes by itself next, in worker time.</param>
-internal sealed record CompiledTables(ForwardingTables Tables, IReadOnlyList<ServiceChange> Changes, IReadOnlyList<BackendShift> Shifts, long NextDueNs);
+/// <param name="ServicesCompiled">Services that were compiled; the others are those of the tables before.</param>
+internal sealed record CompiledTables(ForwardingTables Tables, IReadOnlyList<ServiceChange> Changes, IReadOnlyList<BackendShift> Shifts, long NextDueNs, int ServicesCompiled);

@@ -81,7 +81,7 @@ internal static class TableCompiler
             Neighbours = neighbours,
             StaticNeighbours = [.. neighbours.Where(entry => !entry.Neighbour.Learned).Select(entry => (entry.Port, (ushort)entry.Neighbour.Vlan, entry.Neighbour.Address))],
         };
-        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs);
+        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs, compiler.Compiled);
     }
 
     private static BackendRuntime Tracked(BackendSlots.Identity identity, BackendSlots slots)
@@ -103,13 +103,18 @@ internal static class TableCompiler
         return timeouts;
     }
 
-    /// <summary>Compiles the services of tables in force again, since something is known of their backends that was not before; all else stays.</summary>
-    public static CompiledTables Recompile(ForwardingTables previous, BackendSlots slots, long nowNs)
+    /// <summary>Compiles the services of tables in force again, since something is known of their backends that was not before, or they are others; all else stays.</summary>
+    /// <param name="spec">The specification, of which everything but the services is that of the tables in force (<see cref="Configuration.ServiceDifferences"/>).</param>
+    /// <param name="previous">The tables in force.</param>
+    /// <param name="slots">Backend numbers.</param>
+    /// <param name="nowNs">Worker time.</param>
+    public static CompiledTables Recompile(DataplaneSpec spec, ForwardingTables previous, BackendSlots slots, long nowNs)
     {
-        ServiceRuntime[] services = CompileServices(previous.Spec, previous.Interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
+        ServiceRuntime[] services = CompileServices(spec, previous.Interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
         ForwardingTables tables = previous with
         {
             Version = previous.Version + 1,
+            Spec = spec,
             Services = new ServiceTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
@@ -120,7 +125,7 @@ internal static class TableCompiler
             Departed = [.. slots.Departed.Select(slot => slot.Identity)],
             Owners = null,
         };
-        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs);
+        return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs, compiler.Compiled);
     }
 
     /// <summary>Finds out what another configuration would mean for the services and their flows, on copies.</summary>
@@ -142,8 +147,8 @@ internal static class TableCompiler
         slots.Reclaim();
         compiler = new ServiceCompiler(slots, spec.Encapsulation, previous, nowNs);
         ServiceRuntime[] services = compiler.Compile(spec.Services);
-        HashSet<BackendSlots.Identity> used = [.. Followed(spec), .. ServiceCompiler.Identities(spec.Services), .. NatCompiler.Identities(spec.Nat, interfaces)];
-        compiler.Depart(slots.Depart(used));
+        HashSet<BackendSlots.Identity> used = [.. Followed(spec), .. compiler.Needed, .. NatCompiler.Identities(spec.Nat, interfaces)];
+        compiler.Depart(slots.Depart(compiler.Candidates, used));
         return services;
     }
 
@@ -154,7 +159,7 @@ internal static class TableCompiler
     /// <summary>Those for which something has changed, and those whose flows are about to end anyway.</summary>
     private static int[] CountedSlots(BackendSlots slots, ServiceCompiler compiler) =>
         [.. compiler.Shifts.Select(shift => shift.Slot)
-            .Concat(slots.Used.Concat(slots.Departed).Where(slot => slot.Fate != BackendFate.Stay).Select(slot => slot.Number)).Distinct()];
+            .Concat(slots.Leaving.Select(slot => slot.Number)).Distinct()];
 
     /// <summary>The interfaces as far as they are known without their ports: names and addresses.</summary>
     private static L3Interface[] AddressesOf(DataplaneSpec spec) => [.. spec.Interfaces

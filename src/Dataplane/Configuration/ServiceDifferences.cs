@@ -1,0 +1,28 @@
+using Dataplane.Balancing;
+using Dataplane.Packets;
+
+namespace Dataplane.Configuration;
+
+/// <summary>Finds out whether one specification differs from another in its services alone: then everything else has been checked, and compiled, already.</summary>
+internal static class ServiceDifferences
+{
+    /// <summary>Whether nothing but services differs, and these have the same addresses: what else asks for them need not be asked again.</summary>
+    public static bool AreAll(DataplaneSpec one, DataplaneSpec other) =>
+        Same(one.Ports, other.Ports) && Same(one.Interfaces, other.Interfaces) && Same(one.Neighbours, other.Neighbours) && Same(one.Routes, other.Routes)
+        && one.Filter == other.Filter && Same(one.Nat, other.Nat) && Same(one.Networks, other.Networks) && Same(one.Names, other.Names)
+        && one.Encapsulation == other.Encapsulation && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers
+        && (ReferenceEquals(one.Services, other.Services) || (one.Services is not null && other.Services is not null && AddressesOf(one).SetEquals(AddressesOf(other))));
+
+    /// <summary>The services of a specification that is valid by their names, for <see cref="IsAmong"/>.</summary>
+    public static Dictionary<string, ServiceSpec> ByName(DataplaneSpec valid) => valid.Services.ToDictionary(service => service.Name);
+
+    /// <summary>Whether a service is one that was checked.</summary>
+    public static bool IsAmong(Dictionary<string, ServiceSpec>? known, ServiceSpec service) =>
+        known is not null && service.Name is not null && service.Backends is not null && known.TryGetValue(service.Name, out ServiceSpec? before) && ServiceCompiler.AreSame(before, service);
+
+    private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
+        ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));
+
+    private static HashSet<(IpAddress, bool)> AddressesOf(DataplaneSpec spec) =>
+        [.. spec.Services.Where(service => service is not null).Select(service => (service.Address, service.Forward == ForwardMode.Nat))];
+}

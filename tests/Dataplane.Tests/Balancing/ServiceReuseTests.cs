@@ -1,0 +1,156 @@
+using Dataplane.Balancing;
+using Dataplane.Configuration;
+using Dataplane.Health;
+using Dataplane.Packets;
+using Dataplane.Telemetry;
+using Dataplane.Tests.Flows;
+using Dataplane.Tests.Pipeline;
+
+namespace Dataplane.Tests.Balancing;
+
+/// <summary>An update compiles the services that it changes, and no others.</summary>
+public sealed class ServiceReuseTests
+{
+    private const int Services = 40;
+
+    [Fact]
+    public async Task Update_OfOneBackend_CompilesItsServiceAlone()
+    {
+        await using TestPlane plane = Create();
+        ServiceRuntime[] before = plane.Engine.Workers.Tables!.Services.Services;
+        Assert.Equal(Services, before.Length);
+        ChangeReceipt receipt = await plane.Engine.UpdateAsync(spec => With(spec, 7, service => service with { Backends = [service.Backends[0] with { Weight = 9 }, service.Backends[1]] }));
+        Assert.Equal((1, 9), (plane.Engine.ServicesCompiled, Assert.Single(receipt.Backends).WeightAfter));
+        ServiceRuntime[] after = plane.Engine.Workers.Tables!.Services.Services;
+        Assert.Equal([7], Enumerable.Range(0, Services).Where(i => !ReferenceEquals(before[i], after[i])));
+    }
+
+    [Fact]
+    public async Task Update_ThatSaysTheSameInOtherObjects_CompilesNothing()
+    {
+        await using TestPlane plane = Create();
+        DataplaneSpec again = SpecReader.Read(SpecWriter.ToNode(plane.Engine.Spec)).Spec with { Ports = plane.Engine.Spec.Ports };
+        Assert.NotSame(plane.Engine.Spec.Services[3], again.Services[3]);
+        await plane.Engine.UpdateAsync(again);
+        Assert.Equal(0, plane.Engine.ServicesCompiled);
+        await plane.Engine.UpdateAsync(spec => spec with { Routes = [.. spec.Routes] });
+        Assert.Equal(0, plane.Engine.ServicesCompiled);
+    }
+
+    [Fact]
+    public async Task Health_OfOneBackend_CompilesItsServiceAlone()
+    {
+        await using TestPlane plane = Create();
+        IpAddress backend = IpAddress.Parse("10.1.0.11");
+        Assert.NotNull(await plane.Engine.ReportHealthAsync("s5", backend, 1005, false, "test"));
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+        Assert.Equal(BackendState.Down, plane.Engine.ReadServices()[5].Backends[0].State);
+        Assert.NotNull(await plane.Engine.ReportHealthAsync("s5", backend, 1005, true, "test"));
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+        Assert.Equal(BackendState.Up, plane.Engine.ReadServices()[5].Backends[0].State);
+
+        // Nothing is left of it.
+        await plane.Engine.UpdateAsync(spec => With(spec, 6, service => service with { NoBackend = NoBackendPolicy.Reject }));
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+    }
+
+    [Fact]
+    public async Task SlowStartAndDeadline_AreCompiledUntilTheyAreOver()
+    {
+        await using TestPlane plane = Create();
+        await plane.Engine.UpdateAsync(spec => With(spec, 2, service => service with
+        {
+            Backends = [service.Backends[0] with { Drain = true, DrainDeadline = TimeSpan.FromSeconds(5) }, service.Backends[1]],
+        }));
+        Assert.Equal(BackendState.Draining, plane.Engine.ReadServices()[2].Backends[0].State);
+
+        // Another service changes meanwhile; the drain goes on.
+        await plane.Engine.UpdateAsync(spec => With(spec, 3, service => service with { OnRemove = RemovePolicy.Reset }));
+        Assert.Equal(2, plane.Engine.ServicesCompiled);
+        plane.Wait(TimeSpan.FromSeconds(6));
+        Assert.Equal(BackendState.Drained, plane.Engine.ReadServices()[2].Backends[0].State);
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+        await plane.Engine.UpdateAsync(spec => With(spec, 3, service => service with { OnRemove = RemovePolicy.Move }));
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+
+        await plane.Engine.UpdateAsync(spec => With(spec, 4, service => service with { Health = new HealthSpec { Check = HealthCheckKind.None, SlowStart = TimeSpan.FromSeconds(10) } }));
+        await plane.Engine.ReportHealthAsync("s4", IpAddress.Parse("10.1.0.11"), 1004, false, "test");
+        await plane.Engine.ReportHealthAsync("s4", IpAddress.Parse("10.1.0.11"), 1004, true, "test");
+        plane.Wait(TimeSpan.FromSeconds(11));
+        await plane.Engine.UpdateAsync(spec => With(spec, 3, service => service with { OnRemove = RemovePolicy.Reset }));
+        Assert.Equal(1, plane.Engine.ServicesCompiled);
+    }
+
+    [Fact]
+    public async Task Update_OfServicesAlone_IsCheckedAsAWhole()
+    {
+        await using TestPlane plane = Create();
+        async Task Refused(Func<DataplaneSpec, DataplaneSpec> change, string error)
+        {
+            ConfigurationException wrong = await Assert.ThrowsAsync<ConfigurationException>(() => plane.Engine.UpdateAsync(change));
+            Assert.Equal(error, Assert.Single(wrong.Errors).ToString());
+        }
+
+        await Refused(spec => With(spec, 1, service => service with { Backends = [service.Backends[0] with { Weight = -1 }] }),
+            "services[1].backends[0].weight: \"-1\": is not a weight from 0 to 65535");
+        await Refused(spec => With(spec, 1, service => service with { Name = "s0" }), "services[1].name: \"s0\": is the name of services[0].name already; names are unique");
+        await Refused(spec => spec with { Services = [.. spec.Services, spec.Services[3] with { Name = "more" }] },
+            "services[40].address: \"203.0.113.80\": is served by services[3] already, with the same port and protocol");
+
+        // The address of one service is a backend of all others, which are the same as before.
+        ConfigurationException taken = await Assert.ThrowsAsync<ConfigurationException>(
+            () => plane.Engine.UpdateAsync(spec => With(spec, 1, service => service with { Address = IpAddress.Parse("10.1.0.12") })));
+        Assert.Equal(Services + 1, taken.Errors.Count);
+        Assert.Equal(1, plane.Engine.Version);
+    }
+
+    [Fact]
+    public async Task Services_ThatGoAndCome_LeaveNoSlotBehind()
+    {
+        await using TestPlane plane = Create();
+        for (int round = 0; round < 50; round++)
+        {
+            int at = round % Services;
+            await plane.Engine.UpdateAsync(spec => spec with { Services = [.. spec.Services.Where(service => service.Name != $"s{at}")] });
+            Assert.Equal(0, plane.Engine.ServicesCompiled);
+            await plane.Engine.UpdateAsync(spec => spec with { Services = [.. Create(at, 1), .. spec.Services] });
+            Assert.Equal(1, plane.Engine.ServicesCompiled);
+        }
+
+        // Two for the service that is new when the slots of the one that goes are not free yet.
+        Assert.InRange(plane.Engine.Workers.Tables!.BackendGenerations.Length, 2 * Services, (2 * Services) + 4);
+        byte[] left = plane.SendForOne("wan", ServiceNet.V4.FromClient().Tcp(1, 1000).Build(), "lan");
+        Assert.Equal((1000 >> 8, 1000 & 255), (left[36], left[37]));
+    }
+
+    private static DataplaneSpec With(DataplaneSpec spec, int number, Func<ServiceSpec, ServiceSpec> change) =>
+        spec with { Services = [.. spec.Services.Select((service, i) => i == number ? change(service) : service)] };
+
+    private static IEnumerable<ServiceSpec> Create(int first, int count) => Enumerable.Range(first, count).Select(i => new ServiceSpec
+    {
+        Name = $"s{i}",
+        Address = ServiceNet.V4.Service,
+        Port = (ushort)(1000 + i),
+        TableSize = 251,
+        Backends = [.. new[] { 11, 12 }.Select(host => new BackendSpec { Address = ServiceNet.V4.Backend(host), Port = (ushort)(1000 + i) })],
+    });
+
+    private static TestPlane Create()
+    {
+        TestPlane plane = TestPlane.Create(builder =>
+        {
+            foreach (ServiceSpec service in Create(0, Services))
+            {
+                builder.Service(service.Name, service.Address.ToString(), service.Port, made =>
+                {
+                    made.Maglev(service.TableSize);
+                    foreach (BackendSpec backend in service.Backends)
+                    {
+                        made.Backend(backend.Address.ToString(), backend.Port);
+                    }
+                });
+            }
+        });
+        return plane;
+    }
+}
