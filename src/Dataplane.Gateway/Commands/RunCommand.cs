@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.State;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Hosting.Reloading;
@@ -14,6 +15,8 @@ internal sealed class RunCommand : Command
 {
     private static readonly Option s_metrics = new("--metrics", "ADDR:PORT", "answer Prometheus at http://ADDR:PORT/metrics, health checks at /health/live and /health/ready");
     private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
+    private static readonly Option s_state = new("--state", "FILE", "take over the flows of FILE at the start, and write them to it at the end");
+    private static readonly Option s_stateEvery = new("--state-every", "MS", "with --state: write them every MS milliseconds too, 100 to 3600000");
     private static readonly Option s_whileInput = new("--while-input", "", "stop when standard input ends, so as to end with a parent process") { IsHidden = true };
 
     public override string Name => "run";
@@ -29,11 +32,18 @@ internal sealed class RunCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_whileInput];
+    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, s_whileInput];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
         IPEndPoint? metrics = arguments.Get(s_metrics) is { } text ? ReadEndPoint(text) : null;
+        string? statePath = arguments.Get(s_state);
+        long? stateMs = arguments.GetNumber(s_stateEvery, 100, 3_600_000);
+        if (stateMs is not null && statePath is null)
+        {
+            throw new UsageException("--state-every needs --state FILE, which says where to.");
+        }
+
         long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
         await using var mesh = new MeshRuntime(TimeProvider.System);
         var source = new MeshSpecSource(new FileSpecSource(arguments.Positionals[0], TimeProvider.System), mesh);
@@ -60,10 +70,23 @@ internal sealed class RunCommand : Command
             print.Line($"metrics at {server.Address}/metrics");
         }
 
+        await using StateFile? kept = statePath is null ? null : new StateFile(statePath, engine, print);
+        await (kept?.LoadAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        if (stateMs is long everyMs)
+        {
+            kept!.SaveEvery(TimeSpan.FromMilliseconds(everyMs));
+        }
+
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => StatusLine.Write(engine)) : null)
         {
             await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+        }
+
+        if (kept is not null)
+        {
+            await kept.DisposeAsync().ConfigureAwait(false);
+            await kept.SaveAsync().ConfigureAwait(false);
         }
 
         return await StopAsync(engine, print, output).ConfigureAwait(false);

@@ -98,6 +98,9 @@ internal sealed class BackendSlots
     /// <summary>Slots in use or departed whose flows do not simply stay.</summary>
     public IEnumerable<BackendSlot> Leaving => _leaving;
 
+    /// <summary>The slots that are somebody's.</summary>
+    public IReadOnlyCollection<BackendSlot> Taken => _used.Values;
+
     /// <summary>Slots in use that are no backend's.</summary>
     public IEnumerable<BackendSlot> Others => _others;
 

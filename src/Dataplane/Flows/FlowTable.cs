@@ -97,6 +97,9 @@ internal sealed partial class FlowTable
         }
     }
 
+    /// <summary>Whether connections are followed.</summary>
+    public bool IsTracking => _connections is not null;
+
     /// <summary>The connection of a flow, from either of its entries. Only behind <see cref="Track"/>.</summary>
     public ref Connection ConnectionOf(int index)
     {

@@ -1,0 +1,87 @@
+using Dataplane.Gateway.CommandLine;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Gateway.State;
+
+/// <summary>The file that flows are kept in over the end of a process.</summary>
+/// <remarks>Written beside and moved over, so that there is a whole one at any moment.</remarks>
+internal sealed class StateFile(string path, DataplaneEngine engine, LinePrinter print) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _end = new();
+    private bool _isDisposed;
+    private Task _saving = Task.CompletedTask;
+
+    /// <summary>Takes the flows over, if there is a state; says what has become of them, or why it is a cold start.</summary>
+    public async Task LoadAsync()
+    {
+        if (!File.Exists(path))
+        {
+            print.Line($"state: {path} is not there: cold start");
+            return;
+        }
+
+        try
+        {
+            await using FileStream file = File.OpenRead(path);
+            StateReceipt receipt = await engine.LoadStateAsync(file).ConfigureAwait(false);
+            print.Line(receipt.Refusal == StateRefusal.None ? $"state: took over {receipt}" : $"state: {path}: {receipt}");
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            print.Line($"state: {path} cannot be read: cold start: {wrong.Message}");
+        }
+    }
+
+    /// <summary>Begins to save in intervals.</summary>
+    public void SaveEvery(TimeSpan interval) => _saving = SaveEveryAsync(interval);
+
+    /// <summary>Saves now.</summary>
+    public async Task SaveAsync()
+    {
+        string beside = path + ".new";
+        try
+        {
+            await using (FileStream file = File.Create(beside))
+            {
+                await engine.SaveStateAsync(file).ConfigureAwait(false);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(beside, path, overwrite: true);
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            print.Line($"state: {path} was not written: {wrong.Message}");
+        }
+    }
+
+    /// <summary>Ends the saving in intervals.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        await _end.CancelAsync().ConfigureAwait(false);
+        await _saving.ConfigureAwait(false);
+        _end.Dispose();
+    }
+
+    private async Task SaveEveryAsync(TimeSpan interval)
+    {
+        using var timer = new PeriodicTimer(interval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_end.Token).ConfigureAwait(false))
+            {
+                await SaveAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Disposed.
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Dataplane.Flows;
+using Dataplane.Pipeline;
+
+namespace Dataplane.Snapshots;
+
+/// <summary>Takes flows out of a worker's table for a state, and puts those of a state in. At quiescent points of the worker.</summary>
+internal static class FlowSnapshots
+{
+    /// <summary>Copies flows that live, some at a time.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="cursor">Where to go on; 0 at first, the table's capacity at the end.</param>
+    /// <param name="target">Receives them.</param>
+    /// <param name="looks">Entries to look at.</param>
+    /// <returns>How many were copied.</returns>
+    public static int Copy(WorkerContext context, ref int cursor, SavedFlow[] target, int looks)
+    {
+        FlowTable flows = context.Flows;
+        ForwardingTables tables = context.Tables;
+        int count = 0;
+        for (; looks > 0 && cursor < flows.Capacity && count < target.Length; looks--, cursor++)
+        {
+            ref readonly FlowEntry entry = ref flows[cursor];
+            if (entry.State is FlowState.Free or FlowState.Ended || !entry.IsForward || tables.FateOf(entry.Backend, entry.BackendGeneration) != Balancing.BackendFate.Stay)
+            {
+                continue;
+            }
+
+            ref readonly FlowEntry peer = ref flows[entry.Peer];
+            double idleMs = Math.Min(FlowTable.IdleTime(entry.LastSeen, context.NowNs).TotalMilliseconds, FlowTable.IdleTime(peer.LastSeen, context.NowNs).TotalMilliseconds);
+            target[count++] = new SavedFlow
+            {
+                Slot = entry.Backend,
+                IdleMs = (uint)Math.Clamp(idleMs, 0, uint.MaxValue),
+                State = entry.State,
+                Marks = entry.Marks,
+                IsPlain = entry.IsPlain,
+                Forward = entry,
+                Reverse = peer,
+                Connection = flows.IsTracking ? flows.ConnectionOf(cursor) : default,
+            };
+        }
+
+        return count;
+    }
+
+    /// <summary>Puts a flow in, if neither of its directions is another's already.</summary>
+    /// <param name="context">The worker it belongs to.</param>
+    /// <param name="saved">The flow.</param>
+    /// <param name="slot">The slot that it has now.</param>
+    /// <param name="generation">Of the slot.</param>
+    /// <param name="awayMs">How long it has been nobody's.</param>
+    /// <returns>Null when it is there, false when there is no room, true when another flow is in its place.</returns>
+    public static bool? Insert(WorkerContext context, in SavedFlow saved, int slot, uint generation, long awayMs)
+    {
+        FlowEntry forward = Entry(context, in saved.Forward, in saved, slot, generation), reverse = Entry(context, in saved.Reverse, in saved, slot, generation);
+        if (context.Flows.Find(in forward.Key, forward.Hash) >= 0 || context.Flows.Find(in reverse.Key, reverse.Hash) >= 0 || forward.Key.Equals(in reverse.Key))
+        {
+            return true;
+        }
+
+        int index = context.Flows.InsertPair(in forward, in reverse, context.NowNs);
+        if (index < 0)
+        {
+            return false;
+        }
+
+        uint seen = FlowTable.Ticks(Math.Max(0, context.NowNs - ((saved.IdleMs + awayMs) * 1_000_000)));
+        context.Flows[index].LastSeen = context.Flows[context.Flows[index].Peer].LastSeen = seen;
+        if (context.Flows.IsTracking)
+        {
+            context.Flows.ConnectionOf(index) = saved.Connection;
+        }
+
+        return null;
+    }
+
+    private static FlowEntry Entry(WorkerContext context, in FlowEntry saved, in SavedFlow flow, int slot, uint generation)
+    {
+        FlowEntry entry = saved;
+        entry.Hash = context.Hash.Of(in entry.Key);
+        (entry.State, entry.Marks, entry.IsPlain) = (flow.State, flow.Marks, flow.IsPlain);
+        (entry.Backend, entry.BackendGeneration) = (slot, generation);
+        entry.TablesVersion = entry.NextHop = entry.Neighbour = -1;
+        entry.InPort = FlowEntry.NoPort;
+        if (!flow.IsPlain)
+        {
+            // What was written is not believed: a wrong sum would damage every packet.
+            NatFlows.SetDeltas(ref entry);
+        }
+
+        return entry;
+    }
+}
