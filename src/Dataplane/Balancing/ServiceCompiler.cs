@@ -16,6 +16,7 @@ internal sealed class ServiceCompiler
     private readonly ForwardingTables? _previous;
     private readonly long _nowNs;
     private readonly bool _isSameEncapsulation;
+    private bool _isForwardedAnew;
     private readonly List<BackendSlots.Identity> _candidates = [];
     private readonly HashSet<BackendSlots.Identity> _needed = [];
     private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _before = [];
@@ -50,6 +51,9 @@ internal sealed class ServiceCompiler
 
     /// <summary>Slots that services had which are not as they were before.</summary>
     public IReadOnlyList<BackendSlots.Identity> Candidates => _candidates;
+
+    /// <summary>Whether backends are the same as before, and reached the same way, whatever else of them is new.</summary>
+    public bool HasSameBackends => !_isForwardedAnew && _candidates.Count == _needed.Count && _needed.SetEquals(_candidates);
 
     /// <summary>Slots that these services need now.</summary>
     public IEnumerable<BackendSlots.Identity> Needed => _needed;
@@ -92,6 +96,7 @@ internal sealed class ServiceCompiler
         // What changes by itself later has to be compiled again then.
         (long due, NextDueNs) = (NextDueNs, long.MaxValue);
         Compiled++;
+        _isForwardedAnew |= _before.GetValueOrDefault(KeyOf(spec)) is { } before && before.Spec.Forward != spec.Forward;
         ServiceRuntime service = Compile(spec);
         service.IsSettled = NextDueNs == long.MaxValue;
         NextDueNs = Math.Min(NextDueNs, due);

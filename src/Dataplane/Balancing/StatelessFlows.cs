@@ -31,7 +31,7 @@ internal static class StatelessFlows
         uint back = 0;
         if (service.Spec.Forward != ForwardMode.Nat)
         {
-            entry = ConnectionFlows.Plain(in key, 0, flags, backend);
+            entry = ConnectionFlows.Plain(in key, batch.Parsed[i].Hash, flags, backend);
         }
         else
         {

@@ -116,6 +116,7 @@ internal static class TableCompiler
             Version = previous.Version + 1,
             Spec = spec,
             Services = new ServiceTable(services),
+            Returns = compiler.HasSameBackends ? previous.Returns : new ReturnTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
             DirectAddresses = slots.DirectAddresses,

@@ -22,6 +22,7 @@ public sealed class ServiceReuseTests
         ChangeReceipt receipt = await plane.Engine.UpdateAsync(spec => With(spec, 7, service => service with { Backends = [service.Backends[0] with { Weight = 9 }, service.Backends[1]] }));
         Assert.Equal((1, 9), (plane.Engine.ServicesCompiled, Assert.Single(receipt.Backends).WeightAfter));
         ServiceRuntime[] after = plane.Engine.Workers.Tables!.Services.Services;
+        Assert.Same(before[8].Table, after[8].Table);
         Assert.Equal([7], Enumerable.Range(0, Services).Where(i => !ReferenceEquals(before[i], after[i])));
     }
 
