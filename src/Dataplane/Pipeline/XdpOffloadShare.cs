@@ -182,7 +182,7 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
         FilterProgram filter = tables.Filter;
         bool isTcp = entry.State == FlowState.TcpEstablished;
         if (entry.State is not (FlowState.TcpEstablished or FlowState.Udp) || entry.TablesVersion != tables.Version || entry.InPort >= ports.Length
-            || ports[entry.InPort] is null || tables.Bridges.OfPort(entry.InPort) is not null
+            || ports[entry.InPort] is null || entry.OuterBytes != 0 || tables.Bridges.OfPort(entry.InPort) is not null
             // Windows are followed segment by segment where rules ask for states; and programs do not tell a segment with PSH from one without.
             || (isTcp && (filter.HasStates || (filter.FlagsLookedAt & Push) != 0 || entry.FilterFlags != (Ack & filter.FlagsLookedAt))))
         {
