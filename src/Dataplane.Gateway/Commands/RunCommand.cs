@@ -1,7 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Dataplane.Gateway.CommandLine;
-using Dataplane.Gateway.State;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Hosting.Reloading;

@@ -1,7 +1,6 @@
-using Dataplane.Gateway.CommandLine;
 using Dataplane.Telemetry;
 
-namespace Dataplane.Gateway.State;
+namespace Dataplane.Gateway.Commands;
 
 /// <summary>The file that flows are kept in over the end of a process.</summary>
 /// <remarks>Written beside and moved over, so that there is a whole one at any moment.</remarks>
