@@ -93,6 +93,86 @@ public sealed partial class ComposeTests : IAsyncLifetime
         await _host.StopServiceAsync();
     }
 
+    [SystemFact("nginx", "curl", "getent", "nsenter", "unshare", "setsid")]
+    public async Task Up_AliasesAndFixedAddresses_AreWhatTheOthersFind()
+    {
+        _host = await ContainerHost.CreateAsync(withUplink: false);
+        await File.WriteAllTextAsync(_host.PathOf("names.yaml"), """
+            services:
+              db:
+                image: nginx
+                networks:
+                  inner:
+                    ipv4_address: 10.86.0.77
+                    ipv6_address: "fd86::77"
+                    aliases: [ database, store ]
+              client:
+                image: app
+                networks: [ inner ]
+            networks:
+              inner:
+                internal: true
+                enable_ipv6: true
+                ipam: { config: [ { subnet: 10.86.0.0/24, gateway: 10.86.0.254 }, { subnet: "fd86::/64" } ] }
+            """);
+        const string Client = "until curl -s -4 --max-time 20 http://database/ && curl -s -6 --max-time 20 http://store/; do sleep 0.1; done; getent ahosts database; exec sleep 1000";
+        (await ComposeAsync("up", "names.yaml", "--image-command", $"nginx={await NginxAsync()}", "--image-command", $"app={Client}")).MustSucceed();
+        await ExpectLogAsync("client", "fd86::77", "names.yaml");
+        string log = (await ComposeAsync("logs", "names.yaml", "--service", "client")).MustSucceed().Output;
+        Assert.Contains("10.86.0.77", log, StringComparison.Ordinal);
+        Assert.Contains("from nginx", log, StringComparison.Ordinal);
+
+        // The other container got an address that nobody has named.
+        Assert.DoesNotContain("10.86.0.77 - ", (await ComposeAsync("logs", "names.yaml", "--service", "db")).MustSucceed().Output, StringComparison.Ordinal);
+        (await ComposeAsync("down", "names.yaml")).MustSucceed();
+        await _host.StopServiceAsync();
+    }
+
+    [SystemFact("socat", "nsenter", "unshare", "setsid")]
+    public async Task Up_PortRangesWithUdp_LeadEachToItsOwn()
+    {
+        _host = await ContainerHost.CreateAsync(withUplink: true);
+        await File.WriteAllTextAsync(_host.PathOf("ranges.yaml"), """
+            services:
+              echo:
+                image: app
+                ports:
+                  - "5000-5002:6000-6002/udp"
+                  - target: 7000
+                    published: "7001"
+                    protocol: tcp
+                networks: [ net ]
+            networks:
+              net: { ipam: { config: [ { subnet: 10.87.0.0/24 } ] } }
+            """);
+        const string Server = "for port in 6000 6001 6002; do socat UDP-RECVFROM:$port,fork SYSTEM:\"echo port $port for \\$SOCAT_PEERADDR\" & done; "
+            + "exec socat TCP-LISTEN:7000,fork,reuseaddr SYSTEM:\"echo tcp for \\$SOCAT_PEERADDR\"";
+        (await ComposeAsync("up", "ranges.yaml", "--image-command", $"app={Server}")).MustSucceed();
+        foreach (int port in new[] { 5000, 5001, 5002 })
+        {
+            Assert.Equal($"port {port + 1000} for {ContainerHost.Outside}\n", await AskAsync($"UDP:{ContainerHost.Engine}:{port}"));
+        }
+
+        Assert.Equal($"tcp for {ContainerHost.Outside}\n", await AskAsync($"TCP:{ContainerHost.Engine}:7001"));
+        string open = (await _host.CallAsync("network", "ls")).MustSucceed().Output;
+        Assert.Contains($"udp {ContainerHost.Engine}:5002 -> 10.87.0.2:6002", open, StringComparison.Ordinal);
+        (await ComposeAsync("down", "ranges.yaml")).MustSucceed();
+        await _host.StopServiceAsync();
+    }
+
+    /// <summary>What a server says to a word from outside; until it has started it says nothing.</summary>
+    private async Task<string> AskAsync(string server)
+    {
+        long end = Environment.TickCount64 + (long)ChildProgram.Patience.TotalMilliseconds;
+        while (true)
+        {
+            string answer = (await ChildProgram.RunAsync(_host.Out, ["socat", "-t", "1", "-T", "2", "-", server], "word\n")).Output;
+            if (answer.Length > 0)
+                return answer;
+            Assert.True(Environment.TickCount64 < end, $"{server} says nothing");
+        }
+    }
+
     private Task<ProgramResult> ComposeAsync(string verb, string file, params string[] more) => ChildProgram.RunAsync(
         _host.Host, [.. ContainerHost.OwnMounts, .. Programs.Dataplane, verb, _host.PathOf(file), "--project", "dpcompose", "--projects", _host.PathOf("projects"), .. Socket(verb), .. more]);
 
