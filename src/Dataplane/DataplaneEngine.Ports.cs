@@ -16,7 +16,8 @@ public sealed partial class DataplaneEngine
     {
         opened = [];
         var known = before.Entries.ToDictionary(entry => entry.Spec.Name, entry => entry.Spec);
-        bool IsOpen(PortSpec wanted) => known.TryGetValue(wanted.Name, out PortSpec? open) && open == wanted;
+        bool IsOpen(PortSpec wanted) => known.TryGetValue(wanted.Name, out PortSpec? open)
+            && (open == wanted || (open with { Offload = wanted.Offload } == wanted && FastPathPort.Of(before.ById[before.IdOf(wanted.Name)]) is not null));
         var free = new Queue<int>(Enumerable.Range(0, PortId.MaxPorts).Except(before.Entries.Select(entry => entry.Id)));
         (int Id, PortSpec Spec, bool IsKept)[] wanted =
             [.. spec.Ports.Select(port => IsOpen(port) ? (before.IdOf(port.Name), port, true) : (free.Dequeue(), port, false))];

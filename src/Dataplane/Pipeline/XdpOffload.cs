@@ -52,7 +52,17 @@ internal sealed class XdpOffload : IAsyncDisposable
     {
         lock (_gate)
         {
-            _ports = Array.ConvertAll(ports.ById, FastPathPort.Of);
+            _ports = new FastPathPort?[ports.ById.Length];
+            foreach ((int id, PortSpec spec, IPort port) in ports.Entries)
+            {
+                // A port that was opened for it keeps its program; whether it is used may change at any time.
+                if (FastPathPort.Of(port) is { } fast)
+                {
+                    fast.IsOn = spec.Offload == PortOffload.Xdp;
+                    _ports[id] = fast.IsOn ? fast : null;
+                }
+            }
+
             _map.Epoch = ++_epoch;
         }
     }

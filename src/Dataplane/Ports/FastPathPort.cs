@@ -12,6 +12,7 @@ internal sealed class FastPathPort : IDisposable
     private long _receivedBytes;
     private long _transmittedPackets;
     private long _transmittedBytes;
+    private bool _isOn = true;
     private bool _takes;
     private bool _disposed;
 
@@ -32,11 +33,19 @@ internal sealed class FastPathPort : IDisposable
     /// <summary>Its number among the devices that flows leave by.</summary>
     public int Device { get; }
 
+    /// <summary>Whether it is wanted. Written by the control side.</summary>
+    public bool IsOn
+    {
+        get => Volatile.Read(ref _isOn);
+        set => Volatile.Write(ref _isOn, value);
+    }
+
     /// <summary>Whether frames can be redirected to it, when it was looked at last.</summary>
     public bool TakesFrames => Volatile.Read(ref _takes);
 
     /// <summary>How it works, in a few words.</summary>
-    public string Description => TakesFrames ? "fast path" : "no fast path to it: on veth, the other end must have generic receive offload (ethtool -K IF gro on) or an XDP program";
+    public string Description => !IsOn ? "fast path switched off"
+        : TakesFrames ? "fast path" : "no fast path to it: on veth, the other end must have generic receive offload (ethtool -K IF gro on) or an XDP program";
 
     /// <summary>Asks the kernel whether frames can be redirected to it. Control side.</summary>
     public bool Look()
