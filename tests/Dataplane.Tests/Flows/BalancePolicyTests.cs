@@ -59,7 +59,7 @@ public sealed class BalancePolicyTests
             plane.Send("wan", net.FromClient().Tcp((ushort)port, 80, TcpFlags.Rst).Build());
         }
 
-        plane.Clock.Advance(TimeSpan.FromSeconds(115));
+        plane.Clock.Advance(TimeSpan.FromSeconds(200));
         foreach ((int port, int host) in hosts.Where(flow => flow.Value != 12))
         {
             Assert.Equal(host, Send(plane, net, 2, port, TcpFlags.Ack));
