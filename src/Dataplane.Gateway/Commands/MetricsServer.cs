@@ -1,6 +1,9 @@
 using System.Net;
+using Dataplane.Gateway.Mesh;
 using Dataplane.Gateway.Status;
+using Dataplane.Hosting.Metrics;
 using Dataplane.Hosting.Reloading;
+using Dataplane.Mesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,13 +14,18 @@ namespace Dataplane.Gateway.Commands;
 internal static class MetricsServer
 {
     /// <exception cref="IOException">The address is in use or not of this machine.</exception>
-    public static Task<HttpService> StartAsync(IPEndPoint endPoint, DataplaneEngine engine, ReloadState state) => HttpService.StartMetricsAsync(
+    public static Task<HttpService> StartAsync(IPEndPoint endPoint, DataplaneEngine engine, ReloadState state, MeshRuntime? mesh = null) => HttpService.StartMetricsAsync(
         endPoint,
         builder =>
         {
             builder.Services.AddSingleton(engine);
             builder.Services.AddSingleton(state);
-            builder.Services.AddHealthChecks().AddDataplane();
+            IHealthChecksBuilder checks = builder.Services.AddHealthChecks().AddDataplane();
+            if (mesh is not null)
+            {
+                builder.Services.AddSingleton<IMoreMetrics>(new SourceMetrics(mesh, TimeProvider.System));
+                checks.AddCheck("mesh", new SourceHealthCheck(mesh), tags: ["ready"]);
+            }
         },
         web =>
         {

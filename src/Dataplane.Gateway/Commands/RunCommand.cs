@@ -63,7 +63,7 @@ internal sealed class RunCommand : Command
             ReloadReport.Write(outcome, print, output.Error);
         });
         reloader.Watch(source);
-        await using HttpService? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state).ConfigureAwait(false);
+        await using HttpService? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state, mesh).ConfigureAwait(false);
         if (server is not null)
         {
             print.Line($"metrics at {server.Address}/metrics");

@@ -28,13 +28,14 @@ internal static class EngineMetrics
     private const string Address = "dataplane.nat.address";
     private const string NetworkName = "dataplane.network";
     private const string EndpointName = "dataplane.endpoint";
+    private const string ResponseCode = "dns.response.code";
     private const string Result = "result";
     private const string Worker = "dataplane.worker.id";
     private const string State = "dataplane.worker.state";
 
     public static IReadOnlyList<EngineMetric> All { get; } =
     [
-        .. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Endpoints(), .. Configuration(),
+        .. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Endpoints(), .. Names(), .. Configuration(),
     ];
 
     private static IEnumerable<EngineMetric> Network() =>
@@ -152,6 +153,34 @@ internal static class EngineMetrics
         new("dataplane.endpoint.spoofed", MetricKind.Counter, "{packet}", "Packets from an endpoint that said they were from somebody else.",
             reading => reading.Endpoints.Select(endpoint => Of(endpoint.Spoofed, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name)))),
     ];
+
+    private static IEnumerable<EngineMetric> Names() =>
+    [
+        new("dataplane.dns.response.count", MetricKind.Counter, "{response}", "Answers of the name servers from their own zones, and refusals, by response code.",
+            reading => reading.Names.Answered.Select((count, rcode) => (count, rcode)).Where(entry => entry.count > 0 || entry.rcode is 0 or 2 or 3 or 5)
+                .Select(entry => Of(entry.count, (ResponseCode, NameOf(entry.rcode))))),
+        new("dataplane.dns.truncated", MetricKind.Counter, "{response}", "Answers that did not fit a datagram and say so.", reading => One(reading.Names.Truncated)),
+        new("dataplane.dns.forwarded", MetricKind.Counter, "{query}", "Queries handed on to be asked upstream.", reading => One(reading.Names.Forwarded)),
+        new("dataplane.dns.forward.refused", MetricKind.Counter, "{query}", "Queries answered with SERVFAIL because too many were being asked upstream.",
+            reading => One(reading.Names.ForwardsRefused)),
+        new("dataplane.dns.connection.count", MetricKind.Counter, "{connection}", "Connections over TCP that asked something.", reading => One(reading.Names.Connections)),
+        new("dataplane.dns.connection.reset", MetricKind.Counter, "{connection}", "Connections over TCP that the name server reset: no room, no query, nothing acknowledged.",
+            reading => One(reading.Names.ConnectionsReset)),
+        new("dataplane.dns.name.count", MetricKind.UpDownCounter, "{name}", "Names in the zones in force.", reading => One(reading.Names.Names)),
+    ];
+
+    /// <summary>Response codes as everybody writes them (RFC 6895 2.3).</summary>
+    private static string NameOf(int rcode) => rcode switch
+    {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        16 => "BADVERS",
+        _ => rcode.ToString(CultureInfo.InvariantCulture),
+    };
 
     private static IEnumerable<EngineMetric> Configuration() =>
     [

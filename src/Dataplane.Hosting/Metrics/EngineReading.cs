@@ -1,4 +1,5 @@
 using Dataplane.Hosting.Reloading;
+using Dataplane.Names;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Hosting.Metrics;
@@ -13,6 +14,7 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private IReadOnlyList<RuleStatus>? _rules;
     private IReadOnlyList<NatStatus>? _nat;
     private ConnectionsStatus? _connections;
+    private NameServerStatus? _names;
     private EngineFigures? _figures;
     private IReadOnlyList<WorkerStatus>? _workers;
 
@@ -29,6 +31,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public IReadOnlyList<NatStatus> Nat => _nat ??= engine.ReadNat();
 
     public ConnectionsStatus Connections => _connections ??= engine.ReadConnections();
+
+    public NameServerStatus Names => _names ??= engine.ReadNames();
 
     public EngineFigures Figures => _figures ??= engine.ReadFigures();
 

@@ -17,7 +17,8 @@ internal static class MetricsEndpoint
         context.Response.ContentType = PrometheusTextWriter.ContentTypeOf(format);
         context.Response.Headers.CacheControl = "no-store";
         IServiceProvider services = context.RequestServices;
-        MetricsText.Write(context.Response.BodyWriter, format, services.GetRequiredService<DataplaneEngine>(), services.GetRequiredService<ReloadState>());
+        MetricsText.Write(context.Response.BodyWriter, format, services.GetRequiredService<DataplaneEngine>(), services.GetRequiredService<ReloadState>(),
+            services.GetServices<IMoreMetrics>());
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted).ConfigureAwait(false);
     }
 

@@ -7,7 +7,7 @@ namespace Dataplane.Hosting.Metrics;
 /// <summary>Writes all metrics of an engine as text.</summary>
 internal static class MetricsText
 {
-    public static void Write(IBufferWriter<byte> output, MetricsFormat format, DataplaneEngine engine, ReloadState reloads)
+    public static void Write(IBufferWriter<byte> output, MetricsFormat format, DataplaneEngine engine, ReloadState reloads, IEnumerable<IMoreMetrics>? more = null)
     {
         var reading = new EngineReading(engine, reloads);
         var writer = new PrometheusTextWriter(output, format);
@@ -18,6 +18,11 @@ internal static class MetricsText
             {
                 writer.Sample(measurement.Value, measurement.Tags);
             }
+        }
+
+        foreach (IMoreMetrics others in more ?? [])
+        {
+            others.Write(writer);
         }
 
         writer.End();

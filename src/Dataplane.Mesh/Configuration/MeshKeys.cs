@@ -21,9 +21,11 @@ internal static class MeshKeys
 
     public static readonly KeyTable Endpoint = new("an endpoint of a mesh", "name", "namespace", "address", "service", "labels", "ports", "weight", "ready", "hostname");
 
-    public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file");
+    public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file", "servers", "lookups");
 
-    public static readonly KeyTable[] All = [Mesh, Dns, Relay, Service, Port, Endpoint, Source];
+    public static readonly KeyTable Lookup = new("a lookup", "name", "service", "namespace", "port", "target_port", "protocol");
+
+    public static readonly KeyTable[] All = [Mesh, Dns, Relay, Service, Port, Endpoint, Source, Lookup];
 
     public static readonly NameTable<MeshServiceKind> Kinds = new(("cluster_ip", MeshServiceKind.ClusterIp), ("node_port", MeshServiceKind.NodePort),
         ("load_balancer", MeshServiceKind.LoadBalancer), ("headless", MeshServiceKind.Headless), ("external_name", MeshServiceKind.ExternalName));
@@ -31,7 +33,7 @@ internal static class MeshKeys
     public static readonly NameTable<MeshServiceTls> Tls = new(("none", MeshServiceTls.None), ("mutual", MeshServiceTls.Mutual));
 
     public static readonly NameTable<MeshSourceKind> SourceKinds = new(
-        ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd));
+        ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd), ("dns", MeshSourceKind.Dns));
 
     public static readonly NameTable<byte> Protocols = new(("tcp", 6), ("udp", 17));
 }

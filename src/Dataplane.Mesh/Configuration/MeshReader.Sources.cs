@@ -1,6 +1,7 @@
 using System.Net;
 using Dataplane.Configuration;
 using Dataplane.Mesh.Sources;
+using Dataplane.Names;
 
 namespace Dataplane.Mesh.Configuration;
 
@@ -25,9 +26,14 @@ internal sealed partial class MeshReader
             Endpoints = [.. map.Text("listen") is { Length: > 0 } listen ? [listen] : Array.Empty<string>(), .. Texts(map, "members", (text, _) => text)],
             Prefix = map.Text("prefix") is { Length: > 0 } prefix ? prefix : "/dataplane/mesh/",
             TokenFile = InFolder(map.Text("token_file")),
+            Servers = [.. Texts(map, "servers", ReadUpstream).Where(server => server is not null).Select(server => server!)],
+            Lookups = [.. map.Items("lookups", "each lookup").Select(item => ReadLookup(item.Node, item.Path))],
         };
         switch (kind)
         {
+            case MeshSourceKind.Dns when source.Lookups.Count == 0:
+                map.Error("lookups", "is missing: a list is needed, such as [ { name: db.example.org, service: db, port: 5432 } ]", null);
+                break;
             case MeshSourceKind.Kubernetes:
                 CheckKubernetes(in map, source);
                 break;
@@ -40,6 +46,26 @@ internal sealed partial class MeshReader
         }
 
         return source;
+    }
+
+    private MeshLookupSpec ReadLookup(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, MeshKeys.Lookup, _errors);
+        string name = DomainName.Normalise(map.Text("name", "a name such as db.example.org"));
+        if (name.Length > 0 && DomainName.ProblemOf(name) is { } problem)
+        {
+            map.Error("name", problem, name);
+        }
+
+        return new MeshLookupSpec
+        {
+            Name = name,
+            Service = Label(map, "service", isNeeded: true),
+            Namespace = Label(map, "namespace", isNeeded: false) is { Length: > 0 } space ? space : "default",
+            Port = (ushort)map.Integer("port", s_port, 0),
+            TargetPort = (ushort)map.Integer("target_port", s_port, 0),
+            Protocol = map.Choice("protocol", MeshKeys.Protocols) ?? 6,
+        };
     }
 
     private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https";
@@ -77,7 +103,7 @@ internal sealed partial class MeshReader
 
         foreach (string name in source.Namespaces)
         {
-            if (Dataplane.Names.DomainName.ProblemOfLabel(name) is { } problem)
+            if (DomainName.ProblemOfLabel(name) is { } problem)
             {
                 map.Error("namespaces", problem, name);
             }

@@ -11,4 +11,7 @@ public enum MeshSourceKind
 
     /// <summary>Keys in etcd.</summary>
     Etcd,
+
+    /// <summary>Names looked up by DNS.</summary>
+    Dns,
 }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Dataplane.Mesh.Sources;
 
 /// <summary>A source of services and endpoints. Immutable.</summary>
@@ -5,6 +7,12 @@ public sealed record MeshSourceSpec
 {
     /// <summary>What it is.</summary>
     public required MeshSourceKind Kind { get; init; }
+
+    /// <summary>DNS: what is looked up.</summary>
+    public IReadOnlyList<MeshLookupSpec> Lookups { get; init; } = [];
+
+    /// <summary>DNS: who is asked, in turn; none: the name servers of the host (<c>/etc/resolv.conf</c>).</summary>
+    public IReadOnlyList<IPEndPoint> Servers { get; init; } = [];
 
     /// <summary>Value of <see cref="Api"/> for a gateway that runs as a pod of the cluster: server, authority and token are where pods have them.</summary>
     public const string InCluster = "in_cluster";

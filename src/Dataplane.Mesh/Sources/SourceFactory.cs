@@ -11,6 +11,7 @@ internal static class SourceFactory
     {
         MeshSourceKind.Registration => new RegistrationServer(IPEndPoint.Parse(spec.Endpoints[0]), spec.TokenFile, time),
         MeshSourceKind.Etcd => new EtcdSource(spec.Endpoints, spec.Prefix, time),
+        MeshSourceKind.Dns => new DnsSource(spec, time),
         _ when spec.Files.Count == 0 => new KubernetesSource(spec, time),
         _ => new ManifestSource(spec.Files, time),
     };

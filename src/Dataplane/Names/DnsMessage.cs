@@ -5,6 +5,9 @@ namespace Dataplane.Names;
 /// <summary>Reads resource records of messages from upstream. Control side; throws for no bytes.</summary>
 internal static class DnsMessage
 {
+    /// <summary>Priority, weight and port of an SRV record, before its target.</summary>
+    public const int SrvFixedBytes = 6;
+
     /// <summary>One record, its owner's name and names in its data without pointers.</summary>
     internal sealed record Record(byte[] Name, ushort Type, ushort Class, uint Ttl, byte[] Data);
 
@@ -34,7 +37,12 @@ internal static class DnsMessage
             }
 
             int inner = data;
-            byte[]? bytes = type == DnsWire.TypeCname ? ReadName(message, ref inner) : message.Slice(data, length).ToArray();
+            byte[]? bytes = type switch
+            {
+                DnsWire.TypeCname => ReadName(message, ref inner),
+                DnsWire.TypeSrv when length > SrvFixedBytes => ReadTarget(message, data),
+                _ => message.Slice(data, length).ToArray(),
+            };
             if (bytes is null)
             {
                 return null;
@@ -45,6 +53,13 @@ internal static class DnsMessage
         }
 
         return records;
+    }
+
+    /// <summary>Data of an SRV record: pointers in it are forbidden (RFC 2782), and sent nevertheless.</summary>
+    private static byte[]? ReadTarget(ReadOnlySpan<byte> message, int data)
+    {
+        int name = data + SrvFixedBytes;
+        return ReadName(message, ref name) is { } target ? [.. message.Slice(data, SrvFixedBytes), .. target] : null;
     }
 
     /// <summary>The lowest TTL of all records, OPT excepted; null when there is none or the message cannot be read. Subtracts an age from each.</summary>

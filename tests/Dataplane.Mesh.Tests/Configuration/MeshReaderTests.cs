@@ -33,6 +33,7 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes, kubeconfig: config, context: c, namespaces: [ shop ] }
                 - { kind: kubernetes, api: "https://10.0.0.1:6443", ca: ca.pem, token_file: token }
                 - { kind: kubernetes, api: in_cluster }
+                - { kind: dns, servers: [ 192.0.2.53, "[fd00::53]:5353" ], lookups: [ { name: Db.Example., service: db, port: 5432, target_port: 5433, protocol: udp } ] }
             """);
         MeshServiceSpec web = Assert.Single(mesh.Services);
         Assert.Equal(("mesh.example", 251, 2, 2, 60, 0), (mesh.Domain, mesh.TableSize, mesh.Dns!.Listen.Count, mesh.Dns.Upstreams.Count, mesh.Dns.TtlSeconds, mesh.Dns.QueriesPerSecond));
@@ -40,6 +41,8 @@ public sealed class MeshReaderTests
         Assert.Equal([(80, 6), (53, 17)], web.Ports.Select(port => ((int)port.Port, (int)port.Protocol)));
         Assert.Equal(53, mesh.Dns.Upstreams[0].Port);
         Assert.True(Path.IsPathFullyQualified(mesh.Sources[0].Files[0]));
+        Assert.Equal((2, "db.example", "db", 5432, 5433, 17), (mesh.Sources[6].Servers.Count, mesh.Sources[6].Lookups[0].Name, mesh.Sources[6].Lookups[0].Service,
+            (int)mesh.Sources[6].Lookups[0].Port, (int)mesh.Sources[6].Lookups[0].TargetPort, (int)mesh.Sources[6].Lookups[0].Protocol));
         Assert.Equal(("c", "shop", true), (mesh.Sources[3].Context, mesh.Sources[3].Namespaces[0], Path.IsPathFullyQualified(mesh.Sources[3].Kubeconfig)));
         Assert.Equal(("https://10.0.0.1:6443", true, true), (mesh.Sources[4].Api, mesh.Sources[4].CertificateAuthority.EndsWith("/ca.pem", StringComparison.Ordinal), mesh.Sources[4].TokenFile.EndsWith("/token", StringComparison.Ordinal)));
     }
@@ -64,6 +67,8 @@ public sealed class MeshReaderTests
                 - { kind: etcd, members: [ nowhere ] }
                 - { kind: registration, listen: somewhere }
                 - { kind: kubernetes, api: nowhere, files: [ a.yaml ], context: c, ca: a.pem, namespaces: [ a.b ] }
+                - { kind: dns }
+                - { kind: dns, servers: [ nobody ], lookups: [ { name: a..b, port: 70000 } ] }
             """, "mesh.yaml", MeshRuntime.ExpandOnce);
         string[] paths = [.. loaded.Errors.Select(error => $"{error.Line} {error.Path}").Where(path => path.Contains(" mesh", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Assert.Equal(
@@ -75,6 +80,7 @@ public sealed class MeshReaderTests
                 "7 mesh.services[1].external_name", "8 mesh.services[2].name", "8 mesh.services[2].external_name", "9 mesh.services[3].ports", "11 mesh.endpoints[0].address",
                 "11 mesh.endpoints[0].ports.http", "11 mesh.endpoints[0].labels", "13 mesh.sources[0].files", "14 mesh.sources[1].members", "15 mesh.sources[2].listen",
                 "16 mesh.sources[3].api", "16 mesh.sources[3].api", "16 mesh.sources[3].context", "16 mesh.sources[3].ca", "16 mesh.sources[3].namespaces", "16 mesh.sources[3].namespaces",
+                "17 mesh.sources[4].lookups", "18 mesh.sources[5].servers[0]", "18 mesh.sources[5].lookups[0].name", "18 mesh.sources[5].lookups[0].service", "18 mesh.sources[5].lookups[0].port",
             }.Order(StringComparer.Ordinal), paths);
     }
 
@@ -92,6 +98,7 @@ public sealed class MeshReaderTests
         ["Ports"] = MeshKeys.Port,
         ["Endpoints"] = MeshKeys.Endpoint,
         ["Sources"] = MeshKeys.Source,
+        ["Lookups"] = MeshKeys.Lookup,
     };
 
     [Theory]
