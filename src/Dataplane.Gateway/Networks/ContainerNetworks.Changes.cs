@@ -18,7 +18,7 @@ internal sealed partial class ContainerNetworks
         ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network {network}; dataplane network ls lists those there are.");
 
     /// <exception cref="NetworkException">The request makes no sense, or its name or range is taken.</exception>
-    public Task<NetworkView> CreateAsync(NetworkRecord request) => ChangeAsync(async () =>
+    public Task<NetworkView> CreateAsync(NetworkRecord request) => _shared is not null ? CreateSharedAsync(request) : ChangeAsync(async () =>
     {
         // Routes by our own link lead to our own networks, which are among the others anyway.
         IReadOnlyList<IpPrefix> own = [.. _state.Networks.SelectMany(view => view.Network.Subnets).Select(subnet => IpPrefix.Parse(subnet.Subnet))];
@@ -42,7 +42,7 @@ internal sealed partial class ContainerNetworks
     });
 
     /// <exception cref="NetworkException">There is none of the name, or somebody is attached.</exception>
-    public Task RemoveAsync(string name) => ChangeAsync(async () =>
+    public Task RemoveAsync(string name) => IsShared(Get(name).Network) && Get(name).Endpoints.Count == 0 ? RemoveSharedAsync(Get(name)) : ChangeAsync(async () =>
     {
         NetworkView view = Get(name);
         if (view.Endpoints.Count > 0)
@@ -57,7 +57,7 @@ internal sealed partial class ContainerNetworks
         }).ConfigureAwait(false);
         try
         {
-            KernelInterface.RemoveRoutes(null, _options.HostInterface, [.. view.Network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))]);
+            RemoveHostRoutes(view.Network);
             _leases.Remove(name);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
@@ -72,10 +72,34 @@ internal sealed partial class ContainerNetworks
 
     /// <summary>Gives an endpoint its interface in its namespace, addresses, and its published ports: all, or nothing.</summary>
     /// <exception cref="NetworkException">It is attached already, or something it asks for is not to be had.</exception>
-    public Task<AttachReply> AttachAsync(string name, EndpointRecord request) => ChangeAsync(async () =>
+    public async Task<AttachReply> AttachAsync(string name, EndpointRecord request)
+    {
+        NetworkView view = Get(name);
+        NetworkRequests.Check(request);
+        if (view.Network.Vni is not null && _shared is null)
+        {
+            throw new NetworkException(NetworkFault.Unreachable, $"Network {name} is shared with other hosts, and this service was started without --etcd: nobody knows which addresses are free.");
+        }
+
+        if (!IsShared(view.Network) || view.Endpoints.Any(endpoint => endpoint.Key == request.Key))
+        {
+            return await AttachHereAsync(name, request).ConfigureAwait(false);
+        }
+
+        try
+        {
+            return await AttachHereAsync(name, await TakeSharedAsync(view.Network, request).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _shared!.EndTaking(name, request.Key);
+            await SettleAsync().ConfigureAwait(false);
+        }
+    }
+
+    private Task<AttachReply> AttachHereAsync(string name, EndpointRecord request) => ChangeAsync(async () =>
     {
         NetworkRecord network = Get(name).Network;
-        NetworkRequests.Check(request);
         string identity = NamespaceIdentity.TryRead(request.Namespace) ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network namespace {request.Namespace}.");
         ThrowIfTaken(network, request);
         EndpointRecord endpoint = Complete(network, request with { Identity = identity });
@@ -103,7 +127,18 @@ internal sealed partial class ContainerNetworks
     /// <param name="interfaceName">Its interface.</param>
     /// <param name="identity">Only if it is attached in this namespace; null: in any.</param>
     /// <returns>What it was; null when it was not attached.</returns>
-    public Task<EndpointRecord?> DetachAsync(string name, string container, string interfaceName, string? identity = null) => ChangeAsync(async () =>
+    public async Task<EndpointRecord?> DetachAsync(string name, string container, string interfaceName, string? identity = null)
+    {
+        EndpointRecord? gone = await DetachHereAsync(name, container, interfaceName, identity).ConfigureAwait(false);
+        if (gone is not null)
+        {
+            await SettleAsync().ConfigureAwait(false);
+        }
+
+        return gone;
+    }
+
+    private Task<EndpointRecord?> DetachHereAsync(string name, string container, string interfaceName, string? identity) => ChangeAsync(async () =>
     {
         NetworkView? view = _state.Networks.FirstOrDefault(candidate => candidate.Network.Name == name);
         EndpointRecord? endpoint = view?.Endpoints.FirstOrDefault(candidate => candidate.Container == container && candidate.Interface == interfaceName);
@@ -190,13 +225,18 @@ internal sealed partial class ContainerNetworks
             throw new NetworkException(NetworkFault.Conflict, $"{request.Key} is attached to {network.Name} already.");
         }
 
-        HashSet<string> macs = [.. view.Endpoints.Select(endpoint => endpoint.Mac!)];
+        HashSet<string> macs = [.. view.Endpoints.Select(endpoint => endpoint.Mac!), .. view.Elsewhere.Where(remote => remote.Key != request.Key).Select(remote => remote.Mac)];
         if (request.Mac is { } wanted && macs.Contains(MacAddress.Parse(wanted).ToString()))
         {
             throw new NetworkException(NetworkFault.Conflict, $"MAC address {wanted} is in use on {network.Name}.");
         }
 
         string mac = request.Mac is { } given ? MacAddress.Parse(given).ToString() : EndpointMac.Choose(network.Name, request.Key, candidate => macs.Contains(candidate.ToString())).ToString();
+        if (IsShared(network))
+        {
+            return request with { Mac = mac };
+        }
+
         try
         {
             IReadOnlyList<IpAddress> addresses = _leases.Take(network.Name, NetworkRequests.PoolsOf(network), request.Key, [.. request.Addresses.Select(text => IpAddress.Parse(text))]);
@@ -233,7 +273,11 @@ internal sealed partial class ContainerNetworks
     {
         _composer.Forget(network, endpoint);
         _hostPorts.Release(network.Name, endpoint);
-        TryLetGo(endpoint, () => _leases.Release(network.Name, endpoint.Key));
+        if (!IsShared(network))
+        {
+            TryLetGo(endpoint, () => _leases.Release(network.Name, endpoint.Key));
+        }
+
         TryLetGo(endpoint, () =>
         {
             if (NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity)

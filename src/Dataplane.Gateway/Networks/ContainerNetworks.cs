@@ -63,6 +63,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         try
         {
             await networks.RestoreAsync().ConfigureAwait(false);
+            await networks.StartSharedAsync().ConfigureAwait(false);
             networks._watching = networks.WatchAsync();
             return networks;
         }
@@ -94,7 +95,9 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     {
         NetworkState state = Volatile.Read(ref _state);
         bool isReady = _engine.State == EngineState.Running;
-        return new ServiceStatus(isReady, isReady ? "" : $"the engine is {_engine.State}", state.Networks.Count, state.Networks.Sum(view => view.Endpoints.Count),
+        string detail = !isReady ? $"the engine is {_engine.State}"
+            : _shared is { Problem.Length: > 0 } shared ? $"the registry does not answer, changes wait: {shared.Problem}" : "";
+        return new ServiceStatus(isReady, detail, state.Networks.Count, state.Networks.Sum(view => view.Endpoints.Count),
             [.. _hostPorts.Open.Select(open => $"host, {open}"), .. _engine.Spec.Services.Select(OpenInEngine)], ReadAccounting());
     }
 
@@ -108,6 +111,12 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
+        await _settling.ConfigureAwait(false);
+        if (_shared is not null)
+        {
+            await _shared.DisposeAsync().ConfigureAwait(false);
+        }
+
         _hostPorts.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
         _store.Dispose();
@@ -138,7 +147,11 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         foreach (NetworkView view in _state.Networks)
         {
             HashSet<string> attached = [.. view.Endpoints.Select(endpoint => endpoint.Key)];
-            _leases.Reconcile(view.Network.Name, attached.Contains);
+            if (view.Network.Vni is null)
+            {
+                _leases.Reconcile(view.Network.Name, attached.Contains);
+            }
+
             AddHostRoutes(view.Network);
         }
     }
@@ -229,6 +242,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     {
         const string Resolver = "/etc/resolv.conf";
         _composer.Upstreams = File.Exists(Resolver) ? NetworkNames.UpstreamsOf(File.ReadLines(Resolver)) : [];
+        _composer.Peers = state.Peers;
         return _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
     }
 
@@ -247,6 +261,9 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
                 .Select(subnet => new InterfaceRoute(subnet, _composer.EngineOnHostLink(subnet.Family)))]);
         }
     }
+
+    private void RemoveHostRoutes(NetworkRecord network) =>
+        KernelInterface.RemoveRoutes(null, _options.HostInterface, [.. network.Subnets.Select(subnet => IpPrefix.Parse(subnet.Subnet))]);
 
     /// <summary>The address from which a connection goes on: the one it came from, if that is the host's own and has a meaning outside of it.</summary>
     private static System.Net.IPAddress? SourceFor(System.Net.IPAddress client) =>

@@ -32,6 +32,12 @@ internal sealed record NetworkRecord(string Name)
     /// <summary>Networks that this one reaches and is reached by.</summary>
     public IReadOnlyList<string> Reach { get; set; } = [];
 
+    /// <summary>Its VXLAN identifier, if hosts share it by a registry.</summary>
+    public int? Vni { get; set; }
+
+    /// <summary>The request it was made by, if hosts share it.</summary>
+    public string? Token { get; set; }
+
     /// <summary>Who made it, such as <c>compose:PROJECT</c>; for those who tidy up.</summary>
     public string Owner { get; set; } = "";
 }
@@ -89,7 +95,44 @@ internal sealed record EndpointRecord(string Container, string Interface)
 }
 
 /// <summary>A network with who is attached to it.</summary>
-internal sealed record NetworkView(NetworkRecord Network, IReadOnlyList<EndpointRecord> Endpoints);
+internal sealed record NetworkView(NetworkRecord Network, IReadOnlyList<EndpointRecord> Endpoints)
+{
+    /// <summary>Who is attached to it at other hosts.</summary>
+    public IReadOnlyList<RemoteRecord> Elsewhere { get; set; } = [];
+}
+
+/// <summary>An endpoint at another host, as that host has announced it.</summary>
+internal sealed record RemoteRecord(string Container, string Interface, string Host)
+{
+    public string Name { get; set; } = "";
+
+    public IReadOnlyList<string> Aliases { get; set; } = [];
+
+    public string Mac { get; set; } = "";
+
+    public IReadOnlyList<string> Addresses { get; set; } = [];
+
+    /// <summary>Where the host's tunnels end; empty while that is not known.</summary>
+    public string Tunnel { get; set; } = "";
+
+    [JsonIgnore]
+    public string Key => $"{Container}/{Interface}";
+}
+
+/// <summary>The networks that hosts share: one value of the registry, changed as a whole.</summary>
+internal sealed record SharedNetworks
+{
+    /// <summary>A word that only these hosts have; IPv6 ranges are made from it.</summary>
+    public string Site { get; set; } = "";
+
+    public int LastVni { get; set; } = 4095;
+
+    public IReadOnlyList<NetworkRecord> Networks { get; set; } = [];
+}
+
+/// <summary>A host that shares networks.</summary>
+/// <param name="Tunnel">Where its tunnels end.</param>
+internal sealed record HostRecord(string Tunnel);
 
 /// <summary>What is kept over restarts: one file, replaced whole.</summary>
 internal sealed record NetworkState
@@ -100,6 +143,9 @@ internal sealed record NetworkState
     public string Site { get; set; } = "";
 
     public IReadOnlyList<NetworkView> Networks { get; set; } = [];
+
+    /// <summary>Where the tunnels of other hosts end, as far as it is known.</summary>
+    public IReadOnlyList<string> Peers { get; set; } = [];
 }
 
 /// <summary>An endpoint that was attached, and all that its interface was set up with.</summary>
@@ -123,6 +169,9 @@ internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, in
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(NetworkState))]
+[JsonSerializable(typeof(SharedNetworks))]
+[JsonSerializable(typeof(HostRecord))]
+[JsonSerializable(typeof(RemoteRecord))]
 [JsonSerializable(typeof(NetworkRecord))]
 [JsonSerializable(typeof(NetworkView))]
 [JsonSerializable(typeof(NetworkView[]))]

@@ -26,6 +26,21 @@ internal sealed record ServeOptions
     /// <summary>Addresses of the engine there, which are nobody else's.</summary>
     public IReadOnlyList<IpPrefix> UplinkAddresses { get; init; } = [];
 
+    /// <summary>Members of the etcd cluster that holds the networks which hosts share; empty: this host is alone.</summary>
+    public IReadOnlyList<string> Etcd { get; init; } = [];
+
+    /// <summary>What the keys there begin with.</summary>
+    public string EtcdPrefix { get; init; } = "/dataplane/networks/";
+
+    /// <summary>Name of this host among those that share networks.</summary>
+    public string HostName { get; init; } = Environment.MachineName;
+
+    /// <summary>After this time without a word of a host its containers may be attached elsewhere; whole seconds.</summary>
+    public TimeSpan HostTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where this host's tunnels end: an address of the engine's own.</summary>
+    public IpAddress Tunnel { get; init; }
+
     /// <summary>Next routers there, one of each family at most.</summary>
     public IReadOnlyList<IpAddress> UplinkGateways { get; init; } = [];
 }

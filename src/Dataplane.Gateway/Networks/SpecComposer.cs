@@ -5,6 +5,7 @@ using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Native;
 using Dataplane.Networks;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -37,6 +38,9 @@ internal sealed class SpecComposer(ServeOptions options)
     /// <summary>How many endpoints were worked out so far.</summary>
     public int EndpointsMade { get; private set; }
 
+    /// <summary>Where the tunnels of other hosts end.</summary>
+    public IReadOnlyList<string> Peers { get; set; } = [];
+
     public DataplaneSpec Compose(IReadOnlyList<NetworkView> networks, IReadOnlyList<IpAddress> hostAddresses)
     {
         var ports = new List<PortSpec>();
@@ -59,11 +63,13 @@ internal sealed class SpecComposer(ServeOptions options)
 
         NetworkParts[] parts = [.. networks.Select(PartsOf)];
         ports.AddRange(parts.SelectMany(network => network.Endpoints).Select(endpoint => endpoint.Port));
+        ports.AddRange(networks.Where(view => IsShared(view.Network)).Select(view => new PortSpec { Name = OverlayPort(view.Network), Kind = PortKind.Vxlan, Mtu = view.Network.Mtu }));
+        HashSet<string> names = [.. networks.Select(view => view.Network.Name)];
         return new DataplaneSpec
         {
             Ports = ports,
             Interfaces = interfaces,
-            Networks = [.. parts.Select(network => network.Spec)],
+            Networks = [.. parts.Select(network => IsShared(network.View.Network) ? Shared(network, names) : network.Spec)],
             Names = [.. parts.Select(network => network.Names)],
             Routes = [.. Routes(hostAddresses)],
             Nat = options.Uplink.Length == 0 ? [] :
@@ -112,7 +118,7 @@ internal sealed class SpecComposer(ServeOptions options)
         Interface = options.Uplink,
 
         // Behind AF_PACKET the kernel sees every frame too. Under an address of the engine's own none of them is for it.
-        Mac = options.UplinkKind == PortKind.AfPacket ? EndpointMac.Choose("uplink", options.Uplink) : null,
+        Mac = options.UplinkKind == PortKind.AfPacket ? EndpointMac.Choose("uplink", $"{options.Uplink} {string.Join(' ', options.UplinkAddresses)}") : null,
         Take = options.UplinkKind == PortKind.AfXdp
             ? TrafficRules.Create([.. OutsideAddresses.Select(address => new TrafficRule { To = IpPrefix.Host(address) })]) : [],
     };
@@ -136,6 +142,37 @@ internal sealed class SpecComposer(ServeOptions options)
         },
     };
 
+    private bool IsShared(NetworkRecord network) => network.Vni is not null && !options.Tunnel.IsNone;
+
+    private static string OverlayPort(NetworkRecord network) => "vx-" + Short(network.Name);
+
+    private OverlaySpec Overlay(NetworkView view)
+    {
+        RemoteRecord[] known = [.. view.Elsewhere.Where(remote => remote.Tunnel.Length > 0)];
+        return new OverlaySpec
+        {
+            Port = OverlayPort(view.Network),
+            Vni = view.Network.Vni!.Value,
+            Local = options.Tunnel,
+            Peers = [.. Peers.Concat(known.Select(remote => remote.Tunnel)).Distinct().Select(text => IpAddress.Parse(text))
+                .Where(peer => peer.Family == options.Tunnel.Family && peer != options.Tunnel)],
+            Endpoints = [.. known.Select(remote => new RemoteEndpointSpec
+            {
+                Name = EndpointName(new EndpointRecord(remote.Container, remote.Interface) { Name = remote.Name }),
+                Mac = MacAddress.Parse(remote.Mac),
+                Addresses = [.. remote.Addresses.Select(address => IpAddress.Parse(address))],
+                Peer = IpAddress.Parse(remote.Tunnel),
+            })],
+        };
+    }
+
+    /// <summary>A network that hosts share: what others have of it, and nothing that is not there.</summary>
+    private NetworkSpec Shared(NetworkParts network, HashSet<string> all) => network.Spec with
+    {
+        Overlay = Overlay(network.View),
+        Reach = [.. network.Spec.Reach.Where(all.Contains)],
+    };
+
     private NetworkParts PartsOf(NetworkView view)
     {
         if (_networks.TryGetValue(view.Network.Name, out NetworkParts? made) && ReferenceEquals(made.View, view) && made.Upstreams.SequenceEqual(Upstreams))
@@ -155,8 +192,11 @@ internal sealed class SpecComposer(ServeOptions options)
             Reach = view.Network.Reach,
             Endpoints = [.. endpoints.Select(endpoint => endpoint.Spec)],
         };
-        return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, endpoints.SelectMany(endpoint => endpoint.Names), Upstreams), endpoints, Upstreams);
+        return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, endpoints.SelectMany(endpoint => endpoint.Names).Concat(view.Elsewhere.SelectMany(remote => NamesOf(view.Network, remote))), Upstreams), endpoints, Upstreams);
     }
+
+    private static IReadOnlyList<(string Zone, NameRecord Record)> NamesOf(NetworkRecord network, RemoteRecord remote) => NetworkNames.RecordsOf(
+        network, new EndpointRecord(remote.Container, remote.Interface) { Name = remote.Name, Aliases = remote.Aliases }, [.. remote.Addresses.Select(address => IpAddress.Parse(address))]);
 
     private EndpointParts PartsOf(NetworkRecord network, EndpointRecord endpoint)
     {

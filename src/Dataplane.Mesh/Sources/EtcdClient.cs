@@ -7,7 +7,7 @@ using System.Text.Json;
 namespace Dataplane.Mesh.Sources;
 
 /// <summary>Speaks to one member of an etcd cluster by the JSON gateway of its version 3 interface: the same calls as over gRPC, with keys and values in base 64.</summary>
-internal sealed class EtcdClient(Uri member) : IDisposable
+internal sealed partial class EtcdClient(Uri member) : IDisposable
 {
     private readonly HttpClient _http = new() { BaseAddress = member, Timeout = Timeout.InfiniteTimeSpan };
 

@@ -41,31 +41,7 @@ public sealed class AddressLeases
     {
         ArgumentNullException.ThrowIfNull(pools);
         ArgumentException.ThrowIfNullOrEmpty(holder);
-        wanted ??= [];
-        foreach (IpAddress address in wanted)
-        {
-            if (!pools.Any(pool => pool.Subnet.Contains(address)))
-            {
-                throw new LeaseException($"{address} is in no subnet of network {network} ({string.Join(", ", pools.Select(pool => pool.Subnet))}).");
-            }
-        }
-
-        return Change(network, book =>
-        {
-            var given = new List<IpAddress>();
-            foreach (AddressPool pool in pools)
-            {
-                IpAddress[] ofPool = [.. wanted.Where(pool.Subnet.Contains)];
-                given.Add(ofPool.Length switch
-                {
-                    0 => book.TakeAny(network, pool, holder),
-                    1 => book.TakeThis(network, pool, holder, ofPool[0]),
-                    _ => throw new LeaseException($"{ofPool[0]} and {ofPool[1]} are both in {pool.Subnet}; an endpoint has one address of each subnet."),
-                });
-            }
-
-            return (IReadOnlyList<IpAddress>)given;
-        });
+        return Change(network, book => book.Take(network, pools, holder, wanted ?? []));
     }
 
     /// <summary>Takes back what a holder has; nothing is no error.</summary>

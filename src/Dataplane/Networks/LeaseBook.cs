@@ -38,6 +38,43 @@ internal sealed class LeaseBook
         Leases = [.. Leases.Select(lease => new LeaseEntry(lease.Address.ToString(), lease.Holder, lease.Released))],
     };
 
+    /// <summary>Gives a holder an address of each pool; what it has already, it keeps.</summary>
+    /// <exception cref="LeaseException">Something is not to be had; the book is not to be used any more.</exception>
+    public IReadOnlyList<IpAddress> Take(string network, IReadOnlyList<AddressPool> pools, string holder, IReadOnlyList<IpAddress> wanted)
+    {
+        foreach (IpAddress address in wanted)
+        {
+            if (!pools.Any(pool => pool.Subnet.Contains(address)))
+            {
+                throw new LeaseException($"{address} is in no subnet of network {network} ({string.Join(", ", pools.Select(pool => pool.Subnet))}).");
+            }
+        }
+
+        var given = new List<IpAddress>();
+        foreach (AddressPool pool in pools)
+        {
+            IpAddress[] ofPool = [.. wanted.Where(pool.Subnet.Contains)];
+            given.Add(ofPool.Length switch
+            {
+                0 => TakeAny(network, pool, holder),
+                1 => TakeThis(network, pool, holder, ofPool[0]),
+                _ => throw new LeaseException($"{ofPool[0]} and {ofPool[1]} are both in {pool.Subnet}; an endpoint has one address of each subnet."),
+            });
+        }
+
+        return given;
+    }
+
+    /// <summary>Makes what a holder has, or had until a moment ago, another's.</summary>
+    public void Rename(string from, string to)
+    {
+        foreach (AddressLease lease in Leases.Where(lease => lease.Holder == from))
+        {
+            _leases[lease.Address] = lease with { Holder = to };
+            IsChanged = true;
+        }
+    }
+
     /// <exception cref="LeaseException">Nothing is free.</exception>
     public IpAddress TakeAny(string network, AddressPool pool, string holder)
     {

@@ -104,9 +104,15 @@ internal sealed class NetworkListCommand : Command
                 $"{view.Network.Name,-20} {string.Join(' ', view.Network.Subnets.Select(subnet => subnet.Subnet)),-40} {view.Endpoints.Count,9}  {flags}").TrimEnd()).ConfigureAwait(false);
         }
 
-        foreach (string open in (await client.StatusAsync().ConfigureAwait(false)).Open)
+        ServiceStatus status = await client.StatusAsync().ConfigureAwait(false);
+        foreach (string open in status.Open)
         {
             await output.Out.WriteLineAsync($"open: {open}").ConfigureAwait(false);
+        }
+
+        if (status.Detail.Length > 0)
+        {
+            await output.Out.WriteLineAsync(status.Detail).ConfigureAwait(false);
         }
 
         return ExitCode.Ok;

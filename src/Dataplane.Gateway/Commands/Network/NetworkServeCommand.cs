@@ -17,6 +17,12 @@ internal sealed class NetworkServeCommand : Command
     private static readonly Option s_address = new("--uplink-address", "ADDR/LEN", "address of the engine there, which nobody else has") { IsRepeatable = true };
     private static readonly Option s_gateway = new("--uplink-gateway", "ADDR", "next router there") { IsRepeatable = true };
 
+    private static readonly Option s_etcd = new("--etcd", "URL", "member of the etcd cluster that holds the networks which hosts share, such as http://192.0.2.5:2379") { IsRepeatable = true };
+    private static readonly Option s_prefix = new("--etcd-prefix", "PREFIX", "what the keys there begin with, /dataplane/networks/ by default");
+    private static readonly Option s_name = new("--host-name", "NAME", "name of this host among those, that of the machine by default");
+    private static readonly Option s_timeout = new("--host-timeout", "SECONDS", "after so long without a word of a host its containers may be attached elsewhere, 10 by default");
+    private static readonly Option s_tunnel = new("--tunnel", "ADDR", "address of the engine at which the tunnels from other hosts end, the first of the uplink by default");
+
     public override string Name => "network serve";
 
     public override string Summary => "run the container networks: engine, control socket, restart without loss";
@@ -33,9 +39,14 @@ internal sealed class NetworkServeCommand : Command
               What leaves goes to the host, which forwards it if it is a router (net.ipv4.ip_forward=1, and a rule that masquerades the
               networks' ranges). Published ports are open at the host's addresses for its own programs; other clients are relayed, and the
               container sees the host's address on the link in place of theirs.
+
+        Several hosts share networks by etcd:
+          --etcd http://192.0.2.5:2379 --etcd http://192.0.2.6:2379 --uplink eth0 --uplink-address 192.0.2.50/24
+              A network that one makes is there at all; containers reach each other by VXLAN between the hosts' uplinks, by address and by name, and
+              keep their addresses when they move. While etcd does not answer everything that runs goes on, and changes wait.
         """;
 
-    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway];
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway, s_etcd, s_prefix, s_name, s_timeout, s_tunnel];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -83,6 +94,15 @@ internal sealed class NetworkServeCommand : Command
             UplinkAddresses = [.. arguments.GetAll(s_address).Select(text => NetworkOptions.Prefix(s_address, text))],
             UplinkGateways = [.. arguments.GetAll(s_gateway).Select(text => NetworkOptions.Address(s_gateway, text))],
         };
+        options = options with
+        {
+            Etcd = [.. arguments.GetAll(s_etcd)],
+            HostTimeout = TimeSpan.FromSeconds(arguments.GetNumber(s_timeout, 2, 3600) ?? 10),
+            EtcdPrefix = arguments.Get(s_prefix) ?? defaults.EtcdPrefix,
+            HostName = arguments.Get(s_name) ?? defaults.HostName,
+            Tunnel = arguments.Get(s_tunnel) is { } tunnel ? NetworkOptions.Address(s_tunnel, tunnel) : options.UplinkAddresses.Select(prefix => prefix.Address).FirstOrDefault(),
+        };
+        CheckShared(options);
         if (options.HostInterface.Length == 0 && options.Uplink.Length == 0)
         {
             throw new UsageException($"{s_host.Name} none without {s_uplink.Name}: the engine would have no port.");
@@ -91,5 +111,31 @@ internal sealed class NetworkServeCommand : Command
         return options.Uplink.Length > 0 == options.UplinkAddresses.Count > 0
             ? options
             : throw new UsageException($"{s_uplink.Name} and {s_address.Name} belong together: the engine needs an address of its own there.");
+    }
+
+    private static void CheckShared(ServeOptions options)
+    {
+        if (options.Etcd.Count == 0)
+        {
+            return;
+        }
+
+        foreach (string member in options.Etcd)
+        {
+            if (!Uri.TryCreate(member, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https"))
+            {
+                throw new UsageException($"{s_etcd.Name} \"{member}\": is not an address such as http://192.0.2.5:2379.");
+            }
+        }
+
+        if (!options.UplinkAddresses.Any(prefix => prefix.Address == options.Tunnel))
+        {
+            throw new UsageException($"{s_etcd.Name}: tunnels to other hosts end at an address of the uplink; give {s_uplink.Name} and {s_address.Name}, and as {s_tunnel.Name} one of these.");
+        }
+
+        if (!options.HostName.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.') || options.HostName.Length is 0 or > 64)
+        {
+            throw new UsageException($"{s_name.Name} \"{options.HostName}\": cannot name a host; 1 to 64 letters, digits, -, _ or . are needed.");
+        }
     }
 }

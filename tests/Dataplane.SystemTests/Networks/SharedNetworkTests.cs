@@ -1,0 +1,100 @@
+using Dataplane.SystemTests.Support;
+
+namespace Dataplane.SystemTests.Networks;
+
+/// <summary>Container networks across hosts, with the registry in a real etcd.</summary>
+public sealed class SharedNetworkTests
+{
+    [SystemTheory("etcd", "ip", "ping", "nsenter", "iperf3")]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Containers_OfTwoHosts_ReachEachOtherAndKeepTheirAddressesWhenTheyMove(int underlay)
+    {
+        await using SharedHosts hosts = await SharedHosts.CreateAsync(2, underlay);
+        (await hosts.CallAsync(0, "network", "create", "web", "--ipv6")).MustSucceed();
+        string[] first = await hosts.AttachAsync(0, "web", "one", "c1");
+        string[] second = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
+        Assert.Equal(2, first.Length);
+        Assert.Empty(first.Intersect(second));
+        await hosts.PingAsync("c1", second);
+        await hosts.PingAsync("c2", first);
+
+        // The same container cannot be at two hosts; where it was taken from, it can be attached elsewhere, and is the same.
+        Assert.Contains("at host h0", (await hosts.CallAsync(1, "network", "attach", "web", "--netns", await hosts.AddNamespaceAsync("c3"), "--container", "one")).Error, StringComparison.Ordinal);
+        (await hosts.CallAsync(0, "network", "detach", "web", "one")).MustSucceed();
+        Assert.Equal(first, await hosts.AttachAsync(1, "web", "one", "c4"));
+        string[] third = await hosts.AttachAsync(0, "web", "three", "c5");
+        Assert.Empty(third.Intersect([.. first, .. second]));
+        await hosts.PingAsync("c5", [.. first, .. second]);
+
+        // A network goes when nobody is attached anywhere.
+        Assert.Contains("in use by", (await hosts.CallAsync(0, "network", "rm", "web")).Error, StringComparison.Ordinal);
+        foreach ((int host, string container) in new[] { (0, "three"), (1, "one"), (1, "two") })
+        {
+            (await hosts.CallAsync(host, "network", "detach", "web", container)).MustSucceed();
+        }
+
+        (await hosts.CallAsync(0, "network", "rm", "web")).MustSucceed();
+        await AwaitAsync(async () => !(await hosts.CallAsync(1, "network", "ls")).MustSucceed().Output.Contains("web", StringComparison.Ordinal));
+        await hosts.StopAsync();
+    }
+
+    [SystemFact("etcd", "ip", "ping", "nsenter")]
+    public async Task ThreeHosts_AMemberAHostAndAllOfEtcdLost_GoOn()
+    {
+        await using SharedHosts hosts = await SharedHosts.CreateAsync(3);
+        (await hosts.CallAsync(0, "network", "create", "web")).MustSucceed();
+        string[] one = await hosts.AttachAsync(0, "web", "one", "c1");
+        string[] two = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
+        string[] three = await AttachWhenKnownAsync(hosts, 2, "web", "three", "c3");
+        await hosts.PingAsync("c1", [.. two, .. three]);
+
+        // One member of three: nobody is without the registry for long.
+        await hosts.KillMemberAsync(0);
+        string[] four = await hosts.AttachAsync(0, "web", "four", "c4");
+        await hosts.PingAsync("c2", four);
+        await hosts.PingAsync("c4", [.. two, .. three]);
+
+        // One host: its container is attached at another, once nothing has been heard of the host, and has its address there.
+        await hosts.KillServiceAsync(2);
+        string home = await hosts.AddNamespaceAsync("c5");
+        await AwaitAsync(async () => (await hosts.CallAsync(1, "network", "attach", "web", "--netns", home, "--container", "three", "--name", "three")).ExitCode == 0);
+        Assert.Equal(three, await hosts.AddressesAsync(1, "web", "three"));
+        await hosts.PingAsync("c1", three);
+
+        // The host comes back, and gives up what is another's now.
+        await hosts.StartServiceAsync(2);
+        await AwaitAsync(async () => !(await hosts.CallAsync(2, "network", "inspect", "web")).MustSucceed().Output.Contains("\"host\": \"h2\"", StringComparison.Ordinal)
+            && (await hosts.InAsync("c3", "ip", "link", "show", "eth0")).ExitCode != 0);
+        await hosts.PingAsync("c1", three);
+
+        // No registry at all: what runs goes on, changes wait and are made when it is back.
+        await hosts.KillMemberAsync(1);
+        await hosts.KillMemberAsync(2);
+        await AwaitAsync(async () => (await hosts.CallAsync(0, "network", "ls")).MustSucceed().Output.Contains("the registry does not answer, changes wait", StringComparison.Ordinal));
+        Task<string[]> waiting = hosts.AttachAsync(0, "web", "five", "c6");
+        await hosts.PingAsync("c1", [.. two, .. three]);
+        Assert.False(waiting.IsCompleted);
+        hosts.StartMember(1);
+        hosts.StartMember(2);
+        await hosts.PingAsync("c2", await waiting);
+        Assert.Equal(6, new[] { one, two, three, four, await waiting }.SelectMany(addresses => addresses).Append("").Distinct().Count());
+        await hosts.StopAsync();
+    }
+
+    /// <summary>A network that another host has just made is known here a moment later.</summary>
+    private static async Task<string[]> AttachWhenKnownAsync(SharedHosts hosts, int host, string network, string container, string role)
+    {
+        await AwaitAsync(async () => (await hosts.CallAsync(host, "network", "inspect", network)).ExitCode == 0);
+        return await hosts.AttachAsync(host, network, container, role);
+    }
+
+    private static async Task AwaitAsync(Func<Task<bool>> condition)
+    {
+        for (int attempt = 0; !await condition(); attempt++)
+        {
+            Assert.True(attempt < 200, "what was waited for has not come");
+            await Task.Delay(100);
+        }
+    }
+}
