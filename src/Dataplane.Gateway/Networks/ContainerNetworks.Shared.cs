@@ -15,7 +15,7 @@ internal sealed partial class ContainerNetworks
     /// <summary>For how long a change that is made here waits until the others know.</summary>
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a container is attached at most before its service looks again whether all is as the registry says.</summary>
+    /// <summary>How often it is looked at whether the registry still says what is here, though nothing has changed.</summary>
     private static readonly TimeSpan s_looking = TimeSpan.FromSeconds(5);
 
     private SharedRegistry? _shared;

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Dataplane.SystemTests.Support;
 
@@ -21,8 +23,6 @@ internal sealed class SharedHosts : IAsyncDisposable
 
     /// <summary>The namespace of the link, in which the members of etcd are too.</summary>
     public string Lan => _prefix + "lan";
-
-    public static string[] Programs => ["etcd", "ip", "ping", "nsenter"];
 
     public static async Task<SharedHosts> CreateAsync(int hosts, int underlay = 4)
     {
@@ -83,7 +83,7 @@ internal sealed class SharedHosts : IAsyncDisposable
     {
         string members = string.Join(' ', Enumerable.Range(0, Members).Select(member => string.Create(CultureInfo.InvariantCulture, $"--etcd http://192.0.2.{1 + (member + host) % Members}:2379")));
         string name = string.Create(CultureInfo.InvariantCulture, $"h{host}");
-        _services[host] = ChildProgram.Start(Host(host), [.. ContainerHost.OwnMounts, .. Support.Programs.Dataplane, "network", "serve", "--state", Path.Combine(_folder.FullName, name),
+        _services[host] = ChildProgram.Start(Host(host), [.. ContainerHost.OwnMounts, .. Programs.Dataplane, "network", "serve", "--state", Path.Combine(_folder.FullName, name),
             "--socket", SocketOf(host), "--uplink", "up0", "--uplink-address", $"{Tunnel(host)}/{(_underlay == 4 ? 24 : 64)}", .. members.Split(' '), "--host-name", name, "--host-timeout", "2"]);
         await _services[host]!.AwaitLineAsync(line => line == "ready");
     }
@@ -107,20 +107,39 @@ internal sealed class SharedHosts : IAsyncDisposable
         }
     }
 
-    public async Task<ProgramResult> CallAsync(int host, params string[] words) =>
-        await ChildProgram.RunAsync(Host(host), [.. ContainerHost.OwnMounts, .. Support.Programs.Dataplane, .. words, "--socket", SocketOf(host)]);
-
-    /// <summary>Attaches a container, whose namespace is made, and gives its addresses.</summary>
-    public async Task<string[]> AttachAsync(int host, string network, string container, string role)
+    /// <summary>Asks the service of a host as the program does, without the start of a program.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Body)> AskAsync(int host, HttpMethod method, string path, string? body = null)
     {
-        string home = await AddNamespaceAsync(role);
-        (await CallAsync(host, "network", "attach", network, "--netns", home, "--container", container, "--name", container)).MustSucceed();
-        return await AddressesAsync(host, network, container);
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await connection.ConnectAsync(new UnixDomainSocketEndPoint(SocketOf(host)), cancellationToken);
+                return new NetworkStream(connection, ownsSocket: true);
+            },
+        });
+        using var request = new HttpRequestMessage(method, "http://dataplane/v1/" + path) { Content = body is null ? null : new StringContent(body) };
+        using HttpResponseMessage response = await http.SendAsync(request);
+        return (response.StatusCode, JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement.Clone());
     }
 
-    public async Task<string[]> AddressesAsync(int host, string network, string container) =>
-        [.. JsonDocument.Parse((await CallAsync(host, "network", "inspect", network)).MustSucceed().Output).RootElement.GetProperty("endpoints").EnumerateArray()
-            .First(endpoint => endpoint.GetProperty("container").GetString() == container).GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!)];
+    /// <summary>Asks for what must be done.</summary>
+    public async Task<JsonElement> DoAsync(int host, HttpMethod method, string path, string? body = null)
+    {
+        (HttpStatusCode status, JsonElement answer) = await AskAsync(host, method, path, body);
+        Assert.True(status == HttpStatusCode.OK, $"{method} {path}: {answer}");
+        return answer;
+    }
+
+    /// <summary>Attaches a container, whose namespace is made, and gives its addresses.</summary>
+    public async Task<string[]> AttachAsync(int host, string network, string container, string role) =>
+        AddressesOf(await DoAsync(host, HttpMethod.Post, $"networks/{network}/endpoints", Request(await AddNamespaceAsync(role), container)));
+
+    /// <summary>What is asked for when a container is to be attached by eth0 in a namespace.</summary>
+    public static string Request(string home, string container) => $$"""{"container":"{{container}}","interface":"eth0","namespace":"/var/run/netns/{{home}}","name":"{{container}}"}""";
+
+    public static string[] AddressesOf(JsonElement reply) => [.. reply.GetProperty("endpoint").GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!)];
 
     public async Task<ProgramResult> InAsync(string role, params string[] command) => await ChildProgram.RunAsync(_prefix + role, command);
 

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.Json;
 using Dataplane.SystemTests.Support;
 
 namespace Dataplane.SystemTests.Networks;
@@ -5,13 +7,13 @@ namespace Dataplane.SystemTests.Networks;
 /// <summary>Container networks across hosts, with the registry in a real etcd.</summary>
 public sealed class SharedNetworkTests
 {
-    [SystemTheory("etcd", "ip", "ping", "nsenter", "iperf3")]
+    [SystemTheory("etcd", "ip", "ping", "nsenter")]
     [InlineData(4)]
     [InlineData(6)]
     public async Task Containers_OfTwoHosts_ReachEachOtherAndKeepTheirAddressesWhenTheyMove(int underlay)
     {
         await using SharedHosts hosts = await SharedHosts.CreateAsync(2, underlay);
-        (await hosts.CallAsync(0, "network", "create", "web", "--ipv6")).MustSucceed();
+        await hosts.DoAsync(0, HttpMethod.Post, "networks", """{"name":"web","ipv6":true}""");
         string[] first = await hosts.AttachAsync(0, "web", "one", "c1");
         string[] second = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
         Assert.Equal(2, first.Length);
@@ -20,22 +22,24 @@ public sealed class SharedNetworkTests
         await hosts.PingAsync("c2", first);
 
         // The same container cannot be at two hosts; where it was taken from, it can be attached elsewhere, and is the same.
-        Assert.Contains("at host h0", (await hosts.CallAsync(1, "network", "attach", "web", "--netns", await hosts.AddNamespaceAsync("c3"), "--container", "one")).Error, StringComparison.Ordinal);
-        (await hosts.CallAsync(0, "network", "detach", "web", "one")).MustSucceed();
+        (HttpStatusCode status, JsonElement answer) = await hosts.AskAsync(1, HttpMethod.Post, "networks/web/endpoints", SharedHosts.Request(await hosts.AddNamespaceAsync("c3"), "one"));
+        Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Contains("at host h0", answer.GetProperty("message").GetString(), StringComparison.Ordinal);
+        await hosts.DoAsync(0, HttpMethod.Delete, "networks/web/endpoints/one/eth0");
         Assert.Equal(first, await hosts.AttachAsync(1, "web", "one", "c4"));
         string[] third = await hosts.AttachAsync(0, "web", "three", "c5");
         Assert.Empty(third.Intersect([.. first, .. second]));
         await hosts.PingAsync("c5", [.. first, .. second]);
 
         // A network goes when nobody is attached anywhere.
-        Assert.Contains("in use by", (await hosts.CallAsync(0, "network", "rm", "web")).Error, StringComparison.Ordinal);
-        foreach ((int host, string container) in new[] { (0, "three"), (1, "one"), (1, "two") })
-        {
-            (await hosts.CallAsync(host, "network", "detach", "web", container)).MustSucceed();
-        }
-
-        (await hosts.CallAsync(0, "network", "rm", "web")).MustSucceed();
-        await AwaitAsync(async () => !(await hosts.CallAsync(1, "network", "ls")).MustSucceed().Output.Contains("web", StringComparison.Ordinal));
+        await hosts.DoAsync(0, HttpMethod.Delete, "networks/web/endpoints/three/eth0");
+        (status, answer) = await hosts.AskAsync(0, HttpMethod.Delete, "networks/web");
+        Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Contains("in use by one/eth0@h1", answer.GetProperty("message").GetString(), StringComparison.Ordinal);
+        await hosts.DoAsync(1, HttpMethod.Delete, "networks/web/endpoints/one/eth0");
+        await hosts.DoAsync(1, HttpMethod.Delete, "networks/web/endpoints/two/eth0");
+        await hosts.DoAsync(0, HttpMethod.Delete, "networks/web");
+        await AwaitAsync(async () => (await hosts.AskAsync(1, HttpMethod.Get, "networks/web")).Status == HttpStatusCode.NotFound);
         await hosts.StopAsync();
     }
 
@@ -43,7 +47,7 @@ public sealed class SharedNetworkTests
     public async Task ThreeHosts_AMemberAHostAndAllOfEtcdLost_GoOn()
     {
         await using SharedHosts hosts = await SharedHosts.CreateAsync(3);
-        (await hosts.CallAsync(0, "network", "create", "web")).MustSucceed();
+        await hosts.DoAsync(0, HttpMethod.Post, "networks", """{"name":"web"}""");
         string[] one = await hosts.AttachAsync(0, "web", "one", "c1");
         string[] two = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
         string[] three = await AttachWhenKnownAsync(hosts, 2, "web", "three", "c3");
@@ -58,20 +62,22 @@ public sealed class SharedNetworkTests
         // One host: its container is attached at another, once nothing has been heard of the host, and has its address there.
         await hosts.KillServiceAsync(2);
         string home = await hosts.AddNamespaceAsync("c5");
-        await AwaitAsync(async () => (await hosts.CallAsync(1, "network", "attach", "web", "--netns", home, "--container", "three", "--name", "three")).ExitCode == 0);
-        Assert.Equal(three, await hosts.AddressesAsync(1, "web", "three"));
+        JsonElement moved = default;
+        await AwaitAsync(async () => await hosts.AskAsync(1, HttpMethod.Post, "networks/web/endpoints", SharedHosts.Request(home, "three")) is (HttpStatusCode.OK, var reply)
+            && (moved = reply).ValueKind == JsonValueKind.Object);
+        Assert.Equal(three, SharedHosts.AddressesOf(moved));
         await hosts.PingAsync("c1", three);
 
         // The host comes back, and gives up what is another's now.
         await hosts.StartServiceAsync(2);
-        await AwaitAsync(async () => !(await hosts.CallAsync(2, "network", "inspect", "web")).MustSucceed().Output.Contains("\"host\": \"h2\"", StringComparison.Ordinal)
+        await AwaitAsync(async () => (await hosts.DoAsync(2, HttpMethod.Get, "networks/web")).GetProperty("endpoints").GetArrayLength() == 0
             && (await hosts.InAsync("c3", "ip", "link", "show", "eth0")).ExitCode != 0);
         await hosts.PingAsync("c1", three);
 
         // No registry at all: what runs goes on, changes wait and are made when it is back.
         await hosts.KillMemberAsync(1);
         await hosts.KillMemberAsync(2);
-        await AwaitAsync(async () => (await hosts.CallAsync(0, "network", "ls")).MustSucceed().Output.Contains("the registry does not answer, changes wait", StringComparison.Ordinal));
+        await AwaitAsync(async () => (await hosts.DoAsync(0, HttpMethod.Get, "status")).GetProperty("detail").GetString()!.StartsWith("the registry does not answer, changes wait", StringComparison.Ordinal));
         Task<string[]> waiting = hosts.AttachAsync(0, "web", "five", "c6");
         await hosts.PingAsync("c1", [.. two, .. three]);
         Assert.False(waiting.IsCompleted);
@@ -85,7 +91,7 @@ public sealed class SharedNetworkTests
     /// <summary>A network that another host has just made is known here a moment later.</summary>
     private static async Task<string[]> AttachWhenKnownAsync(SharedHosts hosts, int host, string network, string container, string role)
     {
-        await AwaitAsync(async () => (await hosts.CallAsync(host, "network", "inspect", network)).ExitCode == 0);
+        await AwaitAsync(async () => (await hosts.AskAsync(host, HttpMethod.Get, "networks/" + network)).Status == HttpStatusCode.OK);
         return await hosts.AttachAsync(host, network, container, role);
     }
 

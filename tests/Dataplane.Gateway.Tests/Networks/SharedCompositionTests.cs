@@ -1,0 +1,67 @@
+using Dataplane.Configuration;
+using Dataplane.Gateway.Networks;
+using Dataplane.Overlays;
+using Dataplane.Packets;
+using Dataplane.Switching;
+
+namespace Dataplane.Gateway.Tests.Networks;
+
+/// <summary>What the engine is told of networks that hosts share.</summary>
+public sealed class SharedCompositionTests
+{
+    private static readonly NetworkView s_web = new(
+        new NetworkRecord("web") { Vni = 4096, Mtu = 1450, Reach = ["gone"], Subnets = [new SubnetRecord("10.89.0.0/24") { Gateway = "10.89.0.1" }] },
+        [new EndpointRecord("one", "eth0") { Namespace = "/proc/1/ns/net", Mac = "02:00:00:00:00:01", Addresses = ["10.89.0.2"], Name = "one" }])
+    {
+        Elsewhere =
+        [
+            new RemoteRecord("two", "eth0", "h2") { Name = "two", Aliases = ["db"], Mac = "02:00:00:00:00:02", Addresses = ["10.89.0.3"], Tunnel = "192.0.2.52" },
+            new RemoteRecord("three", "eth0", "h3") { Name = "three", Mac = "02:00:00:00:00:03", Addresses = ["10.89.0.4"] },
+        ],
+    };
+
+    private static readonly ServeOptions s_options = new()
+    {
+        HostInterface = "",
+        Uplink = "eth0",
+        UplinkAddresses = [IpPrefix.Parse("192.0.2.51/24")],
+        Etcd = ["http://192.0.2.1:2379"],
+        Tunnel = IpAddress.Parse("192.0.2.51"),
+    };
+
+    [Fact]
+    public void Compose_SharedNetwork_HasAnOverlayToThoseWhoseHostsAreKnown()
+    {
+        DataplaneSpec spec = Compose(s_options, s_web);
+        Assert.Empty(SpecValidator.Validate(spec));
+        NetworkSpec network = Assert.Single(spec.Networks);
+        Assert.Empty(network.Reach);
+        OverlaySpec overlay = network.Overlay!;
+        Assert.Equal((4096, "192.0.2.51", 4789), (overlay.Vni, overlay.Local.ToString(), overlay.UdpPort));
+        Assert.Equal(["192.0.2.53", "192.0.2.52"], overlay.Peers.Select(peer => peer.ToString()));
+        RemoteEndpointSpec two = Assert.Single(overlay.Endpoints);
+        Assert.Equal(("02:00:00:00:00:02", "10.89.0.3", "192.0.2.52"), (two.Mac.ToString(), two.Addresses[0].ToString(), two.Peer.ToString()));
+        Assert.Contains(spec.Ports, port => port.Name == overlay.Port && port.Mtu == 1450);
+
+        // Names are known wherever the container is.
+        Assert.Contains(spec.Names[0].Zones, zone => zone.Name == "db");
+    }
+
+    [Fact]
+    public void Compose_NetworkOfThisHostAlone_HasNone()
+    {
+        Assert.Null(Compose(s_options, s_web with { Network = s_web.Network with { Vni = null }, Elsewhere = [] }).Networks[0].Overlay);
+        Assert.Null(Compose(s_options with { Tunnel = default }, s_web).Networks[0].Overlay);
+    }
+
+    [Fact]
+    public void Compose_UplinksOfTwoHosts_HaveHardwareAddressesOfTheirOwn()
+    {
+        MacAddress? Mac(string address) => Compose(s_options with { UplinkAddresses = [IpPrefix.Parse(address)], Tunnel = IpPrefix.Parse(address).Address }, s_web)
+            .Ports.Single(port => port.Name == SpecComposer.UplinkPort).Mac;
+        Assert.NotEqual(Mac("192.0.2.51/24"), Mac("192.0.2.54/24"));
+        Assert.Equal(Mac("192.0.2.51/24"), Mac("192.0.2.51/24"));
+    }
+
+    private static DataplaneSpec Compose(ServeOptions options, NetworkView view) => new SpecComposer(options) { Peers = ["192.0.2.53", "192.0.2.52"] }.Compose([view], []);
+}
