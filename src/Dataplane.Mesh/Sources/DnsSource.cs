@@ -8,7 +8,7 @@ namespace Dataplane.Mesh.Sources;
 /// A name is looked up again when its answer has run out, at least every five minutes and at most once a second. A look-up that fails (no answer, SERVFAIL, REFUSED, what cannot be read)
 /// changes nothing and is tried again after one to ten seconds; an answer that there is nothing, or no such name, empties the service.
 /// </remarks>
-public sealed class DnsSource : IMeshSource
+internal sealed class DnsSource : IMeshSource
 {
     private const uint MinSeconds = 1, MaxSeconds = 300, MaxRetrySeconds = 10;
 
