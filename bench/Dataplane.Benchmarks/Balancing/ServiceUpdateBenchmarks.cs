@@ -27,8 +27,7 @@ public class ServiceUpdateBenchmarks
         {
             Services = [.. Enumerable.Range(0, Services).Select(Service)],
         };
-        _engine = new DataplaneEngine(_spec);
-        _engine.StartManual();
+        _engine = Start(_spec);
     }
 
     [GlobalCleanup]
@@ -37,13 +36,19 @@ public class ServiceUpdateBenchmarks
     [Benchmark]
     public async Task<int> LoadAll()
     {
-        await using var engine = new DataplaneEngine(_spec with
+        await using DataplaneEngine engine = Start(_spec with
         {
             Ports = new DataplaneBuilder().Port("wan", PortSource.Memory(new MemoryPort(new MemoryPortOptions()))).Port("lan", PortSource.Memory(new MemoryPort(new MemoryPortOptions())))
                 .ToSpec().Ports,
         });
-        engine.StartManual();
         return engine.Version;
+    }
+
+    private static DataplaneEngine Start(DataplaneSpec spec)
+    {
+        var engine = new DataplaneEngine(spec);
+        engine.StartManual();
+        return engine;
     }
 
     [Benchmark]

@@ -42,7 +42,7 @@ public sealed class DecapsulationTests
         await using TestPlane plane = Create(configure: builder => builder.Interface("wan", "192.0.2.1/24", vlan: 7));
         byte[] packet = Direct(4).Udp(1000, 53).PayloadOf(5).Build();
         PacketBuilder frame = PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Vlan(7).Ip(IpAddress.Parse(outer == 4 ? Far4 : Far6), IpAddress.Parse(outer == 4 ? Own4 : Own6));
-        byte[] left = plane.SendForOne("wan", frame.Udp(9, 6080).Payload(packet[14..]).PadTo(200).Build(), "lan");
+        byte[] left = plane.SendForOne("wan", frame.Udp(9, 6080).Payload(packet.AsSpan(14)).PadTo(200).Build(), "lan");
         ServiceNet.Same(TunnelNet.TakenDown(packet[14..]), left[14..]);
     }
 
@@ -186,7 +186,7 @@ public sealed class DecapsulationTests
                 wrong[^1] ^= 1;
                 return wrong;
             case "cut off":
-                return outer.Carrying(4).Payload(good[..^1]).Build();
+                return outer.Carrying(4).Payload(good.AsSpan(0, good.Length - 1)).Build();
             case "longer than the datagram":
                 byte[] shorter = outer.Udp(1, 6080, checksum: false).Payload(good).Build();
                 shorter[39]--;
@@ -205,9 +205,9 @@ public sealed class DecapsulationTests
             case "fragment":
                 return outer.Udp(1, 6080).Payload([.. good, .. new byte[1000]]).BuildFragments(512)[0];
             case "nested":
-                return outer.Carrying(4).Payload(Enclosed(4, ForwardMode.Ipip, good)[14..]).Build();
+                return outer.Carrying(4).Payload(Enclosed(4, ForwardMode.Ipip, good).AsSpan(14)).Build();
             case "nested gue":
-                return outer.Carrying(41).Payload(Enclosed(6, ForwardMode.Gue, good)[14..]).Build();
+                return outer.Carrying(41).Payload(Enclosed(6, ForwardMode.Gue, good).AsSpan(14)).Build();
             case "to nobody here":
                 return outer.Carrying(4).Payload(Inner("198.51.100.2", "192.0.2.200")).Build();
             case "kind not taken":
