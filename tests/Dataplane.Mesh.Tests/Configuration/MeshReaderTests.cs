@@ -94,7 +94,8 @@ public sealed class MeshReaderTests
     {
         ["Mesh"] = MeshKeys.Mesh,
         ["Dns"] = MeshKeys.Dns,
-        ["Relay"] = MeshKeys.Relay, ["Services"] = MeshKeys.Service,
+        ["Relay"] = MeshKeys.Relay,
+        ["Services"] = MeshKeys.Service,
         ["Ports"] = MeshKeys.Port,
         ["Endpoints"] = MeshKeys.Endpoint,
         ["Sources"] = MeshKeys.Source,

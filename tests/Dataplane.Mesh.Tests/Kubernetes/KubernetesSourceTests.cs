@@ -16,7 +16,10 @@ public sealed class KubernetesSourceTests
 
     private static readonly KubernetesTimings s_fast = new()
     {
-        MinDelay = TimeSpan.FromMilliseconds(5), MaxDelay = TimeSpan.FromMilliseconds(50), ShortWatch = TimeSpan.Zero, Gather = TimeSpan.FromMilliseconds(5),
+        MinDelay = TimeSpan.FromMilliseconds(5),
+        MaxDelay = TimeSpan.FromMilliseconds(50),
+        ShortWatch = TimeSpan.Zero,
+        Gather = TimeSpan.FromMilliseconds(5),
     };
 
     private static KubernetesSource Source(MeshSourceSpec spec, KubernetesTimings? timings = null) => new(spec, TimeProvider.System, timings ?? s_fast);

@@ -89,7 +89,17 @@ public sealed class NameForwarderTests : IAsyncDisposable
         NameForwards forwards = _forwarder.Attach(new Waker());
         var via = new L3Interface
         {
-            Index = 0, Port = 1, PortName = "lan", Vlan = 0, Mac = default, Mtu = 1500, Addresses = [], V4 = s_own, V6 = default, LinkLocal = default, Answered = [],
+            Index = 0,
+            Port = 1,
+            PortName = "lan",
+            Vlan = 0,
+            Mac = default,
+            Mtu = 1500,
+            Addresses = [],
+            V4 = s_own,
+            V6 = default,
+            LinkLocal = default,
+            Answered = [],
         };
         for (int i = 0; i < 2000; i++)
         {
@@ -112,7 +122,9 @@ public sealed class NameForwarderTests : IAsyncDisposable
 
     private static FlowKey Key(string source, ushort port) => new()
     {
-        SourceLow = IpAddress.Parse(source).Low, DestinationLow = s_own.Low, Transport = ((ulong)port << 48) | (53UL << 32) | (17 << 8) | 4,
+        SourceLow = IpAddress.Parse(source).Low,
+        DestinationLow = s_own.Low,
+        Transport = ((ulong)port << 48) | (53UL << 32) | (17 << 8) | 4,
     };
 
     private sealed class Waker : IPortWaker
