@@ -200,7 +200,7 @@ public sealed class DataplaneBuilder
         return this;
     }
 
-    /// <summary>Checks everything and makes the engine; ports are opened by <see cref="DataplaneEngine.StartAsync"/>.</summary>
+    /// <summary>Checks everything and makes the engine; ports are opened by <see cref="DataplaneEngine.StartAsync(CancellationToken)"/>.</summary>
     /// <exception cref="ConfigurationException">Something is wrong; the exception holds every error.</exception>
     public DataplaneEngine Build() => new(ToSpec(), new DataplaneOptions { TimeProvider = _timeProvider, Stages = [.. _stages] });
 

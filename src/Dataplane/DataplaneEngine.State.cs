@@ -52,7 +52,33 @@ public sealed partial class DataplaneEngine
         }
     }
 
-    /// <summary>Takes over the flows of a state that <see cref="SaveStateAsync"/> has written, of this process or another, while packets are forwarded.</summary>
+    /// <summary>Starts as <see cref="StartAsync(CancellationToken)"/> does, with the flows of a state: they are known before the first packet is received, so none of theirs
+    /// is taken for another's.</summary>
+    /// <param name="state">What <see cref="SaveStateAsync"/> has written, up to its end; it is read before anything is opened.</param>
+    /// <param name="cancellationToken">Ends the reading; then nothing was started.</param>
+    /// <returns>What has become of its flows; or why it was refused, and the engine runs without (a cold start).</returns>
+    /// <exception cref="InvalidOperationException">The engine has been started before.</exception>
+    /// <exception cref="IOException">The stream cannot be read, or a port could not be opened; those opened before are closed again.</exception>
+    public async Task<StateReceipt> StartAsync(Stream state, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        (StateRefusal refusal, StateReader reader) = await ReadStateAsync(state, cancellationToken).ConfigureAwait(false);
+        await _updating.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            Open();
+            StateReceipt receipt = refusal == StateRefusal.None ? await TakeOverAsync(reader, CancellationToken.None).ConfigureAwait(false) : new StateReceipt(refusal, 0);
+            Begin();
+            return receipt;
+        }
+        finally
+        {
+            _updating.Release();
+        }
+    }
+
+    /// <summary>Takes over the flows of a state that <see cref="SaveStateAsync"/> has written, of this process or another, while packets are forwarded. What has begun
+    /// anew meanwhile stays as it is: a successor starts with <see cref="StartAsync(Stream, CancellationToken)"/> instead.</summary>
     /// <param name="source">The state, up to its end.</param>
     /// <param name="cancellationToken">Ends the reading; flows that were taken over stay.</param>
     /// <returns>What has become of its flows; or why it was refused, and nothing was taken over. Flows are found again by what services, backends and translations
@@ -62,19 +88,7 @@ public sealed partial class DataplaneEngine
     public async Task<StateReceipt> LoadStateAsync(Stream source, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        using var bytes = new MemoryStream();
-        byte[] buffer = new byte[1 << 16];
-        for (int read; (read = await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
-        {
-            if (bytes.Length + read > Array.MaxLength)
-            {
-                return new StateReceipt(StateRefusal.TooLarge, 0);
-            }
-
-            bytes.Write(buffer, 0, read);
-        }
-
-        StateRefusal refusal = StateReader.Open(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), out StateReader reader);
+        (StateRefusal refusal, StateReader reader) = await ReadStateAsync(source, cancellationToken).ConfigureAwait(false);
         if (refusal != StateRefusal.None)
         {
             return new StateReceipt(refusal, 0);
@@ -90,6 +104,23 @@ public sealed partial class DataplaneEngine
         {
             _updating.Release();
         }
+    }
+
+    private static async Task<(StateRefusal Refusal, StateReader Reader)> ReadStateAsync(Stream source, CancellationToken cancellationToken)
+    {
+        using var bytes = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        for (int read; (read = await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        {
+            if (bytes.Length + read > Array.MaxLength)
+            {
+                return (StateRefusal.TooLarge, null!);
+            }
+
+            bytes.Write(buffer, 0, read);
+        }
+
+        return (StateReader.Open(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), out StateReader reader), reader);
     }
 
     private async Task<StateReceipt> TakeOverAsync(StateReader reader, CancellationToken cancellationToken)

@@ -59,14 +59,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         try
         {
             Open();
-            _workers!.Start(Spec.Workers, error =>
-            {
-                State = EngineState.Failed;
-                _completion.TrySetException(error);
-            });
-            StartOffload();
-            Arm(_dueNs);
-            FollowHealth();
+            Begin();
         }
         finally
         {
@@ -174,6 +167,18 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
             Close();
             throw;
         }
+    }
+
+    private void Begin()
+    {
+        _workers!.Start(Spec.Workers, error =>
+        {
+            State = EngineState.Failed;
+            _completion.TrySetException(error);
+        });
+        StartOffload();
+        Arm(_dueNs);
+        FollowHealth();
     }
 
     private void Close()

@@ -54,7 +54,8 @@ internal sealed class RunCommand : Command
         var print = new LinePrinter(output.Out);
 
         engine.BackendChanged += (_, happened) => Tell(happened, print);
-        await engine.StartAsync().ConfigureAwait(false);
+        await using StateFile? kept = statePath is null ? null : new StateFile(statePath, engine, print);
+        await (kept?.StartAsync() ?? engine.StartAsync()).ConfigureAwait(false);
         state.Started(TimeProvider.System.GetUtcNow());
 
         await using var reloader = new Reloader(engine, () => source.Load(read => read), outcome =>
@@ -69,8 +70,6 @@ internal sealed class RunCommand : Command
             print.Line($"metrics at {server.Address}/metrics");
         }
 
-        await using StateFile? kept = statePath is null ? null : new StateFile(statePath, engine, print);
-        await (kept?.LoadAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         if (stateMs is long everyMs)
         {
             kept!.SaveEvery(TimeSpan.FromMilliseconds(everyMs));

@@ -10,25 +10,23 @@ internal sealed class StateFile(string path, DataplaneEngine engine, LinePrinter
     private bool _isDisposed;
     private Task _saving = Task.CompletedTask;
 
-    /// <summary>Takes the flows over, if there is a state; says what has become of them, or why it is a cold start.</summary>
-    public async Task LoadAsync()
+    /// <summary>Starts the engine with the flows of the state, if there is one; says what has become of them, or why it is a cold start.</summary>
+    public async Task StartAsync()
     {
-        if (!File.Exists(path))
-        {
-            print.Line($"state: {path} is not there: cold start");
-            return;
-        }
-
+        byte[] bytes;
         try
         {
-            await using FileStream file = File.OpenRead(path);
-            StateReceipt receipt = await engine.LoadStateAsync(file).ConfigureAwait(false);
-            print.Line(receipt.Refusal == StateRefusal.None ? $"state: took over {receipt}" : $"state: {path}: {receipt}");
+            bytes = await File.ReadAllBytesAsync(path).ConfigureAwait(false);
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            print.Line($"state: {path} cannot be read: cold start: {wrong.Message}");
+            print.Line(wrong is FileNotFoundException ? $"state: {path} is not there: cold start" : $"state: {path} cannot be read: cold start: {wrong.Message}");
+            await engine.StartAsync().ConfigureAwait(false);
+            return;
         }
+
+        StateReceipt receipt = await engine.StartAsync(new MemoryStream(bytes)).ConfigureAwait(false);
+        print.Line(receipt.Refusal == StateRefusal.None ? $"state: took over {receipt}" : $"state: {path}: {receipt}");
     }
 
     /// <summary>Begins to save in intervals.</summary>

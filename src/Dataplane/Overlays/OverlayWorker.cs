@@ -127,7 +127,7 @@ internal sealed class OverlayWorker(WorkerContext context)
         }
 
         frame.CopyTo(_slab.AsSpan(at + overlay.OuterBytes));
-        EncapsulationStage.Write(context, Outer, Outer.Count - 1, overlay, station.Peer);
+        OverlayEncapsulationStage.Write(context, Outer, Outer.Count - 1, overlay, station.Peer);
         return DropReason.None;
     }
 

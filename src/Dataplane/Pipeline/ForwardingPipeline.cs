@@ -24,7 +24,7 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
-        TakeOutStage.Process<TTracing>(context, batch);                                             // packets in packets -> those inside
+        TunnelDecapsulationStage.Process<TTracing>(context, batch);                                 // packets in packets -> those inside
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
         GuardStage.Process<TTracing>(context, batch);                                               // endpoints -> who they say they are
         FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held
@@ -90,7 +90,7 @@ internal static class ForwardingPipeline
             context.Stages.Process<TTracing>(StagePosition.AfterFilter, context, batch);
             Mark<TTracing>(context, TimedStage.UserStages);
             NameStage.Process<TTracing>(context, batch);                                            // queries  -> answers of our own
-            DecapsulationStage.Process<TTracing>(context, batch);                                   // tunnels  -> inner frames, run through it all next
+            OverlayDecapsulationStage.Process<TTracing>(context, batch);                            // tunnels  -> inner frames, run through it all next
             Forward<TTracing>(context, batch);
         }
 

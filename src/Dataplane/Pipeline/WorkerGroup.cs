@@ -174,6 +174,7 @@ internal sealed class WorkerGroup : IDisposable
 
             Array.ForEach(_threads, thread => thread.Join());
             worker.AdoptPublished();
+            worker.Context.NowNs = worker.NowNs;
             action(worker.Context);
         }
     }

@@ -48,7 +48,7 @@ internal sealed class ExplainRunner
             _batch.SetMemory((byte[])_frame.Clone());
             _batch.Add(0, _frame.Length);
             PacketParser.Process(_batch, live.Hash);
-            TakeOutStage.Preview(live, _batch);
+            TunnelDecapsulationStage.Preview(live, _batch);
             owner = _batch.VerdictOf(0) == Verdict.Continue ? HandOverStage.OwnerOf(owners, live, _batch, 0) : owner;
         }
 
@@ -116,7 +116,7 @@ internal sealed class ExplainRunner
         }
 
         trace.Batch = overlays.Outer;
-        EncapsulationStage.Explain(shadow, overlays.Outer, overlay);
+        OverlayEncapsulationStage.Explain(shadow, overlays.Outer, overlay);
         ForwardingPipeline.Originate<TracingOn>(shadow, overlays.Outer);
         return overlays.Outer;
     }

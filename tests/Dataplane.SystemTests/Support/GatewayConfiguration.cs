@@ -44,6 +44,9 @@ internal sealed record GatewayConfiguration
     /// <summary>Whether the web servers' addresses are of the other family than the service's.</summary>
     public bool IsMixed { get; init; }
 
+    /// <summary>How the web servers are chosen; empty: as when left out.</summary>
+    public string Balance { get; init; } = "";
+
     /// <summary>More sections, as the file has them.</summary>
     public string More { get; init; } = "";
 
@@ -84,6 +87,8 @@ internal sealed record GatewayConfiguration
         text.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    address: \"{address}\"\n    port: {port}\n    protocol: {protocol}\n");
         if (Forward != "nat" && port == 80)
             text.Append(CultureInfo.InvariantCulture, $"    forward: {Forward}\n");
+        if (Balance.Length > 0 && port == 80)
+            text.Append(CultureInfo.InvariantCulture, $"    balance: {Balance}\n");
         if (Health.Length > 0 && name == "web")
             text.Append(CultureInfo.InvariantCulture, $"    health: {{ {Health} }}\n");
         text.Append("    backends:\n");

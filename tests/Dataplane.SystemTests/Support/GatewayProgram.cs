@@ -17,14 +17,14 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits until every port forwards.</summary>
-    public static Task<GatewayProgram> StartAsync(string networkNamespace, string path, GatewayConfiguration configuration) =>
-        StartAsync(networkNamespace, path, configuration.ToYaml());
+    public static Task<GatewayProgram> StartAsync(string networkNamespace, string path, GatewayConfiguration configuration, params string[] options) =>
+        StartAsync(networkNamespace, path, configuration.ToYaml(), options);
 
     /// <summary>Starts it with a file of this text and waits until every port forwards.</summary>
-    public static async Task<GatewayProgram> StartAsync(string networkNamespace, string path, string yaml)
+    public static async Task<GatewayProgram> StartAsync(string networkNamespace, string path, string yaml, params string[] options)
     {
         await File.WriteAllTextAsync(path, yaml);
-        var program = ChildProgram.Start(networkNamespace, [.. Programs.Dataplane, "run", path, "--status", "200"]);
+        var program = ChildProgram.Start(networkNamespace, [.. Programs.Dataplane, "run", path, "--status", "200", .. options]);
         await program.AwaitLineAsync(line => line == "ready");
         return new GatewayProgram(program, path);
     }

@@ -9,5 +9,7 @@ internal sealed class TestClock : TimeProvider
 
     public override long GetTimestamp() => _nowNs;
 
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(_nowNs / 100);
+
     public void Advance(TimeSpan time) => _nowNs += time.Ticks * 100;
 }

@@ -13,7 +13,7 @@ namespace Dataplane.Overlays;
 /// tunnels' packets the line behind the UDP header and two lines of hash tables, by identifier and by peer. No byte is copied. A checksum, if the peer
 /// has sent one, is verified: one pass over the packet.
 /// </remarks>
-internal static class DecapsulationStage
+internal static class OverlayDecapsulationStage
 {
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing

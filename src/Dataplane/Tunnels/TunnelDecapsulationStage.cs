@@ -14,7 +14,7 @@ namespace Dataplane.Tunnels;
 /// packet inside. State: counters. Cost: nothing without such addresses; else a compare of the protocol for each packet, and for tunnelled ones a hash look-up,
 /// a second parse, and the sum over the payload where UDP has a checksum.
 /// </remarks>
-internal static class TakeOutStage
+internal static class TunnelDecapsulationStage
 {
     private const int UdpBytes = 8;
     private const byte Congested = 3;

@@ -11,7 +11,7 @@ namespace Dataplane.Overlays;
 /// station table, one or two of the peer's template; then one routing decision as for any packet. No flow: the peer's neighbour is one look-up.
 /// A frame counts as held when it is taken and as released where its outer packet is: one packet, before and after.
 /// </remarks>
-internal static class EncapsulationStage
+internal static class OverlayEncapsulationStage
 {
     /// <summary>Writes the headers before an inner frame that stands in its place.</summary>
     public static void Write(WorkerContext context, PacketBatch outer, int i, Overlay overlay, int peer)
