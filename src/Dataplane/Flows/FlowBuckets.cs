@@ -37,9 +37,10 @@ internal sealed class FlowBuckets
     private readonly (uint Bucket, int Parent, int Way)[] _search = new (uint, int, int)[MaxSearched];
 
     /// <summary>Makes empty buckets.</summary>
-    /// <param name="buckets">A power of two.</param>
+    /// <param name="buckets">A power of two, 2 or more.</param>
     public FlowBuckets(int buckets)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(buckets, 2);
         _lines = new MappedArray<int>(buckets * LineInts);
         _mask = (uint)buckets - 1;
     }
@@ -223,11 +224,6 @@ internal sealed class FlowBuckets
             for (int way = 0; way < Ways; way++)
             {
                 uint next = OtherOf(bucket, TagAt(line, way));
-                if (next == bucket)
-                {
-                    continue;
-                }
-
                 if (Matches(LineOf(next), 0) != 0)
                 {
                     return MoveAlong(at, way, next);
@@ -300,5 +296,6 @@ internal sealed class FlowBuckets
     /// <summary>Upper half of the hash, never 0: 0 marks a free place.</summary>
     private static ushort TagOf(uint hash) => (ushort)Math.Max(hash >> 16, 1);
 
-    private uint OtherOf(uint bucket, ushort tag) => (bucket ^ (tag * 0x5BD1E995u)) & _mask;
+    /// <summary>The other bucket of an entry, and back. Never the same one: what it holds would be found twice, and <see cref="Next"/> would go round in it.</summary>
+    private uint OtherOf(uint bucket, ushort tag) => (bucket ^ (tag * 0x5BD1E995u | 1)) & _mask;
 }
