@@ -43,7 +43,9 @@ public sealed class StatefulRulesTests(GatewayBed bed) : GatewayTest(bed)
 
         (await ChildProgram.RunAsync(Bed.Network.Backend(1), ["ping", "-n", "-c", "3", "-i", "0.2", "-W", "10", "-s", "4000", Outside(version)])).MustSucceed();
         JsonElement connections = (await Gateway.ReadStatusAsync()).GetProperty("connections");
-        Assert.Equal("{}", connections.GetProperty("invalid").GetRawText());
+
+        // The kernel answers data that comes after iperf3 has closed with resets of the number before its FIN: those are refused, and nothing else.
+        Assert.DoesNotContain(connections.GetProperty("invalid").EnumerateObject(), reason => reason.Name != "reset_out_of_window");
         Assert.True(connections.GetProperty("flows").GetInt64() >= 4, connections.GetRawText());
     }
 
