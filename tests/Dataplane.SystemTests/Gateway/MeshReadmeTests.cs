@@ -61,6 +61,10 @@ public sealed class MeshReadmeTests(GatewayBed bed) : IClassFixture<GatewayBed>,
         {
             string[] answers = (await bed.AtClientAsync(["curl", "-s", "--max-time", "60", .. Enumerable.Repeat(Bank, 20), "-H", "Connection: close", "-H", "X-Secret: not-for-the-wire"])).MustSucceed().Lines;
             Assert.Equal((20, 2), (answers.Length, answers.Distinct().Count()));
+
+            // What is not in the file by now is still with the kernel.
+            while (!(await ChildProgram.RunAsync(bed.Network.Backend(0), ["tcpdump", "-n", "-r", wire.Path, "tcp port 15008"])).Output.Contains("Flags [F", StringComparison.Ordinal))
+                await Task.Delay(50);
             string seen = (await wire.StopAsync("-A")).Output;
             Assert.Contains("15008", seen, StringComparison.Ordinal);
             Assert.DoesNotContain("not-for-the-wire", seen, StringComparison.Ordinal);
