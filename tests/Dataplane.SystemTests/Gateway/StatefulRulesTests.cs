@@ -33,6 +33,9 @@ public sealed class StatefulRulesTests(GatewayBed bed) : GatewayTest(bed)
             Assert.Equal("10000000", loaded.MustSucceed().Output.Trim());
         }
 
+        (await ChildProgram.RunAsync(Bed.Network.Backend(1), ["ping", "-n", "-c", "3", "-i", "0.2", "-W", "10", "-s", "4000", Outside(version)])).MustSucceed();
+        Assert.Equal("{}", (await Gateway.ReadStatusAsync()).GetProperty("connections").GetProperty("invalid").GetRawText());
+
         await using (ChildProgram server = ChildProgram.Start(Bed.Network.Client, "iperf3", "-s", "-1"))
         {
             await AwaitListeningAsync(5201);
@@ -41,10 +44,10 @@ public sealed class StatefulRulesTests(GatewayBed bed) : GatewayTest(bed)
             Assert.True(report.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetDouble() > 1_000_000, sent);
         }
 
-        (await ChildProgram.RunAsync(Bed.Network.Backend(1), ["ping", "-n", "-c", "3", "-i", "0.2", "-W", "10", "-s", "4000", Outside(version)])).MustSucceed();
         JsonElement connections = (await Gateway.ReadStatusAsync()).GetProperty("connections");
 
-        // The kernel answers data that comes after iperf3 has closed with resets of the number before its FIN: those are refused, and nothing else.
+        // iperf3 closes with data on its way, and the kernel answers each segment of that by a reset with the number which the segment acknowledged. Those from
+        // before its FIN are older than what was acknowledged when they pass, and the other end would take no notice of them either: nothing else is refused.
         Assert.DoesNotContain(connections.GetProperty("invalid").EnumerateObject(), reason => reason.Name != "reset_out_of_window");
         Assert.True(connections.GetProperty("flows").GetInt64() >= 4, connections.GetRawText());
     }
