@@ -57,11 +57,13 @@ public sealed class WorkersLifeTests
     {
         using var bed = new Bed();
         await using DataplaneEngine engine = bed.Start();
-        using var traffic = new Traffic(bed.Left);
+        using var traffic = new Traffic(bed.Left, mostUnderway: 256);
         DataplaneSpec two = engine.Spec;
         bed.Home.Link("add", "z0", "type", "veth", "peer", "name", "z1");
-        bed.Home.Link("set", "z0", "up");
-        bed.Home.Link("set", "z1", "up");
+
+        // The kernel sends nothing by itself there: a port that is closed again would have received it, and the sum over those that are left would lack it.
+        bed.Home.Link("set", "z0", "addrgenmode", "none", "up");
+        bed.Home.Link("set", "z1", "addrgenmode", "none", "up");
         for (int round = 0; round < 20; round++)
         {
             DataplaneSpec three = two with { Ports = [.. two.Ports, new PortSpec { Name = $"z{round}", Factory = Bed.Factory("z0", bed.Home) }] };
@@ -72,8 +74,8 @@ public sealed class WorkersLifeTests
             traffic.AwaitMore(bed.Right, 20);
         }
 
-        // A ring between workers may overflow where one of them gets no processor for a while; that is no matter of ports that come and go.
-        Assert.Equal(0, engine.ReadAccounting().DroppedFor(DropReason.LinkDown));
+        Accounting accounting = engine.ReadAccounting();
+        Assert.Equal(0, accounting.DroppedFor(DropReason.WorkerRingFull) + accounting.DroppedFor(DropReason.LinkDown));
         await AssertEndsBalancedAsync(engine, traffic);
     }
 
@@ -170,14 +172,18 @@ public sealed class WorkersLifeTests
         }
     }
 
-    /// <summary>Frames sent by a thread of its own, a few every millisecond.</summary>
+    /// <summary>Frames sent by a thread of its own, a few every millisecond; where it is said, only so many before those have come that were sent: then no ring can
+    /// overflow, however long a worker gets no processor.</summary>
     private sealed class Traffic : IDisposable
     {
         private readonly Thread _thread;
+        private readonly long _mostUnderway;
         private volatile bool _stopping;
+        private long _sent, _seen;
 
-        public Traffic(IPort port)
+        public Traffic(IPort port, long mostUnderway = long.MaxValue)
         {
+            _mostUnderway = mostUnderway;
             _thread = new Thread(() => Send(port)) { IsBackground = true };
             _thread.Start();
         }
@@ -190,7 +196,9 @@ public sealed class WorkersLifeTests
             {
                 Assert.True(Stopwatch.GetElapsedTime(start) < s_patience, $"{seen} of {frames} frames came");
                 batch.Clear(new PortId(0), 0);
-                seen += port.Receive(batch);
+                int received = port.Receive(batch);
+                seen += received;
+                Interlocked.Add(ref _seen, received);
                 port.Release(batch);
                 Thread.Yield();
             }
@@ -210,6 +218,12 @@ public sealed class WorkersLifeTests
             var batch = new PacketBatch();
             while (!_stopping)
             {
+                if (_sent - Interlocked.Read(ref _seen) >= _mostUnderway)
+                {
+                    Thread.Sleep(1);
+                    continue;
+                }
+
                 batch.Clear(new PortId(0), 0);
                 batch.SetMemory(memory);
                 for (int i = 0; i < 8; i++)
@@ -219,6 +233,7 @@ public sealed class WorkersLifeTests
 
                 port.Transmit(batch, [0, 1, 2, 3, 4, 5, 6, 7]);
                 port.Flush();
+                _sent += 8;
                 Thread.Sleep(1);
             }
         }

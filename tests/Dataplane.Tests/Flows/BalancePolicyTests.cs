@@ -136,18 +136,18 @@ public sealed class BalancePolicyTests
         plane.Run();
         WorkerContext context = plane.Engine.Workers[0].Context;
         ServiceRuntime service = context.Tables.Services.Services[0];
-        long allocated = 0;
+        var meter = new AllocationMeter();
         for (int round = 0; round < 20_000; round++)
         {
             var key = FlowKey.Create(net.Client, (ushort)round, net.Service, 80, 6);
-            long before = GC.GetAllocatedBytesForCurrentThread();
+            meter.Open();
             service.Remembered(in key, context.Hash, round);
             BackendRuntime backend = service.Choose(in key, (uint)round * 2654435761, context.Tables.BackendCounters, out _)!;
             service.Remember(in key, context.Hash, round, backend);
-            allocated += round < 10_000 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+            meter.Close(counts: round >= 10_000);
         }
 
-        Assert.Equal(0, allocated);
+        meter.AssertNone();
     }
 
     private static TestPlane Create(ServiceNet net, Func<ServiceBuilder, ServiceBuilder> configure, int[]? weights = null, int? workers = null) => TestPlane.Create(builder =>

@@ -95,24 +95,23 @@ public sealed class ZeroAllocationTests
     {
         using PipelineRig rig = CreateMixed();
         byte[][][] traffic = [.. Enumerable.Range(0, 50).Select(MixedTraffic)];
-        long allocated = 0;
+        var meter = new AllocationMeter();
         for (int round = -WarmUp; round < Batches; round++)
         {
             rig.NowNs += 20_000_000;
             rig.Load(0, traffic[(round + WarmUp) % traffic.Length]);
             foreach ((string stage, Action<PipelineRig> run) in s_stages)
             {
-                long before = GC.GetAllocatedBytesForCurrentThread();
+                meter.Open();
                 run(rig);
-                long after = GC.GetAllocatedBytesForCurrentThread();
-                allocated += stage == name && round >= 0 ? after - before : 0;
+                meter.Close(counts: stage == name && round >= 0);
             }
 
             rig.Context.Originated.Clear(rig.NowNs);
             rig.Drain();
         }
 
-        Assert.Equal(0, allocated);
+        meter.AssertNone();
         Assert.NotEqual(0, rig.Context.Flows.Count);
     }
 
@@ -278,21 +277,21 @@ public sealed class ZeroAllocationTests
             Neighbours = [.. rig.Spec.Neighbours.Skip(1)],
         };
         DataplaneSpec all = rig.Spec with { Services = [.. rig.Spec.Services.Select(service => service with { TableSize = 251 })] };
-        long allocated = 0;
+        var meter = new AllocationMeter();
         for (int round = -20; round < 1000; round++)
         {
             rig.Republish(round % 2 == 0 ? all : fewer);
             rig.Send("wan", traffic[(round + 50) % traffic.Length]);
             rig.NowNs += 50_000_000;
             Assert.False(rig.HasAdopted);
-            long before = GC.GetAllocatedBytesForCurrentThread();
+            meter.Open();
             rig.Worker.RunOnce(rig.NowNs);
-            allocated += round < 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+            meter.Close(counts: round >= 0);
             Assert.True(rig.HasAdopted);
             rig.Drain();
         }
 
-        Assert.Equal(0, allocated);
+        meter.AssertNone();
         Assert.Equal(1021, rig.Context.Tables.Version);
     }
 
@@ -301,32 +300,36 @@ public sealed class ZeroAllocationTests
     public void Control_OneObjectInTenThousandBatches_IsSeen()
     {
         object? kept = null;
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        var meter = new AllocationMeter();
         for (int round = 0; round < Batches; round++)
         {
+            meter.Open();
             if (round == Batches / 2)
             {
                 kept = new object();
             }
+
+            meter.Close();
         }
 
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 100);
+        Exception seen = Assert.ThrowsAny<Exception>(meter.AssertNone);
+        Assert.Contains($"of {Batches} windows 1 allocated bytes: 24 in window {(Batches / 2) + 1}", seen.Message, StringComparison.Ordinal);
         Assert.NotNull(kept);
     }
 
     private static void AssertNothing(PipelineRig rig, Action<int> prepare, long stepNs)
     {
-        long allocated = 0;
+        var meter = new AllocationMeter();
         for (int round = -WarmUp; round < Batches; round++)
         {
             prepare(round + WarmUp);
             rig.NowNs += stepNs;
-            long before = GC.GetAllocatedBytesForCurrentThread();
+            meter.Open();
             rig.Worker.RunOnce(rig.NowNs);
-            allocated += round < 0 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;
+            meter.Close(counts: round >= 0);
             rig.Drain();
         }
 
-        Assert.Equal(0, allocated);
+        meter.AssertNone();
     }
 }

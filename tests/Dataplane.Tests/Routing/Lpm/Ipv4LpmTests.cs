@@ -1,6 +1,7 @@
 using Dataplane.Benchmarks.Routing;
 using Dataplane.Packets;
 using Dataplane.Routing.Lpm;
+using Dataplane.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -161,14 +162,16 @@ public class Ipv4LpmTests
         var values = new int[256];
         addresses[7] = 0x0A000001;
         table.Lookup(addresses, values);
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        var meter = new AllocationMeter();
         for (int i = 0; i < 1000; i++)
         {
+            meter.Open();
             table.Lookup(addresses, values);
             _ = table.Lookup((uint)i);
+            meter.Close();
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        meter.AssertNone();
         Assert.Equal(1000, values[7]);
         Assert.Equal(1, values[8]);
     }

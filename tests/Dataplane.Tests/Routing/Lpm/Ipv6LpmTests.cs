@@ -1,6 +1,7 @@
 using Dataplane.Benchmarks.Routing;
 using Dataplane.Packets;
 using Dataplane.Routing.Lpm;
+using Dataplane.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -197,14 +198,16 @@ public class Ipv6LpmTests
         var values = new int[256];
         (high[7], low[7]) = ((ulong)(s_host >> 64), (ulong)s_host);
         table.Lookup(high, low, values);
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        var meter = new AllocationMeter();
         for (int i = 0; i < 1000; i++)
         {
+            meter.Open();
             table.Lookup(high, low, values);
             _ = table.Lookup((ulong)i, (ulong)i);
+            meter.Close();
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        meter.AssertNone();
         Assert.Equal(1000, values[7]);
         Assert.Equal(1, values[8]);
     }
