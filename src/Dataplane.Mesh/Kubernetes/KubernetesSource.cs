@@ -9,21 +9,14 @@ namespace Dataplane.Mesh.Kubernetes;
 /// for each connection, tokens for each request. Nothing is written to the server: <c>list</c> and <c>watch</c> of <c>services</c> and
 /// <c>endpointslices.discovery.k8s.io</c> are the permissions needed.
 /// </remarks>
-internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
+internal sealed class KubernetesSource : MeshSource, ObjectCollection.IOwner
 {
     private readonly Func<ClusterAccess> _access;
     private readonly KubernetesTimings _timings;
-    private readonly TimeProvider _time;
     private readonly ObjectCollection[] _collections;
-    private readonly CancellationTokenSource _ending = new();
-    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly Lock _gate = new();
-    private Task _running = Task.CompletedTask;
-    private Action _changed = () => { };
     private bool _isDirty;
-    private volatile SourceSnapshot _snapshot = SourceSnapshot.Empty;
-    private volatile SourceStatus _status;
 
     /// <summary>Makes the source; connects to nothing yet.</summary>
     /// <param name="spec">Where the server is, by one of <see cref="MeshSourceSpec.Kubeconfig"/> and <see cref="MeshSourceSpec.Api"/>.</param>
@@ -34,48 +27,27 @@ internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
     }
 
     internal KubernetesSource(MeshSourceSpec spec, TimeProvider time, KubernetesTimings timings)
+        : base(NameOf(spec), time)
     {
-        ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(time);
-        (_time, _timings) = (time, timings);
+        _timings = timings;
         _access = () => AccessOf(spec);
-        Name = spec.Kubeconfig.Length > 0 ? $"kubernetes {Path.GetFileName(spec.Kubeconfig)}{(spec.Context.Length > 0 ? $" {spec.Context}" : "")}" : $"kubernetes {spec.Api}";
         IEnumerable<string> places = spec.Namespaces.Count > 0 ? spec.Namespaces.Select(name => $"namespaces/{name}/") : [""];
         _collections = [.. places.SelectMany(place => new[]
         {
             new ObjectCollection($"/api/v1/{place}services", "Service", timings, this),
             new ObjectCollection($"/apis/discovery.k8s.io/v1/{place}endpointslices", "EndpointSlice", timings, this),
         })];
-        _status = new SourceStatus(Name, 0, 0, 0, null, "has not been heard yet");
     }
 
     /// <inheritdoc/>
-    public string Name { get; }
-
-    /// <inheritdoc/>
-    public SourceSnapshot Snapshot => _snapshot;
-
-    /// <inheritdoc/>
-    public SourceStatus Status => _status;
-
-    /// <inheritdoc/>
-    public Task StartAsync(Action changed, CancellationToken cancellationToken)
+    public override async ValueTask DisposeAsync()
     {
-        ArgumentNullException.ThrowIfNull(changed);
-        _changed = changed;
-        _running = Task.WhenAll(_collections.Select(collection => Task.Run(() => collection.RunAsync(_ending.Token), CancellationToken.None))
-            .Append(Task.Run(PublishAsync, CancellationToken.None)));
-        return _first.Task.WaitAsync(cancellationToken);
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _ending.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
-        _ending.Dispose();
+        await base.DisposeAsync().ConfigureAwait(false);
         _signal.Dispose();
     }
+
+    /// <inheritdoc/>
+    protected override Task RunAsync(CancellationToken ending) => Task.WhenAll(_collections.Select(collection => collection.RunAsync(ending)).Append(PublishAsync(ending)));
 
     ClusterAccess ObjectCollection.IOwner.Access() => _access();
 
@@ -90,7 +62,7 @@ internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
                 _signal.Release();
             }
 
-            _status = _status with { LastHeard = _time.GetUtcNow(), Problem = Problem() };
+            Heard(Problem());
         }
     }
 
@@ -99,13 +71,15 @@ internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
         lock (_gate)
         {
             collection.Problem = problem;
-            _status = _status with { Problem = Problem() };
+            Failed(Problem());
         }
-
-        _first.TrySetResult();
     }
 
     private string Problem() => string.Join("; ", _collections.Select(collection => collection.Problem).Where(problem => problem.Length > 0).Distinct());
+
+    private static string NameOf(MeshSourceSpec spec) =>
+        spec.Kubeconfig.Length > 0 ? $"kubernetes {Path.GetFileName(spec.Kubeconfig)}{(spec.Context.Length > 0 ? $" {spec.Context}" : "")}"
+            : $"kubernetes {spec.Api}";
 
     private static ClusterAccess AccessOf(MeshSourceSpec spec)
     {
@@ -123,35 +97,29 @@ internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
     }
 
     /// <summary>Tells changes, once all collections have been listed: services without endpoints, only because those come later, are never told.</summary>
-    private async Task PublishAsync()
+    private async Task PublishAsync(CancellationToken ending)
     {
         while (true)
         {
-            try
+            await _signal.WaitAsync(ending).ConfigureAwait(false);
+            if (Snapshot.Revision > 0)
             {
-                await _signal.WaitAsync(_ending.Token).ConfigureAwait(false);
-                if (_snapshot.Revision > 0)
-                {
-                    await Task.Delay(_timings.Gather, _ending.Token).ConfigureAwait(false);
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                return;
+                await Task.Delay(_timings.Gather, ending).ConfigureAwait(false);
             }
 
             if (Array.TrueForAll(_collections, collection => collection.IsListed))
             {
-                Publish();
+                Tell();
             }
         }
     }
 
-    private void Publish()
+    private void Tell()
     {
         var services = new List<MeshServiceSpec>();
         var endpoints = new List<MeshEndpointSpec>();
         var leftOut = new List<string>();
+        string problem;
         lock (_gate)
         {
             _isDirty = false;
@@ -166,11 +134,9 @@ internal sealed class KubernetesSource : IMeshSource, ObjectCollection.IOwner
 
         lock (_gate)
         {
-            _snapshot = new SourceSnapshot { Revision = _snapshot.Revision + 1, Services = services, Endpoints = endpoints };
-            _status = new SourceStatus(Name, _snapshot.Revision, services.Count, endpoints.Count, _time.GetUtcNow(), Problem()) { LeftOut = leftOut };
+            problem = Problem();
         }
 
-        _first.TrySetResult();
-        _changed();
+        Publish(services, endpoints, problem, leftOut);
     }
 }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Threading.Channels;
 using Dataplane.Mesh.Services;
 
 namespace Dataplane.Mesh.Sources;
@@ -8,20 +10,12 @@ namespace Dataplane.Mesh.Sources;
 /// A name is looked up again when its answer has run out, at least every five minutes and at most once a second. A look-up that fails (no answer, SERVFAIL, REFUSED, what cannot be read)
 /// changes nothing and is tried again after one to ten seconds; an answer that there is nothing, or no such name, empties the service.
 /// </remarks>
-internal sealed class DnsSource : IMeshSource
+internal sealed class DnsSource : MeshSource
 {
     private const uint MinSeconds = 1, MaxSeconds = 300, MaxRetrySeconds = 10;
 
     private readonly State[] _states;
     private readonly DnsLookup _lookup;
-    private readonly TimeProvider _time;
-    private readonly CancellationTokenSource _ending = new();
-    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _gate = new();
-    private Task _running = Task.CompletedTask;
-    private Action _changed = () => { };
-    private volatile SourceSnapshot _snapshot = SourceSnapshot.Empty;
-    private volatile SourceStatus _status;
 
     /// <summary>Makes the source; asks nobody yet.</summary>
     /// <param name="spec">What to look up, and whom to ask.</param>
@@ -32,94 +26,78 @@ internal sealed class DnsSource : IMeshSource
     }
 
     internal DnsSource(MeshSourceSpec spec, TimeProvider time, TimeSpan patience)
+        : base($"dns {string.Join(' ', spec.Lookups.Select(lookup => lookup.Name).Distinct())}", time)
     {
-        ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(time);
-        _time = time;
         _states = [.. spec.Lookups.Select(lookup => new State(lookup))];
         _lookup = new DnsLookup(() => spec.Servers.Count > 0 ? spec.Servers : ServersOfHost(), patience);
-        Name = $"dns {string.Join(' ', spec.Lookups.Select(lookup => lookup.Name).Distinct())}";
-        _status = new SourceStatus(Name, 0, 0, 0, null, "has not been heard yet");
     }
 
     /// <inheritdoc/>
-    public string Name { get; }
-
-    /// <inheritdoc/>
-    public SourceSnapshot Snapshot => _snapshot;
-
-    /// <inheritdoc/>
-    public SourceStatus Status => _status;
-
-    /// <inheritdoc/>
-    public Task StartAsync(Action changed, CancellationToken cancellationToken)
+    /// <remarks>Each name is looked up in its own time; what comes of it is taken one after the other.</remarks>
+    protected override Task RunAsync(CancellationToken ending)
     {
-        ArgumentNullException.ThrowIfNull(changed);
-        _changed = changed;
-        _running = Task.WhenAll(_states.Select(state => Task.Run(() => FollowAsync(state), CancellationToken.None)));
-        return _first.Task.WaitAsync(cancellationToken);
+        var answers = Channel.CreateUnbounded<Answer>();
+        return Task.WhenAll(_states.Select(state => FollowAsync(state, answers.Writer, ending)).Append(TakeAsync(answers.Reader, ending)));
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _ending.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
-        _ending.Dispose();
-    }
-
-    private async Task FollowAsync(State state)
+    private async Task FollowAsync(State state, ChannelWriter<Answer> answers, CancellationToken ending)
     {
         uint retry = MinSeconds;
-        while (!_ending.IsCancellationRequested)
+        while (true)
         {
             uint wait;
             try
             {
-                (IReadOnlyList<DnsLookup.Found> found, uint seconds) = await _lookup.FindAsync(state.Spec.Name, _ending.Token).ConfigureAwait(false);
+                (IReadOnlyList<DnsLookup.Found> found, uint seconds) = await _lookup.FindAsync(state.Spec.Name, ending).ConfigureAwait(false);
                 (wait, retry) = (Math.Clamp(seconds, MinSeconds, MaxSeconds), MinSeconds);
-                Heard(state, [.. found.Distinct().OrderBy(one => one.Address.ToString(), StringComparer.Ordinal).ThenBy(one => one.Port)], "");
+                answers.TryWrite(new Answer(state, [.. found.Distinct().OrderBy(one => one.Address.ToString(), StringComparer.Ordinal).ThenBy(one => one.Port)], ""));
             }
             catch (IOException failed)
             {
                 (wait, retry) = (retry, Math.Min(retry * 2, MaxRetrySeconds));
-                Heard(state, null, $"{state.Spec.Name}: {failed.Message}");
-            }
-            catch (OperationCanceledException)
-            {
-                return;
+                answers.TryWrite(new Answer(state, null, $"{state.Spec.Name}: {failed.Message}"));
             }
 
-            await Task.Delay(TimeSpan.FromSeconds(wait), _time, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(TimeSpan.FromSeconds(wait), Time, ending).ConfigureAwait(false);
         }
     }
 
-    private void Heard(State state, DnsLookup.Found[]? found, string problem)
+    private async Task TakeAsync(ChannelReader<Answer> answers, CancellationToken ending)
     {
-        bool isChanged;
-        lock (_gate)
+        await foreach (Answer answer in answers.ReadAllAsync(ending).ConfigureAwait(false))
         {
-            isChanged = found is not null && (state.Found is null || !found.AsSpan().SequenceEqual(state.Found));
-            (state.Found, state.Problem, state.IsTried) = (found ?? state.Found, problem, true);
-            bool isFirst = _snapshot.Revision == 0;
-            isChanged = (isChanged || isFirst) && Array.TrueForAll(_states, one => one.IsTried);
-            if (isChanged)
-            {
-                Tell();
-            }
-
-            string problems = string.Join("; ", _states.Select(one => one.Problem).Where(text => text.Length > 0).Distinct());
-            _status = new SourceStatus(Name, _snapshot.Revision, _snapshot.Services.Count, _snapshot.Endpoints.Count, found is null ? _status.LastHeard : _time.GetUtcNow(), problems);
-        }
-
-        if (isChanged)
-        {
-            _first.TrySetResult();
-            _changed();
+            Take(answer);
         }
     }
 
-    private void Tell()
+    /// <summary>Tells nothing before each name has been looked up once: a service must not begin with a part of its endpoints.</summary>
+    private void Take(Answer answer)
+    {
+        State state = answer.State;
+        bool isHeard = answer.Found is not null;
+        bool isChanged = isHeard && (state.Found is null || !answer.Found.AsSpan().SequenceEqual(state.Found));
+        (state.Found, state.Problem, state.IsTried) = (answer.Found ?? state.Found, answer.Problem, true);
+        if (!Array.TrueForAll(_states, one => one.IsTried))
+        {
+            return;
+        }
+
+        string problems = string.Join("; ", _states.Select(one => one.Problem).Where(text => text.Length > 0).Distinct());
+        if (isChanged || Snapshot.Revision == 0)
+        {
+            Tell(problems, isHeard: isHeard || _states.Any(one => one.Found is not null));
+        }
+        else if (isHeard)
+        {
+            Heard(problems);
+        }
+        else
+        {
+            Failed(problems);
+        }
+    }
+
+    private void Tell(string problems, bool isHeard)
     {
         var services = new List<MeshServiceSpec>();
         var endpoints = new List<MeshEndpointSpec>();
@@ -128,7 +106,7 @@ internal sealed class DnsSource : IMeshSource
             MeshLookupSpec spec = state.Spec;
             if (spec.Port != 0 && !services.Exists(service => service.Name == spec.Service && service.Namespace == spec.Namespace))
             {
-                string target = spec.TargetPort != 0 ? spec.TargetPort.ToString(System.Globalization.CultureInfo.InvariantCulture) : "";
+                string target = spec.TargetPort != 0 ? spec.TargetPort.ToString(CultureInfo.InvariantCulture) : "";
                 services.Add(new MeshServiceSpec
                 {
                     Name = spec.Service,
@@ -148,7 +126,7 @@ internal sealed class DnsSource : IMeshSource
             }));
         }
 
-        _snapshot = new SourceSnapshot { Revision = _snapshot.Revision + 1, Services = services, Endpoints = endpoints };
+        Publish(services, endpoints, problems, isHeard: isHeard);
     }
 
     /// <summary>Read for each look-up: hosts get others as they move between networks.</summary>
@@ -164,6 +142,8 @@ internal sealed class DnsSource : IMeshSource
             return [];
         }
     }
+
+    private readonly record struct Answer(State State, DnsLookup.Found[]? Found, string Problem);
 
     private sealed class State(MeshLookupSpec spec)
     {

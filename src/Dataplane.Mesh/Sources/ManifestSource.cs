@@ -5,7 +5,7 @@ namespace Dataplane.Mesh.Sources;
 
 /// <summary>Kubernetes manifests in files, looked at twice a second: by contents, so that editors, renames and swapped links are all the same.</summary>
 /// <remarks>A file that is no YAML leaves what was read of it last, one that cannot be read leaves everything as it is; a file that is gone takes its services with it.</remarks>
-internal sealed class ManifestSource : IMeshSource
+internal sealed class ManifestSource : MeshSource
 {
     /// <summary>Of all files together. Whatever is larger has been named by mistake, and must not take the memory of the gateway.</summary>
     private const long MaxBytes = 256L << 20;
@@ -13,93 +13,61 @@ internal sealed class ManifestSource : IMeshSource
     private static readonly TimeSpan s_lookEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly IReadOnlyList<string> _patterns;
-    private readonly TimeProvider _time;
     private readonly Lock _looking = new();
-    private Action _changed = () => { };
-    private ITimer? _timer;
     private string _stamp = "";
     private byte[] _content = [];
 
     /// <summary>What each file said when it could be read last.</summary>
     private Dictionary<string, (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints)> _good = new(StringComparer.Ordinal);
 
-    /// <summary>What is wrong in the files themselves; that one could not be read passes by itself.</summary>
-    private string _problem = "nothing has been read yet";
-    private volatile SourceSnapshot _snapshot = SourceSnapshot.Empty;
-    private volatile SourceStatus _status;
-    private bool _isDisposed;
-
     /// <summary>Makes the source; reads nothing yet.</summary>
     /// <param name="patterns">Paths; the last part may have <c>*</c> and <c>?</c>.</param>
     /// <param name="time">Clock of the watch.</param>
     public ManifestSource(IReadOnlyList<string> patterns, TimeProvider time)
+        : base($"kubernetes {string.Join(" ", patterns.Select(Path.GetFileName))}", time) => _patterns = patterns;
+
+    /// <inheritdoc/>
+    /// <remarks>Files are read before it returns: what they say is there from the beginning.</remarks>
+    public override Task StartAsync(Action changed, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(patterns);
-        ArgumentNullException.ThrowIfNull(time);
-        _patterns = patterns;
-        _time = time;
-        Name = $"kubernetes {string.Join(" ", patterns.Select(Path.GetFileName))}";
-        _status = new SourceStatus(Name, 0, 0, 0, null, "nothing has been read yet");
-    }
-
-    /// <inheritdoc/>
-    public string Name { get; }
-
-    /// <inheritdoc/>
-    public SourceSnapshot Snapshot => _snapshot;
-
-    /// <inheritdoc/>
-    public SourceStatus Status => _status;
-
-    /// <inheritdoc/>
-    public Task StartAsync(Action changed, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(changed);
         Look();
-        _changed = changed;
-        _timer = _time.CreateTimer(static state => ((ManifestSource)state!).Look(), this, s_lookEvery, s_lookEvery);
-        return Task.CompletedTask;
+        return base.StartAsync(changed, cancellationToken);
     }
 
     /// <summary>Reads the files now if they have changed.</summary>
     public void Look()
     {
-        bool isChanged = false;
         lock (_looking)
         {
-            if (!_isDisposed)
-            {
-                isChanged = Read();
-            }
-        }
-
-        if (isChanged)
-        {
-            _changed();
+            Read();
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    protected override async Task RunAsync(CancellationToken ending)
     {
-        lock (_looking)
+        while (true)
         {
-            _isDisposed = true;
+            await Task.Delay(s_lookEvery, Time, ending).ConfigureAwait(false);
+            Look();
         }
-
-        _timer?.Dispose();
-        return ValueTask.CompletedTask;
     }
 
-    private bool Read()
+    private void Read()
     {
         try
         {
             FileInfo[] files = [.. _patterns.SelectMany(Files).Distinct(StringComparer.Ordinal).Select(file => new FileInfo(file))];
+            if (files.Length == 0 && Snapshot.Revision == 0)
+            {
+                throw new FileNotFoundException($"{string.Join(", ", _patterns)}: there is no such file yet");
+            }
+
             string stamp = string.Join('\n', files.Select(file => $"{file.FullName} {file.LastWriteTimeUtc.Ticks} {file.Length}"));
             if (stamp == _stamp)
             {
-                return Same();
+                Heard();
+                return;
             }
 
             if (files.Sum(file => file.Length) > MaxBytes)
@@ -112,29 +80,17 @@ internal sealed class ManifestSource : IMeshSource
             _stamp = stamp;
             if (content.AsSpan().SequenceEqual(_content))
             {
-                return Same();
+                Heard();
+                return;
             }
 
             _content = content;
             Take(texts);
-            return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            _status = _status with { Problem = exception.Message };
-            return false;
+            Failed(exception.Message);
         }
-    }
-
-    /// <summary>The files can be read and say what they said: a file that was away for a moment is no problem any more.</summary>
-    private bool Same()
-    {
-        if (_status.Problem != _problem)
-        {
-            _status = _status with { Problem = _problem };
-        }
-
-        return false;
     }
 
     private void Take((string File, string Text)[] texts)
@@ -152,14 +108,7 @@ internal sealed class ManifestSource : IMeshSource
         }
 
         _good = read;
-        _problem = string.Join("; ", problems);
-        _snapshot = new SourceSnapshot
-        {
-            Revision = _snapshot.Revision + 1,
-            Services = [.. read.Values.SelectMany(file => file.Services)],
-            Endpoints = [.. read.Values.SelectMany(file => file.Endpoints)],
-        };
-        _status = new SourceStatus(Name, _snapshot.Revision, _snapshot.Services.Count, _snapshot.Endpoints.Count, _time.GetUtcNow(), _problem);
+        Publish([.. read.Values.SelectMany(file => file.Services)], [.. read.Values.SelectMany(file => file.Endpoints)], string.Join("; ", problems));
     }
 
     private static IEnumerable<string> Files(string pattern)

@@ -105,6 +105,17 @@ public sealed class ManifestSourceTests : IDisposable
         Assert.Contains("does not exist", source.Status.Problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Start_APatternOfNoFile_IsSaidUntilThereIsOne()
+    {
+        await using var source = new ManifestSource([Path.Combine(_folder.FullName, "*.yaml")], TimeProvider.System);
+        await source.StartAsync(() => { }, CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Contains("there is no such file yet", source.Status.Problem, StringComparison.Ordinal);
+        Write("a.yaml", Named("one"));
+        source.Look();
+        Assert.False(source.Status.IsStale, source.Status.Problem);
+    }
+
     [Theory]
     [InlineData("kind: Service\nmetadata: {}\n", "1:1: service without a good name")]
     [InlineData("kind: Service\nmetadata: { name: a }\nspec: { type: Magic }\n", "1:1: service a: type Magic")]
