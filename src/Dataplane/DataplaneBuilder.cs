@@ -133,11 +133,23 @@ public sealed class DataplaneBuilder
     }
 
     /// <summary>Adds a service over TCP, or another protocol chosen in <paramref name="configure"/>.</summary>
-    public DataplaneBuilder Service(string name, string address, int port, Action<ServiceBuilder> configure)
+    /// <param name="name">Its name.</param>
+    /// <param name="address">Its address, or a prefix such as 203.0.113.0/24.</param>
+    /// <param name="port">1 to 65535; more in <paramref name="configure"/>.</param>
+    /// <param name="configure">Describes the rest.</param>
+    public DataplaneBuilder Service(string name, string address, int port, Action<ServiceBuilder> configure) => AddService(name, address, port, configure);
+
+    /// <summary>Adds a service with all ports, or those chosen in <paramref name="configure"/>.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="address">Its address, or a prefix such as 203.0.113.0/24.</param>
+    /// <param name="configure">Describes the rest.</param>
+    public DataplaneBuilder Service(string name, string address, Action<ServiceBuilder> configure) => AddService(name, address, null, configure);
+
+    private DataplaneBuilder AddService(string name, string address, int? port, Action<ServiceBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
         string path = $"services[{_services.Count}]";
-        var builder = new ServiceBuilder(name, ReadAddress(address, $"{path}.address"), port, path, _errors);
+        var builder = new ServiceBuilder(name, address, port, path, _errors);
         configure(builder);
         _services.Add(builder.Build());
         return this;

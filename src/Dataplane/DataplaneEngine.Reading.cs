@@ -131,7 +131,7 @@ public sealed partial class DataplaneEngine
     }
 
     private static ServiceStatus Describe(ServiceRuntime service) =>
-        new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol, [.. service.All.Select(Describe)]) { IsPanicking = service.IsPanicking };
+        new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol, [.. service.All.Select(Describe)]) { IsPanicking = service.IsPanicking, PrefixLength = service.Spec.PrefixLength, LastPort = service.Spec.LastPort };
 
     private static BackendStatus Describe(BackendRuntime backend)
     {

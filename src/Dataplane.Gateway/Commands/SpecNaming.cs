@@ -22,5 +22,13 @@ internal static class SpecNaming
 
     public static string Protocol(byte protocol) => protocol switch { 1 => "icmp", 6 => "tcp", 17 => "udp", 58 => "icmpv6", _ => $"protocol {protocol}" };
 
+    /// <summary>Address or prefix, and ports, of a service.</summary>
+    public static string EndPoint(ServiceSpec service)
+    {
+        string address = service.PrefixLength is null ? service.Address.ToString() : service.Prefix.ToString();
+        string ports = service is { Port: 0, LastPort: ushort.MaxValue } ? "any" : service.Ports.ToString();
+        return service.Address.IsIpv6 ? $"[{address}]:{ports}" : $"{address}:{ports}";
+    }
+
     public static string EndPoint(IpAddress address, ushort port) => address.IsIpv6 ? $"[{address}]:{port}" : $"{address}:{port}";
 }

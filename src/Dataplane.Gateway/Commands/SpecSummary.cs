@@ -22,7 +22,7 @@ internal static class SpecSummary
         foreach (ServiceSpec service in spec.Services)
         {
             string how = service.Balance == BalancePolicy.Maglev ? $"maglev over {service.TableSize} slots" : SpecNaming.Policy(service.Balance);
-            yield return $"service     {service.Name}: {SpecNaming.Protocol(service.Protocol)} {SpecNaming.EndPoint(service.Address, service.Port)} to {Count(service.Backends.Count, "backend")}, {how}";
+            yield return $"service     {service.Name}: {SpecNaming.Protocol(service.Protocol)} {SpecNaming.EndPoint(service)} to {Count(service.Backends.Count, "backend")}, {how}";
         }
     }
 

@@ -86,12 +86,14 @@ internal sealed record GatewayStatus(
 
     internal sealed record Service(string Name, string Address, int Port, IReadOnlyList<Backend> Backends)
     {
-        public static Service From(ServiceStatus service) => new(service.Name, service.Address.ToString(), service.Port,
+        public static Service From(ServiceStatus service) => new(service.Name, service.PrefixLength is { } length ? $"{service.Address}/{length}" : service.Address.ToString(), service.Port,
             [.. service.Backends.Select(backend => new Backend(backend.Address.ToString(), backend.Port, backend.Weight, backend.Flows, backend.Packets, backend.Bytes,
                 backend.State.ToString().ToLowerInvariant(), backend.Reason, backend.ActiveFlows))])
-        { IsPanicking = service.IsPanicking };
+        { IsPanicking = service.IsPanicking, LastPort = service.LastPort };
 
         public bool IsPanicking { get; init; }
+
+        public int LastPort { get; init; }
     }
 
     internal sealed record Backend(string Address, int Port, int Weight, long Flows, long Packets, long Bytes, string State, string Reason, long ActiveFlows);

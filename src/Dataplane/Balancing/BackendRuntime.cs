@@ -35,6 +35,7 @@ internal sealed class BackendRuntime
 
     public required IpAddress Address { get; init; }
 
+    /// <summary>Its port; 0 when it gets packets at the port they were sent to.</summary>
     public required ushort Port { get; init; }
 
     public required int Weight { get; init; }
@@ -51,7 +52,10 @@ internal sealed class BackendRuntime
     /// <summary>Carried over from one version of the tables to the next.</summary>
     public required BackendCounter Counter { get; init; }
 
-    public override string ToString() => Address.IsIpv6 ? $"[{Address}]:{Port}" : $"{Address}:{Port}";
+    /// <summary>The port at which it gets packets that were sent to one of the service's.</summary>
+    public ushort PortFor(ushort servicePort) => Port == 0 ? servicePort : Port;
+
+    public override string ToString() => Port == 0 ? Address.ToString() : Address.IsIpv6 ? $"[{Address}]:{Port}" : $"{Address}:{Port}";
 }
 
 /// <summary>Holder of a backend's counters: one for each worker, the first of which knows the others.</summary>

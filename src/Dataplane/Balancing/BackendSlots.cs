@@ -20,7 +20,7 @@ internal sealed class BackendSlots
     private readonly HashSet<BackendSlot> _leaving = [];
 
     /// <summary>Services of which something is known that was not when they were compiled.</summary>
-    private readonly HashSet<(IpAddress Address, ushort Port, byte Protocol)> _news = [];
+    private readonly HashSet<ServiceKey> _news = [];
 
     /// <summary>Slots that are not as they stand in the arrays below.</summary>
     private readonly HashSet<int> _touched = [];
@@ -50,7 +50,8 @@ internal sealed class BackendSlots
     }
 
     /// <summary>Which backend of which service: the service by what it looks like to clients, not by its name. Or which address of which translation.</summary>
-    internal readonly record struct Identity(IpAddress Service, ushort ServicePort, byte Protocol, IpAddress Address, ushort Port, string Nat = "");
+    internal readonly record struct Identity(IpAddress Service, ushort ServicePort, byte Protocol, IpAddress Address, ushort Port, string Nat = "",
+        byte ServicePrefix = 0, ushort ServiceLastPort = 0);
 
     /// <summary>Stands for all flows that are only followed.</summary>
     public static Identity Connections { get; } = new(default, 0, 0, default, 0, "connections");
@@ -158,10 +159,10 @@ internal sealed class BackendSlots
     }
 
     /// <summary>Says that a service has to be compiled again though its specification is the same.</summary>
-    public void NoteNews(Identity backend) => _news.Add((backend.Service, backend.ServicePort, backend.Protocol));
+    public void NoteNews(Identity backend) => _news.Add(ServiceKey.Of(backend));
 
     /// <summary>Whether something is known of a service that was not when it was compiled.</summary>
-    public bool HasNews((IpAddress Address, ushort Port, byte Protocol) service) => _news.Contains(service);
+    public bool HasNews(ServiceKey service) => _news.Contains(service);
 
     /// <summary>Once all services that have news were compiled.</summary>
     public void ForgetNews() => _news.Clear();

@@ -8,7 +8,7 @@ public sealed record BackendSpec
     /// <summary>The backend's address.</summary>
     public required IpAddress Address { get; init; }
 
-    /// <summary>The backend's port, 1 to 65535.</summary>
+    /// <summary>The backend's port, 1 to 65535; 0, behind a service with several ports: the port that the packet was sent to.</summary>
     public required ushort Port { get; init; }
 
     /// <summary>Share of new flows, 0 to 65535; 0: no new flows, established ones stay.</summary>

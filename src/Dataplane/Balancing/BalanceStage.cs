@@ -11,7 +11,8 @@ namespace Dataplane.Balancing;
 /// <summary>Gives the first packet of a flow to a service its backend, and the flow its entries.</summary>
 /// <remarks>
 /// Input: packets without a flow. Output: a flow for those to a service; without room for one, what they need to leave (<see cref="StatelessFlows"/>).
-/// Drops: no backend, full table, no free port. State: flow table, cursors. Cost: one hash look-up for packets that are for no service; the rest is paid once per flow.
+/// Drops: no backend, full table, no free port. State: flow table, cursors. Cost: one hash look-up for packets that are for no service, and one
+/// more for each length of a prefix where services have prefixes or several ports (<see cref="WideServices"/>); the rest is paid once per flow.
 /// </remarks>
 internal static class BalanceStage
 {

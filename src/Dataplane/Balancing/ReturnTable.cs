@@ -1,4 +1,4 @@
-using System.Numerics;
+using Dataplane.Filtering;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
@@ -6,83 +6,77 @@ namespace Dataplane.Balancing;
 /// <summary>Which service a backend's address, port and protocol stand for, where it is one only: what answers without a flow are translated by. Immutable.</summary>
 internal sealed class ReturnTable
 {
-    private readonly Place[] _places;
-    private readonly uint _mask;
+    private readonly EndpointMap<Place> _places;
+
+    /// <summary>Whether backends get packets at the ports they were sent to: these stand in the table at port 0.</summary>
+    private readonly bool _hasKept;
 
     public ReturnTable(ServiceRuntime[] services)
     {
         ServiceRuntime[] translated = [.. services.Where(service => service.Spec.Forward == ForwardMode.Nat)];
-        _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, translated.Sum(service => service.All.Length) * 2)) - 1;
-        _places = new Place[_mask + 1];
+        _places = new EndpointMap<Place>(translated.Sum(service => service.All.Length));
         foreach (ServiceRuntime service in translated)
         {
             foreach (BackendRuntime backend in service.All)
             {
                 Add(service.Spec, backend);
+                _hasKept |= backend.Port == 0;
             }
         }
     }
 
     /// <summary>The service that packets from a backend are to come from.</summary>
-    /// <param name="high">Upper half of the backend's address.</param>
-    /// <param name="low">Lower half.</param>
-    /// <param name="transport">Its port and protocol: <see cref="ServiceTable.Pack"/>.</param>
+    /// <param name="key">A packet as the backend sends it.</param>
     /// <param name="found">Service and slot.</param>
-    /// <returns>False when it is no backend, or that of several services.</returns>
-    public bool TryFind(ulong high, ulong low, ulong transport, out Place found)
+    /// <returns>False when it is no backend, that of several services, or one whose service's address or port cannot be told by it.</returns>
+    public bool TryFind(in FlowKey key, out Place found)
     {
-        uint at = ServiceTable.Mix(high, low, transport) & _mask;
-        for (; _places[at].Transport != 0; at = (at + 1) & _mask)
+        bool isFound = _places.TryFind(key.SourceHigh, key.SourceLow, EndpointMap<Place>.Pack(key.SourcePort, key.Protocol, key.Family), out found);
+        if (_hasKept && _places.TryFind(key.SourceHigh, key.SourceLow, EndpointMap<Place>.Pack(0, key.Protocol, key.Family), out Place kept)
+            && kept.Ports.Contains(key.SourcePort))
         {
-            ref readonly Place place = ref _places[at];
-            if (place.Transport == transport && place.Low == low && place.High == high)
-            {
-                found = place;
-                return place.ServicePort != 0;
-            }
+            // With both it might come from either.
+            kept.IsClear &= !isFound;
+            (isFound, found) = (true, kept);
+            found.Ports = new PortRange(key.SourcePort, key.SourcePort);
         }
 
-        found = default;
-        return false;
+        return isFound && found.IsClear;
     }
 
     private void Add(ServiceSpec service, BackendRuntime backend)
     {
-        ulong transport = ServiceTable.Pack(backend.Port, service.Protocol, (byte)backend.Address.Family);
-        uint at = ServiceTable.Mix(backend.Address.High, backend.Address.Low, transport) & _mask;
-        for (; _places[at].Transport != 0; at = (at + 1) & _mask)
+        ref Place place = ref _places.Add(backend.Address, backend.Port, service.Protocol, out bool isNew);
+        if (!isNew)
         {
-            if (_places[at].Transport == transport && _places[at].Low == backend.Address.Low && _places[at].High == backend.Address.High)
-            {
-                // That of two services: without a flow nobody could say which of them a packet comes from.
-                _places[at].ServicePort = 0;
-                return;
-            }
+            // That of two services: without a flow nobody could say which of them a packet comes from.
+            place.IsClear = false;
+            place.Ports = new PortRange(Math.Min(place.Ports.First, service.Ports.First), Math.Max(place.Ports.Last, service.Ports.Last));
+            return;
         }
 
-        _places[at] = new Place
+        place = new Place
         {
-            High = backend.Address.High,
-            Low = backend.Address.Low,
-            Transport = transport,
             Service = service.Address,
-            ServicePort = service.Port,
+            Ports = service.Ports,
             Slot = backend.Slot,
+            IsClear = service.IsOneAddress && (service.IsOnePort || backend.Port == 0),
         };
     }
 
     /// <summary>A backend.</summary>
     public struct Place
     {
-        public ulong High, Low, Transport;
-
         /// <summary>Address of its service.</summary>
         public IpAddress Service;
 
         /// <summary>Slot of the backend.</summary>
         public int Slot;
 
-        /// <summary>Port of its service; 0 when there are several.</summary>
-        public ushort ServicePort;
+        /// <summary>Ports of its service: once found, the one that the packet is to come from.</summary>
+        public PortRange Ports;
+
+        /// <summary>Whether the backend stands for one address and port of one service.</summary>
+        public bool IsClear;
     }
 }

@@ -12,12 +12,26 @@ public sealed class ServiceBuilder
     private readonly string _path;
     private ServiceSpec _spec;
 
-    internal ServiceBuilder(string name, IpAddress address, int port, string path, List<ConfigurationError> errors)
+    internal ServiceBuilder(string name, string address, int? port, string path, List<ConfigurationError> errors)
     {
         _path = path;
         _errors = errors;
-        _spec = new ServiceSpec { Name = name, Address = address, Port = ReadPort(port, $"{path}.port") };
+        // Without a port it is all of them.
+        IpPrefix addresses = TextReading.AddressOrPrefix(address, $"{path}.address", errors);
+        _spec = new ServiceSpec
+        {
+            Name = name,
+            Address = addresses.Address,
+            PrefixLength = addresses.Address.IsNone || addresses.Length == addresses.Address.BitLength ? null : addresses.Length,
+            Port = port is { } one ? ReadPort(one, $"{path}.port") : (ushort)0,
+            LastPort = port is null ? ushort.MaxValue : (ushort)0,
+        };
     }
+
+    /// <summary>Serves several ports.</summary>
+    /// <param name="first">1 to 65535.</param>
+    /// <param name="last">From <paramref name="first"/> to 65535.</param>
+    public ServiceBuilder Ports(int first, int last) => With(_spec with { Port = ReadPort(first, $"{_path}.port"), LastPort = ReadPort(last, $"{_path}.port") });
 
     /// <summary>Balances TCP, the default.</summary>
     public ServiceBuilder Tcp() => With(_spec with { Protocol = 6 });
@@ -71,6 +85,15 @@ public sealed class ServiceBuilder
             Port = ReadPort(port, $"{path}.port"),
             Weight = weight,
         });
+        return this;
+    }
+
+    /// <summary>Adds a backend that gets packets at the port they were sent to; for services with several ports.</summary>
+    /// <param name="address">IPv4 or IPv6 address, of the service's family.</param>
+    /// <param name="weight">Share of new flows, 0 to 65535; 0: no new flows.</param>
+    public ServiceBuilder BackendAtSamePort(string address, int weight = 1)
+    {
+        _backends.Add(new BackendSpec { Address = TextReading.Address(address, $"{_path}.backends[{_backends.Count}].address", _errors), Port = 0, Weight = weight });
         return this;
     }
 

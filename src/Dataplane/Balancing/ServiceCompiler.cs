@@ -19,8 +19,8 @@ internal sealed class ServiceCompiler
     private bool _isForwardedAnew;
     private readonly List<BackendSlots.Identity> _candidates = [];
     private readonly HashSet<BackendSlots.Identity> _needed = [];
-    private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _before = [];
-    private readonly Dictionary<(IpAddress, ushort, byte), ServiceRuntime> _after = [];
+    private readonly Dictionary<ServiceKey, ServiceRuntime> _before = [];
+    private readonly Dictionary<ServiceKey, ServiceRuntime> _after = [];
 
     /// <summary>Begins.</summary>
     /// <param name="slots">What is known of backends, and is brought up to date.</param>
@@ -33,7 +33,7 @@ internal sealed class ServiceCompiler
         _isSameEncapsulation = ReferenceEquals(previous?.Spec.Encapsulation, encapsulation);
         foreach (ServiceRuntime service in previous?.Services.Services ?? [])
         {
-            _before[KeyOf(service.Spec)] = service;
+            _before[ServiceKey.Of(service.Spec)] = service;
         }
     }
 
@@ -59,8 +59,11 @@ internal sealed class ServiceCompiler
     public IEnumerable<BackendSlots.Identity> Needed => _needed;
 
     /// <summary>The slot of a backend.</summary>
-    public static BackendSlots.Identity IdentityOf(ServiceSpec service, BackendSpec backend) =>
-        new(service.Address, service.Port, service.Protocol, backend.Address, backend.Port);
+    public static BackendSlots.Identity IdentityOf(ServiceSpec service, BackendSpec backend)
+    {
+        var key = ServiceKey.Of(service);
+        return new BackendSlots.Identity(key.Address, key.Port, key.Protocol, backend.Address, backend.Port, "", key.PrefixLength, key.LastPort);
+    }
 
     /// <summary>Compiles the services.</summary>
     public ServiceRuntime[] Compile(IReadOnlyList<ServiceSpec> specs)
@@ -69,12 +72,12 @@ internal sealed class ServiceCompiler
         for (int i = 0; i < specs.Count; i++)
         {
             ServiceSpec spec = specs[i];
-            ServiceRuntime? before = _before.GetValueOrDefault(KeyOf(spec));
+            ServiceRuntime? before = _before.GetValueOrDefault(ServiceKey.Of(spec));
             services[i] = before is not null && MayStay(before, spec) ? before : CompileAnew(spec);
-            _after[KeyOf(spec)] = services[i];
+            _after[ServiceKey.Of(spec)] = services[i];
         }
 
-        foreach (ServiceRuntime service in _before.Values.Where(service => !ReferenceEquals(_after.GetValueOrDefault(KeyOf(service.Spec)), service)))
+        foreach (ServiceRuntime service in _before.Values.Where(service => !ReferenceEquals(_after.GetValueOrDefault(ServiceKey.Of(service.Spec)), service)))
         {
             _candidates.AddRange(service.Spec.Backends.Select(backend => IdentityOf(service.Spec, backend)));
         }
@@ -85,7 +88,7 @@ internal sealed class ServiceCompiler
 
     /// <summary>Whether a service as it was compiled before is what would be compiled now.</summary>
     private bool MayStay(ServiceRuntime before, ServiceSpec spec) =>
-        before.IsSettled && (_isSameEncapsulation || spec.Forward is ForwardMode.Nat or ForwardMode.Dsr) && !_slots.HasNews(KeyOf(spec)) && AreSame(before.Spec, spec);
+        before.IsSettled && (_isSameEncapsulation || spec.Forward is ForwardMode.Nat or ForwardMode.Dsr) && !_slots.HasNews(ServiceKey.Of(spec)) && AreSame(before.Spec, spec);
 
     /// <summary>Whether two specifications of a service say the same.</summary>
     internal static bool AreSame(ServiceSpec one, ServiceSpec other) =>
@@ -96,7 +99,7 @@ internal sealed class ServiceCompiler
         // What changes by itself later has to be compiled again then.
         (long due, NextDueNs) = (NextDueNs, long.MaxValue);
         Compiled++;
-        _isForwardedAnew |= _before.GetValueOrDefault(KeyOf(spec)) is { } before && before.Spec.Forward != spec.Forward;
+        _isForwardedAnew |= _before.GetValueOrDefault(ServiceKey.Of(spec)) is { } before && before.Spec.Forward != spec.Forward;
         ServiceRuntime service = Compile(spec);
         service.IsSettled = NextDueNs == long.MaxValue;
         NextDueNs = Math.Min(NextDueNs, due);
@@ -110,7 +113,7 @@ internal sealed class ServiceCompiler
         foreach (BackendSlot slot in gone)
         {
             BackendSlots.Identity identity = slot.Identity;
-            (IpAddress, ushort, byte) key = (identity.Service, identity.ServicePort, identity.Protocol);
+            var key = ServiceKey.Of(identity);
             _after.TryGetValue(key, out ServiceRuntime? service);
             ServiceSpec? spec = service?.Spec ?? _before.GetValueOrDefault(key)?.Spec;
             BackendFate fate = spec is null ? BackendFate.Move : FateOfRemoved(spec);
@@ -130,8 +133,6 @@ internal sealed class ServiceCompiler
             slot.State = null;
         }
     }
-
-    private static (IpAddress, ushort, byte) KeyOf(ServiceSpec spec) => (spec.Address, spec.Port, spec.Protocol);
 
     private static BackendFate FateOfRemoved(ServiceSpec spec) => spec switch
     {
@@ -173,7 +174,7 @@ internal sealed class ServiceCompiler
 
     private ServiceRuntime Compile(ServiceSpec spec, BackendRuntime[] all, BackendRuntime[] eligible, bool isPanicking)
     {
-        ServiceRuntime? before = _before.GetValueOrDefault(KeyOf(spec));
+        ServiceRuntime? before = _before.GetValueOrDefault(ServiceKey.Of(spec));
         int[] weights = [.. eligible.Select(backend => backend.Share)];
         return new ServiceRuntime
         {

@@ -1,19 +1,40 @@
+using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
 
-/// <summary>A service: one address, port and protocol in front of several backends.</summary>
+/// <summary>A service: an address, port and protocol in front of several backends; or a prefix in place of the address, or several ports or all.</summary>
+/// <remarks>Of several services that a packet is for, that with the longest prefix takes it, and of those of one prefix that with the fewest ports.</remarks>
 public sealed record ServiceSpec
 {
     /// <summary>Name; unique.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The service's address. If it lies in a connected prefix, the engine answers ARP or neighbour discovery for it.</summary>
+    /// <summary>The service's address. If it lies in a connected prefix, the engine answers ARP or neighbour discovery for it. Of a prefix its first address.</summary>
     public required IpAddress Address { get; init; }
 
-    /// <summary>The service's port, 1 to 65535.</summary>
+    /// <summary>Length of the prefix whose addresses are all the service's, 8 to 32 or 128; null for one address. A prefix must be routed to the engine.</summary>
+    public int? PrefixLength { get; init; }
+
+    /// <summary>The service's port, 1 to 65535, or the first of several; 0 with <see cref="LastPort"/> 65535 for all.</summary>
     public required ushort Port { get; init; }
+
+    /// <summary>The last of several ports; 0 for <see cref="Port"/> alone.</summary>
+    public ushort LastPort { get; init; }
+
+    /// <summary>The service's ports.</summary>
+    public PortRange Ports => new(Port, IsOnePort ? Port : LastPort);
+
+    /// <summary>The service's addresses; none while the specification has no address or a length out of range.</summary>
+    public IpPrefix Prefix => Address.IsNone || PrefixLength is < 0 || PrefixLength > Address.BitLength ? default : new(Address, PrefixLength ?? Address.BitLength);
+
+    internal bool IsOneAddress => PrefixLength is not { } length || length == Address.BitLength;
+
+    internal bool IsOnePort => LastPort == 0 || LastPort == Port;
+
+    /// <summary>Whether packets to an address and port may be for the service.</summary>
+    internal bool Serves(IpAddress address, int port) => port >= Ports.First && port <= Ports.Last && (IsOneAddress ? Address == address : Prefix.Contains(address));
 
     /// <summary>6 (TCP) or 17 (UDP).</summary>
     public byte Protocol { get; init; } = 6;

@@ -10,7 +10,7 @@ namespace Dataplane.Balancing;
 /// <remarks>
 /// A client keeps its backend as long as the backends that take new flows stay the same, whatever the service's policy is with flows; those that choose by hash give the
 /// same as with a flow, so that a connection goes over from one to the other and back. What has to be remembered cannot be served: packets under rules with states, of
-/// backends that belong to several services, of clients whose address or port must change. Those are refused as before. ICMP errors about such connections are not
+/// backends that belong to several services or cannot tell by address and port which of a service's they were asked at, of clients whose address or port must change. Those are refused as before. ICMP errors about such connections are not
 /// translated. Cost: as the first packet of a flow, each.
 /// </remarks>
 internal static class StatelessFlows
@@ -35,15 +35,15 @@ internal static class StatelessFlows
         }
         else
         {
-            FlowKey answer = FlowKey.Create(backend.Address, backend.Port, key.Source, key.SourcePort, key.Protocol);
+            FlowKey answer = FlowKey.Create(backend.Address, backend.PortFor(key.DestinationPort), key.Source, key.SourcePort, key.Protocol);
             back = context.Hash.Of(in answer);
-            if (!context.Tables.Returns.TryFind(answer.SourceHigh, answer.SourceLow, TransportOf(in answer), out _) || context.Flows.Find(in answer, back) >= 0
+            if (!context.Tables.Returns.TryFind(in answer, out _) || context.Flows.Find(in answer, back) >= 0
                 || BalanceStage.SourceOf(context, batch, i, backend.Address) != key.Source)
             {
                 return false;
             }
 
-            entry = NatFlows.OneWay(in key, flags, key.Source, key.SourcePort, backend.Address, backend.Port, backend.Slot, backend.Generation);
+            entry = NatFlows.OneWay(in key, flags, key.Source, key.SourcePort, backend.Address, backend.PortFor(key.DestinationPort), backend.Slot, backend.Generation);
         }
 
         entry.IsForward = true;
@@ -70,14 +70,14 @@ internal static class StatelessFlows
         ref readonly FlowKey key = ref batch.Parsed[i].Key;
         byte flags = batch.Parsed[i].Headers.TcpFlags;
         if ((flags & (TcpStates.Syn | TcpStates.Ack)) == TcpStates.Syn
-            || !context.Tables.Returns.TryFind(key.SourceHigh, key.SourceLow, TransportOf(in key), out ReturnTable.Place backend)
+            || !context.Tables.Returns.TryFind(in key, out ReturnTable.Place backend)
             || !context.Stateless.Expects(context.Hash.Of(in key)))
         {
             return;
         }
 
         ref FlowEntry entry = ref context.Flows.Lend(i, out int index);
-        entry = NatFlows.OneWay(in key, flags, backend.Service, backend.ServicePort, key.Destination, key.DestinationPort, backend.Slot,
+        entry = NatFlows.OneWay(in key, flags, backend.Service, backend.Ports.First, key.Destination, key.DestinationPort, backend.Slot,
             context.Tables.BackendGenerations[backend.Slot]);
         entry.Peer = index;
         batch.Flows[i] = index;
@@ -85,12 +85,10 @@ internal static class StatelessFlows
         Count<TTracing>(context, batch, i, backend.Slot);
         if (TTracing.IsOn)
         {
-            context.Trace!.Add(batch, "balance", "stateless", $"an answer without a flow, from {backend.Service} port {backend.ServicePort}",
-                ("new_source", backend.Service.ToString()), ("new_source_port", (int)backend.ServicePort));
+            context.Trace!.Add(batch, "balance", "stateless", $"an answer without a flow, from {backend.Service} port {backend.Ports.First}",
+                ("new_source", backend.Service.ToString()), ("new_source_port", (int)backend.Ports.First));
         }
     }
-
-    private static ulong TransportOf(in FlowKey backend) => ServiceTable.Pack(backend.SourcePort, backend.Protocol, backend.Family);
 
     private static void Count<TTracing>(WorkerContext context, PacketBatch batch, int i, int slot)
         where TTracing : struct, ITracing

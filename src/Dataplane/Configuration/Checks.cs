@@ -149,6 +149,20 @@ internal sealed class Checks
     /// <summary>The path that makes an address the engine's own; null when it is not.</summary>
     public string? OwnerOf(IpAddress address, Link link) => _own.GetValueOrDefault((address, Scope(address, link)));
 
+    /// <summary>An address of the engine's own in a prefix, with the path that gives it to the engine; those of services excepted.</summary>
+    public (IpAddress Address, string Path)? OwnIn(IpPrefix prefix)
+    {
+        foreach (((IpAddress address, _), string path) in _own)
+        {
+            if (prefix.Contains(address) && !path.StartsWith("services[", StringComparison.Ordinal))
+            {
+                return (address, path);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Checks that one host may have the address: RFC 1122, 3.2.1.3 and RFC 4291, 2.4.</summary>
     /// <returns>False when there is no address or it was refused.</returns>
     public bool Host(string path, IpAddress address)

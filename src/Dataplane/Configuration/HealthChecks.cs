@@ -24,6 +24,11 @@ internal static class HealthChecks
         path += ".health";
         checks.Known($"{path}.check", health.Check, SpecNames.HealthChecks);
         checks.Range($"{path}.port", health.Port, SpecLimits.HealthPort);
+        if (health is { Port: 0, Check: not HealthCheckKind.None } && !service.IsOnePort && (service.Backends ?? []).Any(backend => backend is { Port: 0 }))
+        {
+            checks.Error($"{path}.port", "is missing: the service has several ports, and a backend has none of its own that could be asked");
+        }
+
         CheckSource(checks, service, health, path);
         CheckHttp(checks, health, path);
         CheckSend(checks, health, path);

@@ -83,6 +83,9 @@ internal readonly struct MappingReader
     public IpAddress Address(string key) =>
         Scalar(key, "an IPv4 or IPv6 address", "an address") is { } text ? TextReading.Address(text, PathOf(key), _errors) : default;
 
+    public IpPrefix AddressOrPrefix(string key) =>
+        Scalar(key, "an IPv4 or IPv6 address", "an address") is { } text ? TextReading.AddressOrPrefix(text, PathOf(key), _errors) : default;
+
     public IpAddress? OptionalAddress(string key) =>
         Scalar(key, null, "an address") is { } text ? TextReading.Address(text, PathOf(key), _errors) : null;
 

@@ -59,7 +59,7 @@ internal static class NameChecks
             }
 
             ServiceSpec? service = (spec.Services ?? []).FirstOrDefault(service =>
-                service is not null && service.Address == address && service.Port == DnsWire.Port);
+                service is not null && service.Serves(address, DnsWire.Port));
             if (!seen.TryAdd(address, at))
             {
                 checks.Error(at, $"is {seen[address]} already; one server answers at an address", address.ToString());

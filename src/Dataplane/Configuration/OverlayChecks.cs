@@ -92,7 +92,7 @@ internal static class OverlayChecks
 
         foreach ((Balancing.ServiceSpec service, string _, int index) in (spec.Services ?? []).Select((service, index) => (service, "", index)))
         {
-            if (service is not null && service.Address == overlay.Local && service.Protocol == IpProtocols.Udp && service.Port == overlay.UdpPort)
+            if (service is not null && service.Protocol == IpProtocols.Udp && service.Serves(overlay.Local, overlay.UdpPort))
             {
                 checks.Error($"{path}.udp_port", $"is that of {ConfigPath.Index("services", index)}; tunnels and a service cannot share a port",
                     overlay.UdpPort.ToString(CultureInfo.InvariantCulture));

@@ -12,7 +12,7 @@ internal static class ServiceChecks
     {
         for (int index = 0; index < (spec.Services?.Count ?? 0); index++)
         {
-            if (spec.Services![index] is { Address.IsNone: false } service)
+            if (spec.Services![index] is { Address.IsNone: false, IsOneAddress: true } service)
             {
                 checks.TryOwn(service.Address, default, ConfigPath.Index("services", index));
             }
@@ -22,7 +22,7 @@ internal static class ServiceChecks
     public static void Check(Checks checks, DataplaneSpec spec, Dictionary<string, ServiceSpec>? known = null)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        var keys = new Dictionary<(IpAddress, ushort, byte), string>();
+        var overlaps = new ServiceOverlaps(checks);
         foreach ((ServiceSpec service, string path, _) in checks.Each(spec.Services, "services"))
         {
             checks.Name($"{path}.name", service.Name, names);
@@ -30,7 +30,7 @@ internal static class ServiceChecks
             if (!isKnown)
             {
                 CheckAddress(checks, service, path);
-                checks.Range($"{path}.port", service.Port, SpecLimits.TransportPort);
+                CheckPorts(checks, service, path);
             }
 
             bool isBalanced = service.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
@@ -39,10 +39,9 @@ internal static class ServiceChecks
                 checks.Error($"{path}.protocol", "is not tcp or udp, the protocols that can be balanced", SpecNames.ProtocolName(service.Protocol));
             }
 
-            if (isBalanced && service.Port != 0 && !service.Address.IsNone && !keys.TryAdd((service.Address, service.Port, service.Protocol), path))
+            if (isBalanced)
             {
-                string other = keys[(service.Address, service.Port, service.Protocol)];
-                checks.Error($"{path}.address", $"is served by {other} already, with the same port and protocol", service.Address.ToString());
+                overlaps.Add(service, path);
             }
 
             if (isKnown)
@@ -58,13 +57,59 @@ internal static class ServiceChecks
             CheckBackends(checks, spec, service, path);
             CheckTableSize(checks, service, path);
         }
+
+        overlaps.Check();
+    }
+
+    private static void CheckPorts(Checks checks, ServiceSpec service, string path)
+    {
+        bool isAny = service is { Port: 0, LastPort: ushort.MaxValue };
+        if (!isAny && (service.Port == 0 || (service.LastPort != 0 && service.LastPort < service.Port)))
+        {
+            checks.Error($"{path}.port", SpecLimits.ServicePortProblem, SpecNames.ServicePorts(service));
+        }
     }
 
     private static void CheckAddress(Checks checks, ServiceSpec service, string path)
     {
-        if (checks.Host($"{path}.address", service.Address))
+        if (!service.IsOneAddress)
+        {
+            CheckPrefix(checks, service, $"{path}.address");
+        }
+        else if (checks.Host($"{path}.address", service.Address))
         {
             CheckReach(checks, service.Address, $"{path}.address");
+        }
+    }
+
+    /// <summary>The engine answers for single addresses only: a prefix has to be routed to it, and cannot hold what is the engine's own.</summary>
+    private static void CheckPrefix(Checks checks, ServiceSpec service, string path)
+    {
+        string value = SpecNames.ServiceAddresses(service);
+        if (service.Address.IsNone || service.PrefixLength < SpecLimits.MinServicePrefixLength || service.PrefixLength > service.Address.BitLength)
+        {
+            int longest = service.Address.IsNone || service.Address.IsIpv6 ? IpAddress.V6LengthBytes * 8 : IpAddress.V4LengthBytes * 8;
+            checks.Error(path, $"is not an address, or a prefix of {SpecLimits.MinServicePrefixLength} to {longest} bits", value);
+        }
+        else if (service.Prefix.HasHostBits)
+        {
+            checks.Error(path, $"has bits behind its length; write {service.Prefix.Network}", value);
+        }
+        else if (checks.Host(path, service.Address))
+        {
+            if (ConnectedPrefixes.IsLinkScoped(service.Address))
+            {
+                CheckReach(checks, service.Address, path);
+            }
+            else if (checks.OwnIn(service.Prefix) is { } own)
+            {
+                checks.Error(path, $"holds {own.Address}, the engine's own address ({own.Path}); choose prefixes without it", value);
+            }
+            else if (checks.Connected.TryFind(service.Address, null, out IpPrefix connected, out _))
+            {
+                checks.Error(path, $"lies in {connected.Network}, whose hosts would ask for its addresses, which the engine answers for single ones only; route another prefix to the engine",
+                    value);
+            }
         }
     }
 
@@ -85,7 +130,12 @@ internal static class ServiceChecks
         var seen = new Dictionary<(IpAddress, ushort), string>();
         foreach ((BackendSpec backend, string at, _) in checks.Each(service.Backends, $"{path}.backends"))
         {
-            checks.Range($"{at}.port", backend.Port, SpecLimits.TransportPort);
+            bool keepsPort = backend.Port == 0 && !service.IsOnePort;
+            if (!keepsPort)
+            {
+                checks.Range($"{at}.port", backend.Port, SpecLimits.TransportPort);
+            }
+
             checks.Range($"{at}.weight", backend.Weight, SpecLimits.BackendWeight);
             HealthChecks.CheckDrain(checks, service, backend, at);
             if (!checks.Host($"{at}.address", backend.Address))
@@ -93,14 +143,14 @@ internal static class ServiceChecks
                 continue;
             }
 
-            bool hasPort = backend.Port != 0;
+            bool hasPort = backend.Port != 0 || keepsPort;
             string value = backend.Address.ToString();
             bool isEnclosed = service.Forward is ForwardMode.Ipip or ForwardMode.Gue;
             if (!service.Address.IsNone && backend.Address.Family != service.Address.Family && !isEnclosed)
             {
                 checks.Error($"{at}.address", $"is of another family than the service's address {service.Address}; both must be of one", value);
             }
-            else if (hasPort && backend.Address == service.Address && (backend.Port == service.Port || isEnclosed))
+            else if (hasPort && service.IsOneAddress && backend.Address == service.Address && (keepsPort || isEnclosed || service.Ports.Contains(backend.Port)))
             {
                 checks.Error($"{at}.address", "is the service itself, so that its packets would never arrive", value);
             }
@@ -130,7 +180,12 @@ internal static class ServiceChecks
             return;
         }
 
-        if (backend.Port != 0 && backend.Port != service.Port)
+        if (backend.Port != 0 && !service.IsOnePort)
+        {
+            checks.Error($"{path}.port", $"must be left out: with forward: {SpecNames.ForwardModes.NameOf(service.Forward)} packets reach the backend at the port they were sent to",
+                backend.Port.ToString(CultureInfo.InvariantCulture));
+        }
+        else if (backend.Port != 0 && backend.Port != service.Port)
         {
             checks.Error($"{path}.port", $"is not the service's, {service.Port}: with forward: {SpecNames.ForwardModes.NameOf(service.Forward)} packets reach the backend as they are",
                 backend.Port.ToString(CultureInfo.InvariantCulture));

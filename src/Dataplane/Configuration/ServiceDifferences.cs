@@ -23,6 +23,6 @@ internal static class ServiceDifferences
     private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
         ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));
 
-    private static HashSet<(IpAddress, bool)> AddressesOf(DataplaneSpec spec) =>
-        [.. spec.Services.Where(service => service is not null).Select(service => (service.Address, service.Forward == ForwardMode.Nat))];
+    private static HashSet<(IpAddress, int?, bool)> AddressesOf(DataplaneSpec spec) =>
+        [.. spec.Services.Where(service => service is not null).Select(service => (service.Address, service.PrefixLength, service.Forward == ForwardMode.Nat))];
 }

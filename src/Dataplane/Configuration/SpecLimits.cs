@@ -24,6 +24,11 @@ internal static class SpecLimits
 
     public static IntRange TransportPort => new("port", 1, ushort.MaxValue);
 
+    public const string ServicePortProblem = "is not a port from 1 to 65535, a range such as 8000-8100, or any";
+
+    /// <summary>Shorter ones would take in addresses that no host has.</summary>
+    public const int MinServicePrefixLength = 8;
+
     public static IntRange HopWeight => new("weight", 1, 255);
 
     public static IntRange BackendWeight => new("weight", 0, ushort.MaxValue);

@@ -13,6 +13,13 @@ namespace Dataplane.Configuration;
 /// <summary>The words of the configuration, and the rule for names.</summary>
 internal static class SpecNames
 {
+    /// <summary>How the configuration writes the ports of a service.</summary>
+    public static string ServicePorts(Balancing.ServiceSpec service) => service is { Port: 0, LastPort: ushort.MaxValue } ? "any" : service.Ports.ToString();
+
+    /// <summary>How the configuration writes the address of a service, or its prefix.</summary>
+    public static string ServiceAddresses(Balancing.ServiceSpec service) =>
+        service.IsOneAddress ? service.Address.ToString() : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{service.Address}/{service.PrefixLength}");
+
     public static readonly NameTable<PortKind> Kinds = new(
         ("af_packet", PortKind.AfPacket), ("af_xdp", PortKind.AfXdp), ("tap", PortKind.Tap), ("memif", PortKind.Memif),
         ("stream", PortKind.Stream), ("vxlan", PortKind.Vxlan), ("pcap", PortKind.Pcap), ("memory", PortKind.Memory));

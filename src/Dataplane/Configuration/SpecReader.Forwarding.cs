@@ -172,24 +172,51 @@ public sealed partial class SpecReader
     private ServiceSpec ReadService(ConfigNode node, string path)
     {
         MappingReader map = MappingReader.Open(node, path, ConfigKeys.Service, _errors);
+        string name = map.Text("name", "a name");
+        IpPrefix addresses = map.AddressOrPrefix("address");
+        PortRange ports = ReadServicePorts(map);
         var service = new ServiceSpec
         {
-            Name = map.Text("name", "a name"),
-            Address = map.Address("address"),
-            Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
+            Name = name,
+            Address = addresses.Address,
+            PrefixLength = addresses.Address.IsNone || addresses.Length == addresses.Address.BitLength ? null : addresses.Length,
+            Port = ports.First,
+            LastPort = ports.First == ports.Last ? (ushort)0 : ports.Last,
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
             Forward = map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat,
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
             Health = map.Value("health") is { } health ? ReadHealth(health, map.PathOf("health")) : null,
-            Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path))],
+            Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path, needsPort: ports.First == ports.Last))],
         };
         return service with
         {
             Protocol = ReadServiceProtocol(map) ?? service.Protocol,
             TableSize = (int)map.Integer("table_size", SpecLimits.TableSize, service.TableSize),
         };
+    }
+
+    private static PortRange ReadServicePorts(in MappingReader map)
+    {
+        string? text = map.Scalar("port", "a port", "a port");
+        if (text == "any")
+        {
+            return PortRange.All;
+        }
+
+        // As numbers are written everywhere: without leading zeros.
+        if (PortRange.TryParse(text, out PortRange range) && range.First > 0 && range.ToString() == text)
+        {
+            return range;
+        }
+
+        if (text is not null)
+        {
+            map.Error("port", SpecLimits.ServicePortProblem, text);
+        }
+
+        return default;
     }
 
     private static byte? ReadServiceProtocol(in MappingReader map)
@@ -203,13 +230,13 @@ public sealed partial class SpecReader
         return text switch { "tcp" => IpProtocols.Tcp, "udp" => IpProtocols.Udp, _ => null };
     }
 
-    private BackendSpec ReadBackend(ConfigNode node, string path)
+    private BackendSpec ReadBackend(ConfigNode node, string path, bool needsPort)
     {
         MappingReader map = MappingReader.Open(node, path, ConfigKeys.Backend, _errors);
         return new BackendSpec
         {
             Address = map.Address("address"),
-            Port = (ushort)map.RequiredInteger("port", SpecLimits.TransportPort),
+            Port = (ushort)(needsPort ? map.RequiredInteger("port", SpecLimits.TransportPort) : map.Integer("port", SpecLimits.TransportPort, 0)),
             Weight = (int)map.Integer("weight", SpecLimits.BackendWeight, 1),
             Drain = map.Flag("drain"),
             DrainDeadline = ReadDuration(map, "drain_deadline", SpecLimits.DrainDeadline),

@@ -193,8 +193,16 @@ public static partial class SpecWriter
         var defaults = new ServiceSpec { Name = "", Address = default, Port = 0 };
         var map = new MappingWriter();
         map.Text("name", service.Name);
-        map.Value("address", service.Address);
-        map.Value("port", service.Port);
+        if (service.IsOneAddress)
+        {
+            map.Value("address", service.Address);
+        }
+        else
+        {
+            map.Text("address", SpecNames.ServiceAddresses(service));
+        }
+
+        map.Text("port", SpecNames.ServicePorts(service));
         map.Text("protocol", SpecNames.ProtocolName(service.Protocol));
         map.Word("balance", service.Balance, SpecNames.Policies, defaults.Balance);
         map.Word("forward", service.Forward, SpecNames.ForwardModes, defaults.Forward);
@@ -211,15 +219,19 @@ public static partial class SpecWriter
             map.Add("health", Health(health));
         }
 
-        map.List("backends", service.Backends, Backend);
+        map.List("backends", service.Backends, backend => Backend(backend, needsPort: service.IsOnePort));
         return map.ToNode();
     }
 
-    private static ConfigNode Backend(BackendSpec backend)
+    private static ConfigNode Backend(BackendSpec backend, bool needsPort)
     {
         var map = new MappingWriter();
         map.Value("address", backend.Address);
-        map.Value("port", backend.Port);
+        if (needsPort || backend.Port != 0)
+        {
+            map.Value("port", backend.Port);
+        }
+
         map.Number("weight", backend.Weight, 1);
         map.Flag("drain", backend.Drain);
         if (backend.DrainDeadline is { } deadline)

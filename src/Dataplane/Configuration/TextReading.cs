@@ -32,6 +32,11 @@ internal static class TextReading
     public static IpPrefix PrefixOrAddress(string? text, string path, List<ConfigurationError> errors) =>
         IpAddress.TryParse(text, out IpAddress address) ? IpPrefix.Host(address) : Prefix(text, path, errors);
 
+    /// <summary>Reads an address, or what is written with a slash as a prefix; none when it cannot be read.</summary>
+    public static IpPrefix AddressOrPrefix(string? text, string path, List<ConfigurationError> errors) =>
+        text?.Contains('/', StringComparison.Ordinal) == true ? Prefix(text, path, errors)
+        : Address(text, path, errors) is { IsNone: false } address ? IpPrefix.Host(address) : default;
+
     public static MacAddress Mac(string? text, string path, List<ConfigurationError> errors)
     {
         if (!MacAddress.TryParse(text, out MacAddress mac))

@@ -1,5 +1,5 @@
-using System.Numerics;
 using Dataplane.Balancing;
+using Dataplane.Filtering;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -19,8 +19,10 @@ internal sealed class FlowOwners
     public const int Anyone = -1;
 
     private readonly ServiceTable _services;
-    private readonly Place[] _backends;
-    private readonly uint _mask;
+
+    /// <summary>Backends, and at which ports: one, or port 0 and a range for those that get packets at the ports they were sent to.</summary>
+    private readonly EndpointMap<PortRange> _backends;
+    private readonly bool _hasKept;
     private readonly NatTable _nat;
     private readonly bool _ownsAll;
 
@@ -34,21 +36,16 @@ internal sealed class FlowOwners
         _services = services;
         _ownsAll = ownsAll;
         _nat = nat;
-        HashSet<(IpAddress Address, ushort Port, byte Protocol)> backends =
-            [.. services.Services.SelectMany(service => service.All.Select(backend => (backend.Address, backend.Port, service.Spec.Protocol))),
-                .. departed.Where(gone => gone.Protocol != 0).Select(gone => (gone.Address, gone.Port, gone.Protocol))];
-        _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, backends.Count * 4)) - 1;
-        _backends = new Place[_mask + 1];
-        foreach ((IpAddress address, ushort port, byte protocol) in backends)
+        BackendSlots.Identity[] backends =
+            [.. services.Services.SelectMany(service => service.Spec.Backends.Select(backend => ServiceCompiler.IdentityOf(service.Spec, backend))),
+                .. departed.Where(gone => gone.Protocol != 0)];
+        _backends = new EndpointMap<PortRange>(backends.Length);
+        foreach (BackendSlots.Identity backend in backends)
         {
-            ulong transport = Pack(port, protocol, (byte)address.Family);
-            uint at = PlaceOf(address.High, address.Low, transport);
-            while (_backends[at].Transport != 0)
-            {
-                at = (at + 1) & _mask;
-            }
-
-            _backends[at] = new Place { High = address.High, Low = address.Low, Transport = transport };
+            ref PortRange ports = ref _backends.Add(backend.Address, backend.Port, backend.Protocol, out bool isNew);
+            PortRange own = backend.Port == 0 ? ServiceKey.Of(backend).Ports : new PortRange(backend.Port, backend.Port);
+            ports = isNew ? own : new PortRange(Math.Min(ports.First, own.First), Math.Max(ports.Last, own.Last));
+            _hasKept |= backend.Port == 0;
         }
     }
 
@@ -59,14 +56,14 @@ internal sealed class FlowOwners
     /// <param name="share">Any worker's share.</param>
     public int OwnerOf(in FlowKey key, ushort port, FlowHash hash, WorkerShare share)
     {
-        byte protocol = key.Protocol, family = key.Family;
+        byte protocol = key.Protocol;
         if (protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
         {
             return protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 ? TranslatedOwnerOf(in key, port, hash, share) : PlainOwnerOf(in key, hash, share);
         }
 
         return _services.Find(in key) is not null ? share.OwnerOf(hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, protocol))
-            : IsBackend(key.SourceHigh, key.SourceLow, Pack(key.SourcePort, protocol, family))
+            : IsBackend(key.SourceHigh, key.SourceLow, key.SourcePort, protocol, key.Family)
                 ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, key.DestinationPort, protocol))
                 : TranslatedOwnerOf(in key, port, hash, share);
     }
@@ -87,7 +84,8 @@ internal sealed class FlowOwners
                 : PlainOwnerOf(in key, hash, share);
     }
 
-    /// <summary>Of a flow that is only followed, both ends together choose the worker, whichever of them sends.</summary>
+    /// <summary>Of a flow that is only followed, both ends together choose the worker, whichever of them sends; unless one of them is a backend, whose packets
+    /// always belong to the worker of the other. Two backends that speak to each other past their services meet two workers, which cannot follow them.</summary>
     private int PlainOwnerOf(in FlowKey key, FlowHash hash, WorkerShare share)
     {
         if (!_ownsAll)
@@ -96,35 +94,15 @@ internal sealed class FlowOwners
         }
 
         uint source = hash.OfEndpoint(key.SourceHigh, key.SourceLow, key.SourcePort, key.Protocol);
+        if (IsBackend(key.DestinationHigh, key.DestinationLow, key.DestinationPort, key.Protocol, key.Family))
+        {
+            return share.OwnerOf(source);
+        }
+
         return share.OwnerOf(source ^ hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, key.DestinationPort, key.Protocol));
     }
 
-    private bool IsBackend(ulong high, ulong low, ulong transport)
-    {
-        for (uint at = PlaceOf(high, low, transport); ; at = (at + 1) & _mask)
-        {
-            ref readonly Place place = ref _backends[at];
-            if (place.Transport == transport && place.Low == low && place.High == high)
-            {
-                return true;
-            }
-
-            if (place.Transport == 0)
-            {
-                return false;
-            }
-        }
-    }
-
-    // Never 0, which marks a free place: there is always a family.
-    private static ulong Pack(ushort port, byte protocol, byte family) => ServiceTable.Pack(port, protocol, family);
-
-    private uint PlaceOf(ulong high, ulong low, ulong transport) => ServiceTable.Mix(high, low, transport) & _mask;
-
-    private struct Place
-    {
-        public ulong High;
-        public ulong Low;
-        public ulong Transport;
-    }
+    private bool IsBackend(ulong high, ulong low, ushort port, byte protocol, byte family) =>
+        _backends.TryFind(high, low, EndpointMap<PortRange>.Pack(port, protocol, family), out PortRange ports)
+        || (_hasKept && _backends.TryFind(high, low, EndpointMap<PortRange>.Pack(0, protocol, family), out ports) && ports.Contains(port));
 }

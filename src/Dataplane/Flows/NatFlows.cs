@@ -20,7 +20,7 @@ internal static class NatFlows
     /// <param name="reason">Why it could not be made.</param>
     /// <returns>Index of the entry of this direction, or -1.</returns>
     public static int Create(WorkerContext context, in FlowKey key, uint hash, byte tcpFlags, IpAddress source, BackendRuntime backend, out DropReason reason) =>
-        Create(context, in key, hash, tcpFlags, source, backend.Address, backend.Port, backend, out reason);
+        Create(context, in key, hash, tcpFlags, source, backend.Address, backend.PortFor(key.DestinationPort), backend, out reason);
 
     /// <summary>Makes the flow.</summary>
     /// <param name="context">The worker.</param>

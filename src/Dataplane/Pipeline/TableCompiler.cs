@@ -29,7 +29,7 @@ internal static class TableCompiler
     {
         IpAddress[] served =
         [
-            .. spec.Services.Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. spec.Names.SelectMany(server => server.Addresses),
+            .. spec.Services.Where(service => service.IsOneAddress).Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. spec.Names.SelectMany(server => server.Addresses),
             .. TunnelTable.AddressesOf(spec.Encapsulation),
         ];
         List<L3Interface> made = CompileInterfaces(spec, ports, served);

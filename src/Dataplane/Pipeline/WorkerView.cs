@@ -63,15 +63,15 @@ internal static class WorkerView
 
     private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before)
     {
-        var known = new Dictionary<(Packets.IpAddress, ushort, byte), int>();
+        var known = new Dictionary<ServiceKey, int>();
         foreach (ServiceRuntime service in before?.Services ?? [])
         {
-            known[(service.Spec.Address, service.Spec.Port, service.Spec.Protocol)] = service.Cursor;
+            known[ServiceKey.Of(service.Spec)] = service.Cursor;
         }
 
         // Workers begin with different backends, or the first would get as many flows at once as there are workers.
         return new ServiceTable(Array.ConvertAll(services.Services,
-            service => service.With(known.TryGetValue((service.Spec.Address, service.Spec.Port, service.Spec.Protocol), out int cursor)
+            service => service.With(known.TryGetValue(ServiceKey.Of(service.Spec), out int cursor)
                 ? cursor
                 : worker % Math.Max(1, service.Eligible.Length))));
     }

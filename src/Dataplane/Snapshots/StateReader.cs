@@ -10,7 +10,8 @@ namespace Dataplane.Snapshots;
 /// <summary>Reads a state: looks at all of it before any of it is used, and throws for none.</summary>
 internal sealed class StateReader
 {
-    private const int IdentityBytes = 45;
+    /// <summary>What is written of a slot, its name excepted.</summary>
+    public const int IdentityBytes = 48;
 
     private readonly ReadOnlyMemory<byte> _bytes;
     private int _at;
@@ -142,7 +143,8 @@ internal sealed class StateReader
             ReadOnlySpan<byte> bytes = span[at..];
             int name = BinaryPrimitives.ReadUInt16LittleEndian(bytes[43..]);
             var identity = new BackendSlots.Identity(ReadAddress(bytes[4..]), BinaryPrimitives.ReadUInt16LittleEndian(bytes[21..]), bytes[23], ReadAddress(bytes[24..]),
-                BinaryPrimitives.ReadUInt16LittleEndian(bytes[41..]), Encoding.UTF8.GetString(bytes.Slice(IdentityBytes, name)));
+                BinaryPrimitives.ReadUInt16LittleEndian(bytes[41..]), Encoding.UTF8.GetString(bytes.Slice(IdentityBytes, name)),
+                bytes[45], BinaryPrimitives.ReadUInt16LittleEndian(bytes[46..]));
             if (!Slots.TryAdd(BinaryPrimitives.ReadInt32LittleEndian(bytes), identity))
             {
                 return StateRefusal.Malformed;

@@ -10,7 +10,7 @@ namespace Dataplane.Snapshots;
 /// <remarks>Numbers are little-endian. See docs/STATE.md for the layout.</remarks>
 internal sealed class StateWriter(Stream target)
 {
-    public const uint Version = 1;
+    public const uint Version = 2;
     public const int HeadBytes = 32, TailBytes = 12;
 
     private uint _remainder = uint.MaxValue;
@@ -69,7 +69,7 @@ internal sealed class StateWriter(Stream target)
     {
         BackendSlots.Identity identity = slot.Identity;
         byte[] name = Encoding.UTF8.GetBytes(identity.Nat);
-        byte[] bytes = new byte[46 + name.Length];
+        byte[] bytes = new byte[StateReader.IdentityBytes + name.Length];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, slot.Number);
         WriteAddress(bytes.AsSpan(4), identity.Service);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(21), identity.ServicePort);
@@ -77,8 +77,10 @@ internal sealed class StateWriter(Stream target)
         WriteAddress(bytes.AsSpan(24), identity.Address);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(41), identity.Port);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(43), (ushort)name.Length);
-        name.CopyTo(bytes, 45);
-        names.Write(bytes.AsSpan(0, 45 + name.Length));
+        bytes[45] = identity.ServicePrefix;
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(46), identity.ServiceLastPort);
+        name.CopyTo(bytes, StateReader.IdentityBytes);
+        names.Write(bytes);
     }
 
     /// <summary>Family and 16 bytes.</summary>

@@ -148,11 +148,22 @@ internal sealed class RandomSpecs(int seed, bool isWild)
 
     private TimeSpan Timeout() => TimeSpan.FromMilliseconds(isWild ? In(-1, 604_800_001) : In(1000, 604_800_000));
 
-    private ServiceSpec Service() => new()
+    private ServiceSpec Service()
+    {
+        // What is read again comes as it is written most plainly: one address without a length, one port without a last one.
+        IpAddress address = Address();
+        int one = In(isWild ? 0 : 1, 65535), other = In(isWild ? 0 : 1, 65535), first = Math.Min(one, other), last = Math.Max(one, other), length = In(8, 31);
+        bool isAny = Coin();
+        ServiceSpec service = Service(address);
+        return Coin() ? service with { Port = (ushort)first }
+            : service with { Port = isAny ? (ushort)0 : (ushort)first, LastPort = isAny ? ushort.MaxValue : last == first ? (ushort)0 : (ushort)last, PrefixLength = address.IsNone ? null : length };
+    }
+
+    private ServiceSpec Service(IpAddress address) => new()
     {
         Name = Needed(),
-        Address = Address(),
-        Port = (ushort)In(isWild ? 0 : 1, 65535),
+        Address = address,
+        Port = 1,
         Protocol = isWild ? (byte)In(0, 255) : Coin() ? (byte)6 : (byte)17,
         Balance = Pick<BalancePolicy>(),
         Forward = Pick<ForwardMode>(),

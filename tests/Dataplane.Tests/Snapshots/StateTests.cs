@@ -197,7 +197,7 @@ public sealed class StateTests
 
         await Refused(StateRefusal.NotAState, []);
         await Refused(StateRefusal.NotAState, "ports: {}"u8.ToArray());
-        await Refused(StateRefusal.OtherVersion, Changed(state, 8, 2));
+        await Refused(StateRefusal.OtherVersion, Changed(state, 8, 1));
         await Refused(StateRefusal.OtherVersion, Changed(state, 12, 1));
         await Refused(StateRefusal.Truncated, state[..8]);
         await Refused(StateRefusal.Truncated, state[..^1]);
