@@ -48,17 +48,18 @@ internal sealed unsafe class RouteNetlink : IDisposable
     /// <param name="prefixLength">Its length.</param>
     /// <param name="gateway">Null: destinations are on the link itself.</param>
     /// <param name="interfaceIndex">Where it leads.</param>
+    /// <param name="table">Routing table it is in.</param>
     /// <exception cref="LinuxException">The gateway is not reachable by that interface, or CAP_NET_ADMIN is missing.</exception>
-    public void AddRoute(IPAddress destination, int prefixLength, IPAddress? gateway, int interfaceIndex) =>
+    public void AddRoute(IPAddress destination, int prefixLength, IPAddress? gateway, int interfaceIndex, byte table = RT_TABLE_MAIN) =>
         Demand(
-            RouteMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, destination, prefixLength, gateway, interfaceIndex),
+            RouteMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, destination, prefixLength, gateway, interfaceIndex, table),
             "rtnetlink(RTM_NEWROUTE)", $"{destination}/{prefixLength}");
 
     /// <summary>Removes a route; one that is not there is no error.</summary>
     /// <exception cref="LinuxException">CAP_NET_ADMIN is missing.</exception>
-    public void RemoveRoute(IPAddress destination, int prefixLength, int interfaceIndex)
+    public void RemoveRoute(IPAddress destination, int prefixLength, int interfaceIndex, byte table = RT_TABLE_MAIN)
     {
-        int errno = Execute(RouteMessage(RTM_DELROUTE, NLM_F_ACK, destination, prefixLength, null, interfaceIndex));
+        int errno = Execute(RouteMessage(RTM_DELROUTE, NLM_F_ACK, destination, prefixLength, null, interfaceIndex, table));
         if (errno is not (0 or Errno.ESRCH or Errno.ENODEV))
             throw new LinuxException(errno, "rtnetlink(RTM_DELROUTE)", $"{destination}/{prefixLength}");
     }
@@ -126,11 +127,11 @@ internal sealed unsafe class RouteNetlink : IDisposable
     /// <summary>Closes the socket.</summary>
     public void Dispose() => _socket.Dispose();
 
-    private NetlinkMessage RouteMessage(ushort type, int flags, IPAddress destination, int prefixLength, IPAddress? gateway, int interfaceIndex)
+    private NetlinkMessage RouteMessage(ushort type, int flags, IPAddress destination, int prefixLength, IPAddress? gateway, int interfaceIndex, byte table)
     {
         NetlinkMessage message = Begin(type, (ushort)flags);
         byte scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : gateway is null ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-        message.Add([FamilyOf(destination), (byte)prefixLength, 0, 0, RT_TABLE_MAIN, type == RTM_DELROUTE ? (byte)0 : RTPROT_STATIC, scope,
+        message.Add([FamilyOf(destination), (byte)prefixLength, 0, 0, table, type == RTM_DELROUTE ? (byte)0 : RTPROT_STATIC, scope,
             type == RTM_DELROUTE ? (byte)0 : RTN_UNICAST]);
         message.Add(0);
         if (prefixLength > 0)

@@ -14,13 +14,19 @@ namespace Dataplane.Gateway.Commands;
 internal static class MetricsServer
 {
     /// <exception cref="IOException">The address is in use or not of this machine.</exception>
-    public static Task<HttpService> StartAsync(IPEndPoint endPoint, DataplaneEngine engine, ReloadState state, MeshRuntime? mesh = null) => HttpService.StartMetricsAsync(
+    public static Task<HttpService> StartAsync(IPEndPoint endPoint, DataplaneEngine engine, ReloadState state, MeshRuntime? mesh = null,
+        IMoreMetrics? more = null) => HttpService.StartMetricsAsync(
         endPoint,
         builder =>
         {
             builder.Services.AddSingleton(engine);
             builder.Services.AddSingleton(state);
             IHealthChecksBuilder checks = builder.Services.AddHealthChecks().AddDataplane();
+            if (more is not null)
+            {
+                builder.Services.AddSingleton(more);
+            }
+
             if (mesh is not null)
             {
                 builder.Services.AddSingleton<IMoreMetrics>(new SourceMetrics(mesh, TimeProvider.System));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using Dataplane.Gateway.Announcing;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
@@ -27,11 +28,13 @@ internal sealed class RunCommand : Command
         Reloads when the file changes and on SIGHUP: prints what changed, or every error, in which case the last good
         configuration stays in force. On SIGTERM and Ctrl-C it stops and prints what became of every packet:
         received + originated = transmitted + dropped + held.
+        With --announce it withdraws the addresses of its services first and forwards for the time of --linger; another
+        signal ends that. On SIGUSR1 it withdraws them and goes on, on SIGUSR2 it announces them again.
         """;
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, s_whileInput];
+    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, .. AnnounceOptions.Options, s_whileInput];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -44,11 +47,12 @@ internal sealed class RunCommand : Command
         }
 
         long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
+        AnnounceOptions? announcing = AnnounceOptions.Read(arguments);
         await using var mesh = new MeshRuntime(TimeProvider.System);
         var source = new MeshSpecSource(new FileSpecSource(arguments.Positionals[0], TimeProvider.System), mesh);
         DataplaneSpec spec = source.LoadFirst().GetSpec();
 
-        using var signals = new Signals(PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP);
+        using var signals = new Signals([PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP, .. announcing is null ? [] : Signals.OfTheUser]);
         var state = new ReloadState();
         await using var engine = new DataplaneEngine(spec);
         var print = new LinePrinter(output.Out);
@@ -58,13 +62,15 @@ internal sealed class RunCommand : Command
         await (kept?.StartAsync() ?? engine.StartAsync()).ConfigureAwait(false);
         state.Started(TimeProvider.System.GetUtcNow());
 
+        await using RouteAnnouncer? announcer = announcing is null ? null : new RouteAnnouncer(engine, announcing.Device, announcing.Table, print);
         await using var reloader = new Reloader(engine, () => source.Load(read => read), outcome =>
         {
             state.Count(outcome, TimeProvider.System.GetUtcNow());
             ReloadReport.Write(outcome, print, output.Error);
+            announcer?.Refresh();
         });
         reloader.Watch(source);
-        await using HttpService? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state, mesh).ConfigureAwait(false);
+        await using HttpService? server = metrics is null ? null : await MetricsServer.StartAsync(metrics, engine, state, mesh, announcer is null ? null : new AnnouncementMetrics(announcer)).ConfigureAwait(false);
         if (server is not null)
         {
             print.Line($"metrics at {server.Address}/metrics");
@@ -78,7 +84,11 @@ internal sealed class RunCommand : Command
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => StatusLine.Write(engine)) : null)
         {
-            await ServeAsync(engine, reloader, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+            await ServeAsync(engine, reloader, announcer, signals, print, arguments.Has(s_whileInput)).ConfigureAwait(false);
+            if (announcer is not null)
+            {
+                await LeaveAsync(engine, announcer, announcing!.Linger, signals, print).ConfigureAwait(false);
+            }
         }
 
         if (kept is not null)
@@ -90,8 +100,18 @@ internal sealed class RunCommand : Command
         return await StopAsync(engine, print, output).ConfigureAwait(false);
     }
 
-    /// <summary>Waits until something ends the run; reloads on SIGHUP.</summary>
-    private static async Task ServeAsync(DataplaneEngine engine, Reloader reloader, Signals signals, LinePrinter print, bool whileInput)
+    /// <summary>Has the addresses withdrawn while the engine still forwards, so that nothing is sent here any more when it ends.</summary>
+    private static async Task LeaveAsync(DataplaneEngine engine, RouteAnnouncer announcer, TimeSpan linger, Signals signals, LinePrinter print)
+    {
+        announcer.Withdraw();
+        print.Line($"withdrawn; goes on for {linger.TotalMilliseconds:0} ms");
+        using var over = new CancellationTokenSource();
+        await Task.WhenAny(Task.Delay(linger, over.Token), engine.Completion, signals.NextAsync(over.Token).AsTask()).ConfigureAwait(false);
+        await over.CancelAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Waits until something ends the run; reloads on SIGHUP, withdraws on SIGUSR1 and announces on SIGUSR2.</summary>
+    private static async Task ServeAsync(DataplaneEngine engine, Reloader reloader, RouteAnnouncer? announcer, Signals signals, LinePrinter print, bool whileInput)
     {
         Task input = whileInput ? StandardInput.EndAsync() : Task.Delay(Timeout.Infinite);
         Task<PosixSignal> signal = signals.NextAsync().AsTask();
@@ -104,13 +124,22 @@ internal sealed class RunCommand : Command
             }
 
             PosixSignal came = await signal.ConfigureAwait(false);
-            if (came != PosixSignal.SIGHUP)
+            switch (came)
             {
-                print.Line($"{came}: stopping");
-                return;
+                case PosixSignal.SIGHUP:
+                    reloader.Request();
+                    break;
+                case Signals.User1:
+                    announcer!.Withdraw();
+                    break;
+                case Signals.User2:
+                    announcer!.Announce();
+                    break;
+                default:
+                    print.Line($"{came}: stopping");
+                    return;
             }
 
-            reloader.Request();
             signal = signals.NextAsync().AsTask();
         }
     }

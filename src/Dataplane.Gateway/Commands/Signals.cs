@@ -6,6 +6,15 @@ namespace Dataplane.Gateway.Commands;
 /// <summary>The signals that a long-running command answers, in the order they came. Unix only in part: Windows knows no SIGHUP.</summary>
 internal sealed class Signals : IDisposable
 {
+    /// <summary>SIGUSR1, by its number on Linux: .NET has no name for it.</summary>
+    public const PosixSignal User1 = (PosixSignal)10;
+
+    /// <summary>SIGUSR2.</summary>
+    public const PosixSignal User2 = (PosixSignal)12;
+
+    /// <summary>Both. Who does not register them is ended by them.</summary>
+    public static IReadOnlyList<PosixSignal> OfTheUser { get; } = [User1, User2];
+
     private readonly Channel<PosixSignal> _came = Channel.CreateUnbounded<PosixSignal>();
     private readonly PosixSignalRegistration[] _registrations;
 

@@ -8,6 +8,9 @@ namespace Dataplane.Networks;
 /// <remarks>All members may be called by any thread. A namespace is null for the process's own, a name as in <c>ip netns list</c>, or a path.</remarks>
 public static class KernelInterface
 {
+    /// <summary>The routing table that everybody looks at (RT_TABLE_MAIN of linux/rtnetlink.h).</summary>
+    public const byte MainTable = 254;
+
     /// <summary>Puts an interface up and gives it addresses and routes; what it has already stays, so that it can be called again.</summary>
     /// <param name="networkNamespace">Where.</param>
     /// <param name="name">The interface.</param>
@@ -49,21 +52,29 @@ public static class KernelInterface
     }
 
     /// <summary>Adds routes by an interface, or replaces those for the same destinations.</summary>
+    /// <param name="networkNamespace">Where.</param>
+    /// <param name="name">The interface.</param>
+    /// <param name="routes">The routes.</param>
+    /// <param name="table">Routing table, 1 to 254.</param>
     /// <exception cref="IOException">The interface is not there, or the kernel refused.</exception>
-    public static void AddRoutes(string? networkNamespace, string name, IReadOnlyList<InterfaceRoute> routes)
+    public static void AddRoutes(string? networkNamespace, string name, IReadOnlyList<InterfaceRoute> routes, byte table = MainTable)
     {
         ArgumentNullException.ThrowIfNull(routes);
         using var netlink = RouteNetlink.Open(networkNamespace);
         int index = IndexOf(networkNamespace, name) ?? throw LinuxException.NoInterface(name);
         foreach (InterfaceRoute route in routes)
         {
-            netlink.AddRoute(ToAddress(route.To.First), route.To.Length, route.Via is { } via ? ToAddress(via) : null, index);
+            netlink.AddRoute(ToAddress(route.To.First), route.To.Length, route.Via is { } via ? ToAddress(via) : null, index, table);
         }
     }
 
     /// <summary>Removes routes by an interface; those that are not there are no error.</summary>
+    /// <param name="networkNamespace">Where.</param>
+    /// <param name="name">The interface.</param>
+    /// <param name="destinations">Destinations of the routes.</param>
+    /// <param name="table">Routing table, 1 to 254.</param>
     /// <exception cref="IOException">The kernel refused.</exception>
-    public static void RemoveRoutes(string? networkNamespace, string name, IReadOnlyList<IpPrefix> destinations)
+    public static void RemoveRoutes(string? networkNamespace, string name, IReadOnlyList<IpPrefix> destinations, byte table = MainTable)
     {
         ArgumentNullException.ThrowIfNull(destinations);
         if (IndexOf(networkNamespace, name) is not { } index)
@@ -74,7 +85,7 @@ public static class KernelInterface
         using var netlink = RouteNetlink.Open(networkNamespace);
         foreach (IpPrefix destination in destinations)
         {
-            netlink.RemoveRoute(ToAddress(destination.First), destination.Length, index);
+            netlink.RemoveRoute(ToAddress(destination.First), destination.Length, index, table);
         }
     }
 

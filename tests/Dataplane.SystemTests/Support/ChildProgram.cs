@@ -106,13 +106,18 @@ internal sealed class ChildProgram : IAsyncDisposable
     /// <summary>Asks it to end, as an operator does, and waits until it has.</summary>
     public async Task<ProgramResult> TerminateAsync(string signal = "TERM")
     {
+        await SignalAsync(signal);
+        return await EndAsync();
+    }
+
+    /// <summary>Sends it a signal.</summary>
+    public async Task SignalAsync(string signal)
+    {
         if (!_process.HasExited)
         {
             using Process kill = Process.Start("kill", ["-" + signal, _process.Id.ToString(CultureInfo.InvariantCulture)]);
             await kill.WaitForExitAsync();
         }
-
-        return await EndAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -80,6 +80,12 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
         return status.GetProperty("rules").EnumerateArray().Single(entry => entry.GetProperty("name").GetString() == rule).GetProperty("packets").GetInt64();
     }
 
+    /// <summary>Ends it as a crash does.</summary>
+    public Task KillAsync() => _program.TerminateAsync("KILL");
+
+    /// <summary>Sends it a signal, and waits for nothing.</summary>
+    public Task SignalAsync(string signal) => _program.SignalAsync(signal);
+
     /// <summary>Ends it as an operator does and asserts that it knows what became of every packet.</summary>
     public async Task StopAsync()
     {
