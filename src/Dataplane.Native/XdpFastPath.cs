@@ -5,17 +5,20 @@ namespace Dataplane.Native;
 
 /// <summary>The part of an XDP program that forwards the packets of known flows by itself.</summary>
 /// <remarks>
-/// Only what is ordinary: no VLAN tag, no IPv4 options, no fragment, TTL above 1, TCP with ACK and without FIN, SYN, RST and URG, or UDP; lengths that agree; a
-/// checksum that is finished; a frame for the right station, no longer than the way out takes. Everything else, and every packet of an unknown flow, goes on to
-/// the socket. The bytes that leave are those that the engine would send.
+/// Only what is ordinary: no VLAN tag, no IPv4 options, no fragment, TTL above 1, a header whose checksum is right, TCP with ACK and without FIN, SYN, RST and URG, or
+/// UDP; lengths that agree; a transport checksum that is finished; a frame for the right station, no longer than the way out takes; a way out that is there. Everything
+/// else, and every packet of an unknown flow, goes on to the socket as it came. The bytes that leave are those that the engine would send.
 /// </remarks>
 internal sealed class XdpFastPath
 {
     private const int Result = 0, First = 1, Second = 2, Third = 3, Length = 4, Protocol = 5, Context = 6, Frame = 7, End = 8, Flow = 9, Stack = 10;
     private const int LinkHeader = 14, Tcp = 6, Udp = 17;
 
-    // The stack: the key, the length of the frame, the key of the map of counters.
-    private const int KeyAt = -48, LengthAt = -52, SlotAt = -56;
+    /// <summary>Of a segment's flags, those that are looked at: FIN, SYN, RST, ACK, URG. A flow whose rules ask for others is not for this.</summary>
+    internal const byte FlagsLookedAt = 0x37;
+
+    // The stack: the key, the length of the frame, the key of the map of counters, where the flow is counted.
+    private const int KeyAt = -48, LengthAt = -52, SlotAt = -56, CounterAt = -64;
 
     private readonly BpfAssembler _code;
     private readonly XdpFlowMap _maps;
@@ -53,8 +56,9 @@ internal sealed class XdpFastPath
         _code.JumpIf(BPF_JEQ, Protocol, Udp, udp);
         _code.JumpIf(BPF_JNE, Protocol, Tcp, _slow);
 
-        const int FlagsLookedAt = 0x37, Ack = 0x10;
+        const int Ack = 0x10;
         Need(transport + 20, _slow);
+        WriteTcpHeaderCheck(transport);
         _code.Load(BPF_B, Third, Frame, transport + 13);
         _code.And(Third, FlagsLookedAt);
         _code.JumpIf(BPF_JNE, Third, Ack, _slow);
@@ -76,7 +80,18 @@ internal sealed class XdpFastPath
         WriteRewrite(isV4, transport);
     }
 
-    /// <summary>Version, options, fragment, TTL; the length, which must be the frame's to the byte.</summary>
+    /// <summary>The segment's own header must be whole: an engine drops what says otherwise.</summary>
+    private void WriteTcpHeaderCheck(int transport)
+    {
+        _code.Load(BPF_B, Third, Frame, transport + 12);
+        _code.ShiftRight(Third, 4);
+        _code.ShiftLeft(Third, 2);
+        _code.JumpIf(BPF_JLT, Third, 20, _slow);
+        _code.Plus(Third, transport);
+        _code.JumpIfRegister(BPF_JGT, Third, Length, _slow);
+    }
+
+    /// <summary>Version, options, fragment, checksum, TTL; the length, which must be the frame's to the byte.</summary>
     private void WriteHeaderChecks(bool isV4)
     {
         _code.Load(BPF_B, Third, Frame, LinkHeader);
@@ -88,6 +103,17 @@ internal sealed class XdpFastPath
             _code.Load(BPF_H, Third, Frame, LinkHeader + 6);
             _code.And(Third, Network(0x3FFF));
             _code.JumpIf(BPF_JNE, Third, 0, _slow);
+
+            // The sum over a header that is right is 0xFFFF (RFC 1071).
+            _code.Set(Third, 0);
+            for (int word = 0; word < 5; word++)
+            {
+                _code.Load(BPF_W, Result, Frame, LinkHeader + (4 * word));
+                _code.PlusRegister(Third, Result);
+            }
+
+            Fold(Third);
+            _code.JumpIf(BPF_JNE, Third, 0xFFFF, _slow);
         }
 
         _code.Load(BPF_B, Third, Frame, LinkHeader + (isV4 ? 8 : 7));
@@ -148,22 +174,27 @@ internal sealed class XdpFastPath
         _code.Plus(Result, -transport);
         _code.FromNetwork16(Result);
         _code.PlusRegister(Third, Result);
-        _code.Move(Result, Third);
-        _code.ShiftRight(Result, 32);
-        _code.Cut32(Third);
-        _code.PlusRegister(Third, Result);
-        for (int fold = 0; fold < 3; fold++)
-        {
-            _code.Move(Result, Third);
-            _code.ShiftRight(Result, 16);
-            _code.And(Third, 0xFFFF);
-            _code.PlusRegister(Third, Result);
-        }
-
+        Fold(Third);
         _code.JumpIfRegister(BPF_JEQ, Second, Third, _slow);
     }
 
-    /// <summary>Finds the flow, sees whether it holds for this frame, and counts it.</summary>
+    /// <summary>Makes 16 bits of a sum of words, adding what carries over.</summary>
+    private void Fold(int sum)
+    {
+        _code.Move(Result, sum);
+        _code.ShiftRight(Result, 32);
+        _code.Cut32(sum);
+        _code.PlusRegister(sum, Result);
+        for (int fold = 0; fold < 3; fold++)
+        {
+            _code.Move(Result, sum);
+            _code.ShiftRight(Result, 16);
+            _code.And(sum, 0xFFFF);
+            _code.PlusRegister(sum, Result);
+        }
+    }
+
+    /// <summary>Finds the flow, sees whether it holds for this frame and has its way out, and counts it.</summary>
     private void WriteFind()
     {
         LookUp(_maps.FlowsNumber, KeyAt);
@@ -183,6 +214,17 @@ internal sealed class XdpFastPath
         _code.Load(BPF_W, Second, Flow, 4);
         _code.Store(BPF_W, Stack, SlotAt, Second);
         LookUp(_maps.CountersNumber, SlotAt);
+        _code.Load(BPF_W, Second, Result, XdpFlowMap.HoldsAt);
+        Demand(BPF_W, Flow, 0);
+        _code.Store(BPF_DW, Stack, CounterAt, Result);
+
+        // Said before anything is written or counted: when the device has gone, the frame is the engine's as it came.
+        _code.LoadMap(First, _maps.DevicesNumber);
+        _code.Load(BPF_W, Second, Flow, 8);
+        _code.Set(Third, XDP_PASS);
+        _code.Call(BPF_FUNC_redirect_map);
+        _code.JumpIf(BPF_JNE, Result, XDP_REDIRECT, _slow);
+        _code.Load(BPF_DW, Result, Stack, CounterAt);
         _code.Set(Second, 1);
         _code.AtomicAdd(Result, 0, Second);
         _code.Load(BPF_W, Second, Stack, LengthAt);
@@ -239,10 +281,7 @@ internal sealed class XdpFastPath
         _code.Store(BPF_H, Frame, transport + 6, Second);
 
         _code.Mark(leave);
-        _code.LoadMap(First, _maps.DevicesNumber);
-        _code.Load(BPF_W, Second, Flow, 8);
-        _code.Set(Third, XDP_DROP);
-        _code.Call(BPF_FUNC_redirect_map);
+        _code.Set(Result, XDP_REDIRECT);
         _code.Exit();
 
         void FromFlow(int from, int to)

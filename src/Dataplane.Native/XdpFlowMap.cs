@@ -1,4 +1,4 @@
-// syscalls: mmap
+// syscalls: membarrier mmap
 using System.Runtime.InteropServices;
 using Dataplane.Native.Abi;
 using static Dataplane.Native.Abi.Bpf;
@@ -8,7 +8,8 @@ namespace Dataplane.Native;
 /// <summary>What the XDP programs of several ports share for the fast path: flows, their counters, and the devices they leave by.</summary>
 /// <remarks>
 /// The counters are memory that the programs add to and this process reads, without a call. Their first place holds the epoch: a flow written in another one does
-/// not count, so one store switches all of them off. Calls from one thread at a time; <see cref="Epoch"/> and <see cref="Read"/> from any.
+/// not count, so one store switches all of them off. Beside its counters each place has a word of the same kind, which ends one flow alone. Calls from one thread at a
+/// time; <see cref="Epoch"/>, <see cref="Read"/> and <see cref="End"/> from any.
 /// </remarks>
 internal sealed unsafe class XdpFlowMap : IDisposable
 {
@@ -18,7 +19,18 @@ internal sealed unsafe class XdpFlowMap : IDisposable
     /// <summary>Most ports.</summary>
     internal const int MaxDevices = 64;
 
-    internal const int KeyBytes = 44, FlowBytes = 80, CounterBytes = 16;
+    internal const int KeyBytes = 44, FlowBytes = 80, CounterBytes = 32;
+
+    /// <summary>Where in a place stands the epoch in which its flow holds, behind packets and bytes.</summary>
+    internal const int HoldsAt = 16;
+
+    private const int LongsEach = CounterBytes / sizeof(long);
+
+    /// <summary>linux/membarrier.h: waits for a grace period of RCU, under which programs run.</summary>
+    private const int MEMBARRIER_CMD_GLOBAL = 1;
+
+    /// <summary>Longer than any program runs.</summary>
+    private static readonly TimeSpan s_longAgo = TimeSpan.FromMilliseconds(50);
 
     private readonly FileDescriptor _flows;
     private readonly FileDescriptor _counters;
@@ -116,7 +128,28 @@ internal sealed unsafe class XdpFlowMap : IDisposable
 
     /// <summary>Packets and bytes counted in a place, 1 to <see cref="MaxFlows"/>; they only grow.</summary>
     internal (long Packets, long Bytes) Read(int slot) =>
-        _values is null ? default : (Volatile.Read(ref _values[2 * slot]), Volatile.Read(ref _values[(2 * slot) + 1]));
+        _values is null ? default : (Volatile.Read(ref _values[LongsEach * slot]), Volatile.Read(ref _values[(LongsEach * slot) + 1]));
+
+    /// <summary>Has the flow of a place hold, in an epoch.</summary>
+    internal void Begin(int slot, uint epoch) => SetHolds(slot, epoch);
+
+    /// <summary>Ends the flow of a place at once: no program that looks at it from here on forwards by it, whether or not it is still in the map.</summary>
+    internal void End(int slot) => SetHolds(slot, 0);
+
+    /// <summary>Waits until no program is at work any more on what it found before this was called. Milliseconds; may be some tens.</summary>
+    internal static void WaitForPrograms()
+    {
+        // Programs run within a read side of RCU, and this command waits for all of those. Kernels with nohz_full refuse it.
+        nint number = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 324 : 283;
+        if (Libc.Membarrier(number, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+            Thread.Sleep(s_longAgo);
+    }
+
+    private void SetHolds(int slot, uint epoch)
+    {
+        if (_values is not null)
+            Volatile.Write(ref _values[(LongsEach * slot) + (HoldsAt / sizeof(long))], epoch);
+    }
 
     /// <summary>Closes the maps; programs that use them keep them until they go.</summary>
     public void Dispose()

@@ -12,7 +12,6 @@ public partial class SyscallTests
         ["eventfd"] = "eventfd2",
         ["open"] = "openat",
         ["getrlimit"] = "prlimit64",
-        ["syscall"] = "bpf",
     };
 
     private static readonly string s_folder = RepositoryRoot.Combine("src", "Dataplane.Native");
@@ -77,7 +76,11 @@ public partial class SyscallTests
 
     private static Dictionary<string, string> Imports() => Directory.EnumerateFiles(Path.Combine(s_folder, "Abi"), "Libc*.cs")
         .SelectMany(path => ImportPattern().Matches(File.ReadAllText(path)))
-        .ToDictionary(m => m.Groups[2].Value, m => s_kernelNames.GetValueOrDefault(m.Groups[1].Value, m.Groups[1].Value));
+        .ToDictionary(m => m.Groups[2].Value, m => KernelNameOf(m.Groups[1].Value, m.Groups[2].Value));
+
+    /// <summary>What has no function of its own in the C library is called by number, and named as the kernel names it.</summary>
+    private static string KernelNameOf(string entryPoint, string method) =>
+        entryPoint == "syscall" ? method.ToLowerInvariant() : s_kernelNames.GetValueOrDefault(entryPoint, entryPoint);
 
     [GeneratedRegex(@"\bLibc\.(\w+)\(")]
     private static partial Regex CallPattern();

@@ -93,6 +93,7 @@ internal static class Bpf
     internal const int BPF_PSEUDO_MAP_FD = 1;
     internal const int XDP_DROP = 1;
     internal const int XDP_PASS = 2;
+    internal const int XDP_REDIRECT = 4;
 
     internal const int BPF_LD = 0x00;
     internal const int BPF_LDX = 0x01;

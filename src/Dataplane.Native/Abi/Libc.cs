@@ -72,6 +72,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint Bpf(nint number, nint command, void* attributes, nuint attributesBytes);
 
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint Membarrier(nint number, nint command, nint flags, nint processor);
+
     [LibraryImport(Library, EntryPoint = "listen", SetLastError = true)]
     internal static partial int Listen(int socket, int backlog);
 

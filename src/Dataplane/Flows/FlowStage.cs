@@ -96,8 +96,7 @@ internal static class FlowStage
                 return;
             }
 
-            entry.State = TcpStates.Next(entry.State, flags, entry.IsForward, IsAnswered(tables, in entry));
-            context.Flows[entry.Peer].State = entry.State;
+            context.Flows.Turn(index, TcpStates.Next(entry.State, flags, entry.IsForward, IsAnswered(tables, in entry)));
         }
 
         // What does not belong to the connection does not keep it alive.
@@ -140,6 +139,7 @@ internal static class FlowStage
         {
             // The short way takes no note of what comes next, and the next packet there is the one that counts.
             peer.InPort = FlowEntry.NoPort;
+            context.Flows.Offloaded?.Recall(entry.Peer);
         }
 
         peer.Marks = entry.Marks;

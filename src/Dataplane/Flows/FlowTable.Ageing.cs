@@ -18,10 +18,22 @@ internal sealed partial class FlowTable
 
     private PacketBatch? _inHand;
 
+    /// <summary>Gives a flow a state, both directions. What only holds for the state before is over with it.</summary>
+    public void Turn(int index, FlowState state)
+    {
+        ref FlowEntry entry = ref this[index];
+        if (entry.State != state)
+        {
+            entry.State = this[entry.Peer].State = state;
+            Recall(index);
+        }
+    }
+
     /// <summary>Removes a flow, both directions.</summary>
     public void RemovePair(int index)
     {
         int peer = this[index].Peer;
+        Recall(index);
         if (this[index].State != FlowState.Ended)
         {
             Book(index, -1);
@@ -37,6 +49,7 @@ internal sealed partial class FlowTable
     public void RetirePair(int index)
     {
         int peer = this[index].Peer;
+        Recall(index);
         Book(index, -1);
         Unlink(index);
         Unlink(peer);
@@ -78,13 +91,25 @@ internal sealed partial class FlowTable
             int index = _hand;
             _hand = index + 1 < Capacity ? index + 1 : 0;
             ref FlowEntry entry = ref this[index];
-            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State])
+            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State] && !HasPassed(index))
             {
                 RemovePair(index);
                 Expired++;
             }
         }
     }
+
+    /// <summary>Has the packets of a flow come to the engine, both directions, before it is another's.</summary>
+    private void Recall(int index)
+    {
+        if (Offloaded is { } offloaded)
+        {
+            offloaded.Recall(index);
+            offloaded.Recall(this[index].Peer);
+        }
+    }
+
+    private bool HasPassed(int index) => Offloaded is { } offloaded && (offloaded.HasPassed(index) || offloaded.HasPassed(this[index].Peer));
 
     private FlowTimeouts TimeoutsOf(in FlowEntry entry)
     {

@@ -72,6 +72,9 @@ internal sealed partial class FlowTable
     /// <summary>Counters by slot of <see cref="FlowEntry.Backend"/>, of which the table keeps the number of flows that remember the slot.</summary>
     public BackendCounter[] CountersBySlot { get; set; } = [];
 
+    /// <summary>Those of its flows that are forwarded by something else; null: none.</summary>
+    public IOffloadedFlows? Offloaded { get; set; }
+
     /// <summary>Flows in use: those that packets find.</summary>
     public int FlowCount => (Capacity - _freeCount - _retiredCount) / 2;
 

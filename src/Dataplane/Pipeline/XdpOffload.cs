@@ -1,3 +1,4 @@
+using Dataplane.Flows;
 using Dataplane.Native;
 using Dataplane.Ports;
 
@@ -9,7 +10,8 @@ namespace Dataplane.Pipeline;
 /// all that is unusual come to the engine, which ages it. What the program counted is added to the flow's worker between two batches: the flow has been seen then, and every
 /// packet is received and transmitted in the accounting, at the ports, by rule and by backend.</para>
 /// <para>Nothing outlives the tables it was decided by: before others are published, one store into the programs' memory ends the epoch, and every packet comes to the engine
-/// until it has decided anew. A counter's place is given to another flow only a turn after its flow was removed, when no program can be at work on it any more.</para>
+/// until it has decided anew. A flow that ends or changes between two turns is ended in the same way by its worker, alone and at once (<see cref="IOffloadedFlows"/>).
+/// What has been ended is counted for the last time, and its place given to others, when the kernel has said that no program is at work on it any more.</para>
 /// </remarks>
 internal sealed class XdpOffload : IAsyncDisposable
 {
@@ -32,11 +34,17 @@ internal sealed class XdpOffload : IAsyncDisposable
     {
         _workers = workers;
         _shares = [.. Enumerable.Range(0, workers.Count).Select(_ => new XdpOffloadShare(_map, _slots))];
+        for (int number = 0; number < _shares.Length; number++)
+        {
+            XdpOffloadShare share = _shares[number];
+            workers.AtQuiescentPoint(number, context => context.Flows.Offloaded = share);
+        }
+
         Resume(ports);
         _running = RunAsync();
     }
 
-    /// <summary>Has everything come to the engine, and counts what the programs did. Before tables are published.</summary>
+    /// <summary>Has everything come to the engine, and counts all that the programs did. Before tables are published.</summary>
     public void Suspend()
     {
         lock (_gate)
@@ -67,18 +75,12 @@ internal sealed class XdpOffload : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it. Everything is counted afterwards; the ports may be closed, and after them the map.</summary>
+    /// <summary>Ends it. Everything is counted afterwards; the ports may be closed, and after them the map. The engine stops: its workers keep what they have of it.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         Suspend();
-        lock (_gate)
-        {
-            // Once more: what programs were at work on when the epoch ended.
-            Turn();
-        }
-
         _stopping.Dispose();
     }
 
@@ -104,6 +106,11 @@ internal sealed class XdpOffload : IAsyncDisposable
     /// <summary>One look at every worker.</summary>
     private void Turn()
     {
+        if (Array.Exists(_shares, share => _map.Epoch == 0 ? share.HasFlows : share.HasEnded))
+        {
+            XdpFlowMap.WaitForPrograms();
+        }
+
         // Asked here and not between two batches: these are system calls.
         FastPathPort?[] usable = Array.ConvertAll(_ports, port => port is not null && port.Look() ? port : null);
         for (int number = 0; number < _shares.Length; number++)

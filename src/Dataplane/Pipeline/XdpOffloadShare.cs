@@ -1,15 +1,13 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Dataplane.Balancing;
-using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Native;
-using Dataplane.Packets;
 using Dataplane.Ports;
 
 namespace Dataplane.Pipeline;
 
-/// <summary>The flows of one worker that the fast path has. <see cref="Look"/> runs between two batches of the worker, everything else on the control side.</summary>
-internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
+/// <summary>The flows of one worker that the fast path has. Everything but <see cref="Apply"/> runs on the worker's thread: <see cref="Look"/> between two batches, the rest within them.</summary>
+internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots) : IOffloadedFlows
 {
     /// <summary>Entries of the flow table that one look goes over, and flows that it finds at most.</summary>
     private const int Looks = 16_384, MostFound = 1024;
@@ -20,49 +18,95 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
     /// <summary>Looks without a packet after which a flow gives its place back.</summary>
     private const int MostIdle = 40;
 
-    private const byte Push = 8, Ack = TcpStates.Ack;
+    /// <summary>Places that are kept for flows of which both sides have been heard: what anybody can make by sending must not keep them out.</summary>
+    private const int KeptForAssured = XdpFlowMap.MaxFlows / 2;
 
     private readonly Dictionary<int, Offloaded> _flows = [];
     private readonly List<Offloaded> _coming = [];
+    private readonly List<Offloaded> _refused = [];
     private readonly List<Offloaded> _leaving = [];
-    private readonly List<Offloaded> _gone = [];
+    private readonly List<Offloaded> _ended = [];
     private long _sequence = -1;
     private int _cursor;
+
+    /// <summary>Whether flows are in the map. Between two turns of the control side.</summary>
+    public bool HasFlows => _flows.Count > 0 || HasEnded;
+
+    /// <summary>Whether flows have been ended that are still to be counted for the last time. Between two turns of the control side.</summary>
+    public bool HasEnded => _ended.Count > 0;
 
     /// <summary>Whether nothing can have changed: no flow is in the map, and the worker has counted nothing since the last look.</summary>
     public bool IsIdle(Worker worker)
     {
         long sequence = worker.Context.Counters.Sequence;
-        bool isIdle = sequence == _sequence && _flows.Count + _gone.Count == 0;
+        bool isIdle = sequence == _sequence && !HasFlows;
         _sequence = sequence;
         return isIdle;
     }
+
+    /// <inheritdoc/>
+    public void Recall(int index)
+    {
+        if (_flows.TryGetValue(index, out Offloaded? flow))
+        {
+            Recall(flow);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void RecallTo(int neighbour)
+    {
+        foreach (Offloaded flow in _flows.Values)
+        {
+            if (flow.Neighbour == neighbour)
+            {
+                Recall(flow);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool HasPassed(int index) => _flows.TryGetValue(index, out Offloaded? flow) && !flow.IsRecalled && map.Read(flow.Slot).Packets != flow.Packets;
 
     /// <summary>Counts, sees which flows no longer hold, and finds others. Between two batches of the worker.</summary>
     /// <param name="context">The worker.</param>
     /// <param name="ports">By identifier: the ports of the fast path; none while it is suspended.</param>
     /// <param name="usable">Those that frames can be redirected to now.</param>
     /// <param name="epoch">The epoch that flows are written in.</param>
+    /// <remarks>No program is at work any more on flows that were ended before the look before this.</remarks>
     public void Look(WorkerContext context, FastPathPort?[] ports, FastPathPort?[] usable, uint epoch)
     {
         long packets = 0;
-        foreach (Offloaded flow in _gone)
+        foreach (Offloaded flow in _ended)
         {
             packets += Count(context, flow);
             slots.Push(flow.Slot);
         }
 
-        _gone.Clear();
+        _ended.Clear();
+        foreach (Offloaded flow in _refused)
+        {
+            slots.Push(flow.Slot);
+            _flows.Remove(flow.Index);
+        }
+
+        _refused.Clear();
         context.Ways.Begin();
         foreach (Offloaded flow in _flows.Values)
         {
             long more = Count(context, flow);
             packets += more;
             flow.IdleLooks = more > 0 ? 0 : flow.IdleLooks + 1;
-            if (flow.IdleLooks > MostIdle || !Holds(context, flow, ports, usable))
+            if (flow.IsRecalled || flow.IdleLooks > MostIdle || !Holds(context, flow, ports, usable))
             {
+                Recall(flow);
                 _leaving.Add(flow);
             }
+        }
+
+        foreach (Offloaded flow in _leaving)
+        {
+            _flows.Remove(flow.Index);
         }
 
         if (packets > 0)
@@ -76,30 +120,32 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
         }
     }
 
-    /// <summary>Writes what was found into the map, and removes what no longer holds.</summary>
+    /// <summary>Writes what was found into the map, and removes what no longer holds. Control side; the worker may run meanwhile.</summary>
     public void Apply()
     {
         foreach (Offloaded flow in _leaving)
         {
             map.Remove(in flow.Key);
-            _flows.Remove(flow.Index);
-            _gone.Add(flow);
+            _ended.Add(flow);
         }
 
         foreach (Offloaded flow in _coming)
         {
-            if (map.TryPut(in flow.Key, in flow.Value))
+            if (!map.TryPut(in flow.Key, in flow.Value))
             {
-                _flows[flow.Index] = flow;
-            }
-            else
-            {
-                slots.Push(flow.Slot);
+                _refused.Add(flow);
             }
         }
 
         _leaving.Clear();
         _coming.Clear();
+    }
+
+    /// <summary>One store: programs look at it for every packet.</summary>
+    private void Recall(Offloaded flow)
+    {
+        flow.IsRecalled = true;
+        map.End(flow.Slot);
     }
 
     /// <summary>Adds what programs counted to all that the engine counts by.</summary>
@@ -115,19 +161,24 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
         (flow.Packets, flow.Bytes) = (packets, bytes);
         flow.In.CountReceived(more, moreBytes);
         flow.Out.CountTransmitted(more, moreBytes);
-        ForwardingTables tables = context.Tables;
-        if (tables.Version == flow.Version && !tables.Filter.IsEmpty)
-        {
-            tables.Filter.CounterOf(flow.Rule).Add(more, moreBytes);
-        }
 
-        ref FlowEntry entry = ref context.Flows[flow.Index];
-        if (entry.State != FlowState.Free && entry.Key.Equals(in flow.Entry))
+        // Other tables are published only when all has been counted by these.
+        ForwardingTables tables = context.Tables;
+        if (tables.Version == flow.Version)
         {
-            entry.LastSeen = FlowTable.Ticks(context.NowNs);
-            ref BackendCounts counts = ref tables.BackendCounters[entry.Backend].Counts;
+            if (!tables.Filter.IsEmpty)
+            {
+                tables.Filter.CounterOf(flow.Rule).Add(more, moreBytes);
+            }
+
+            ref BackendCounts counts = ref tables.BackendCounters[flow.Backend].Counts;
             counts.Packets += more;
             counts.Bytes += moreBytes;
+        }
+
+        if (!flow.IsRecalled)
+        {
+            context.Flows[flow.Index].LastSeen = FlowTable.Ticks(context.NowNs);
         }
 
         return more;
@@ -136,10 +187,16 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
     private static bool Holds(WorkerContext context, Offloaded flow, FastPathPort?[] ports, FastPathPort?[] usable)
     {
         ref readonly FlowEntry entry = ref context.Flows[flow.Index];
-        return entry.Key.Equals(in flow.Entry) && TryMake(context, in entry, ports, usable, out FastPathPort? received, out FastPathPort? sent, out XdpFlow value)
-            && received == flow.In && sent == flow.Out && value.LinkStart == flow.Value.LinkStart && value.LinkEnd == flow.Value.LinkEnd
-            && value.MaxFrameBytes == flow.Value.MaxFrameBytes && value.Ports == flow.Value.Ports && value.TransportDelta == flow.Value.TransportDelta;
+        if (!XdpFlowWriter.TryMake(context, in entry, ports, usable, out FastPathPort? received, out FastPathPort? sent, out XdpFlow value))
+        {
+            return false;
+        }
+
+        (value.Epoch, value.Slot) = (flow.Value.Epoch, flow.Slot);
+        return received == flow.In && sent == flow.Out && BytesOf(in value).SequenceEqual(BytesOf(in flow.Value));
     }
+
+    private static ReadOnlySpan<byte> BytesOf(in XdpFlow flow) => MemoryMarshal.AsBytes(new ReadOnlySpan<XdpFlow>(in flow));
 
     private void Find(WorkerContext context, FastPathPort?[] ports, FastPathPort?[] usable, uint epoch)
     {
@@ -150,99 +207,45 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
             int index = _cursor = _cursor + 1 < table.Capacity ? _cursor + 1 : 0;
             ref readonly FlowEntry entry = ref table[index];
             if (entry.State is not (FlowState.TcpEstablished or FlowState.Udp) || now - entry.LastSeen > Recent || _flows.ContainsKey(index)
-                || !TryMake(context, in entry, ports, usable, out FastPathPort? received, out FastPathPort? sent, out XdpFlow value))
+                || (slots.Count <= KeptForAssured && entry.State == FlowState.Udp && (entry.Marks & FlowMarks.Assured) == 0)
+                || !XdpFlowWriter.TryMake(context, in entry, ports, usable, out FastPathPort? received, out FastPathPort? sent, out XdpFlow value))
             {
                 continue;
             }
 
             (value.Epoch, value.Slot) = (epoch, slots.Pop());
             (long packets, long bytes) = map.Read(value.Slot);
-            _coming.Add(new Offloaded
+            var flow = new Offloaded
             {
-                Key = KeyOf(in entry.Key, received!.InterfaceIndex),
+                Key = XdpFlowWriter.KeyOf(in entry.Key, received!.InterfaceIndex),
                 Value = value,
-                Entry = entry.Key,
                 Index = index,
+                Neighbour = entry.Neighbour,
+                Backend = entry.Backend,
                 In = received,
                 Out = sent!,
                 Rule = entry.FilterRule,
                 Version = context.Tables.Version,
                 Packets = packets,
                 Bytes = bytes,
-            });
+            };
+            map.Begin(flow.Slot, epoch);
+            _flows.Add(index, flow);
+            _coming.Add(flow);
         }
     }
-
-    /// <summary>What the programs are to do with the packets of a flow; the same questions as those of <see cref="EstablishedStage"/>.</summary>
-    private static bool TryMake(WorkerContext context, in FlowEntry entry, FastPathPort?[] ports, FastPathPort?[] usable,
-        out FastPathPort? received, out FastPathPort? sent, out XdpFlow value)
-    {
-        (received, sent, value) = (null, null, default);
-        ForwardingTables tables = context.Tables;
-        FilterProgram filter = tables.Filter;
-        bool isTcp = entry.State == FlowState.TcpEstablished;
-        if (entry.State is not (FlowState.TcpEstablished or FlowState.Udp) || entry.TablesVersion != tables.Version || entry.InPort >= ports.Length
-            || ports[entry.InPort] is null || entry.OuterBytes != 0 || tables.Bridges.OfPort(entry.InPort) is not null
-            // Windows are followed segment by segment where rules ask for states; and programs do not tell a segment with PSH from one without.
-            || (isTcp && (filter.HasStates || (filter.FlagsLookedAt & Push) != 0 || entry.FilterFlags != (Ack & filter.FlagsLookedAt))))
-        {
-            return false;
-        }
-
-        int untagged = tables.InterfaceMap.Find(entry.InPort, 0);
-        ref readonly OutgoingWays.Way way = ref context.Ways.Of(context, in entry);
-        if (untagged < 0 || way.Mtu <= 0 || way.Port >= usable.Length || usable[way.Port] is null || tables.Bridges.OfPort(way.Port) is not null)
-        {
-            return false;
-        }
-
-        (received, sent) = (ports[entry.InPort], usable[way.Port]);
-        ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits << 16);
-        bool isV4 = entry.Key.Family == 4;
-        value = new XdpFlow
-        {
-            Device = sent!.Device,
-            MaxFrameBytes = way.Mtu + 14,
-            LinkStart = way.LinkStart,
-            LinkEnd = way.LinkEnd,
-            StationStart = (uint)station,
-            StationEnd = (uint)(station >> 32) & 0xFFFF,
-            HeaderDelta = BinaryPrimitives.ReverseEndianness(InternetChecksum.Fold((uint)entry.AddressDelta + InternetChecksum.TtlDecrementDelta)),
-            TransportDelta = BinaryPrimitives.ReverseEndianness(entry.TransportDelta),
-            Ports = BinaryPrimitives.ReverseEndianness(entry.NewPorts),
-        };
-        (value.Source0, value.Source1) = Wire(entry.NewSourceHigh, entry.NewSourceLow, isV4);
-        (value.Destination0, value.Destination1) = Wire(entry.NewDestinationHigh, entry.NewDestinationLow, isV4);
-        return true;
-    }
-
-    private static XdpFlowKey KeyOf(in FlowKey key, int interfaceIndex)
-    {
-        bool isV4 = key.Family == 4;
-        var result = new XdpFlowKey
-        {
-            Interface = interfaceIndex,
-            Ports = BinaryPrimitives.ReverseEndianness((uint)(key.Transport >> 32)),
-            Protocol = key.Protocol | ((uint)key.Family << 8),
-        };
-        (result.Source0, result.Source1) = Wire(key.SourceHigh, key.SourceLow, isV4);
-        (result.Destination0, result.Destination1) = Wire(key.DestinationHigh, key.DestinationLow, isV4);
-        return result;
-    }
-
-    /// <summary>An address as it stands in the frame; of IPv4 in the first word.</summary>
-    private static (ulong First, ulong Second) Wire(ulong high, ulong low, bool isV4) => isV4
-        ? (BinaryPrimitives.ReverseEndianness((uint)low), 0)
-        : (BinaryPrimitives.ReverseEndianness(high), BinaryPrimitives.ReverseEndianness(low));
 
     /// <summary>A flow in the map.</summary>
     private sealed class Offloaded
     {
         public XdpFlowKey Key;
         public XdpFlow Value;
-        public FlowKey Entry;
 
         public required int Index { get; init; }
+
+        public required int Neighbour { get; init; }
+
+        public required int Backend { get; init; }
 
         public required FastPathPort In { get; init; }
 
@@ -259,5 +262,7 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots)
         public long Bytes { get; set; }
 
         public int IdleLooks { get; set; }
+
+        public bool IsRecalled { get; set; }
     }
 }

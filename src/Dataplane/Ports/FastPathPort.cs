@@ -7,6 +7,7 @@ internal sealed class FastPathPort : IDisposable
 {
     private readonly XdpFlowMap _flows;
     private readonly XdpFeatures _features;
+    private readonly InterfaceControl _control;
     private readonly Lock _gate = new();
     private long _receivedPackets;
     private long _receivedBytes;
@@ -23,7 +24,18 @@ internal sealed class FastPathPort : IDisposable
         _flows = flows;
         InterfaceIndex = interfaceIndex;
         Device = flows.AddDevice(interfaceIndex, interfaceName);
-        _features = XdpFeatures.Open();
+        try
+        {
+            _control = InterfaceControl.Open();
+            _features = XdpFeatures.Open();
+        }
+        catch
+        {
+            _control?.Dispose();
+            flows.RemoveDevice(Device);
+            throw;
+        }
+
         Look();
     }
 
@@ -47,13 +59,19 @@ internal sealed class FastPathPort : IDisposable
     public string Description => !IsOn ? "fast path switched off"
         : TakesFrames ? "fast path" : "no fast path to it: on veth, the other end must have generic receive offload (ethtool -K IF gro on) or an XDP program";
 
-    /// <summary>Asks the kernel whether frames can be redirected to it. Control side.</summary>
+    /// <summary>Asks the kernel whether frames can be redirected to it, and will go. Control side.</summary>
     public bool Look()
     {
         lock (_gate)
         {
-            Volatile.Write(ref _takes, !_disposed && _features.CanTransmit(InterfaceIndex));
-            return _takes;
+            if (_disposed)
+            {
+                return false;
+            }
+
+            // What is redirected to a link that is down is lost without a word; the engine refuses it by name.
+            Volatile.Write(ref _takes, _features.CanTransmit(InterfaceIndex));
+            return _takes && _control.StateOf(InterfaceIndex) == InterfaceState.Up;
         }
     }
 
@@ -91,6 +109,7 @@ internal sealed class FastPathPort : IDisposable
             _disposed = true;
             _flows.RemoveDevice(Device);
             _features.Dispose();
+            _control.Dispose();
             Volatile.Write(ref _takes, false);
         }
     }

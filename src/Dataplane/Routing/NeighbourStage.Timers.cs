@@ -78,6 +78,7 @@ internal static partial class NeighbourStage
         {
             known.Mac = mac;
             known.LastChangeNs = context.NowNs;
+            context.Flows.Offloaded?.RecallTo(index);
             neighbours.Turn(index, NeighbourState.Stale);
         }
 

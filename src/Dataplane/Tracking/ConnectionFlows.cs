@@ -85,14 +85,14 @@ internal static class ConnectionFlows
 
         if (context.Tables.IsDirect(in entry))
         {
-            entry.State = context.Flows[entry.Peer].State = TcpStates.Next(entry.State, headers.TcpFlags, forward: true, isAnswered: true);
+            context.Flows.Turn(index, TcpStates.Next(entry.State, headers.TcpFlags, forward: true, isAnswered: true));
             return true;
         }
 
         // An earlier packet of this batch may have made the flow: then it is not the beginning any more.
         var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);
         TcpTracker.Follow(ref connection, entry.IsForward, in segment, reason);
-        entry.State = context.Flows[entry.Peer].State = TcpTracker.StateOf(in connection);
+        context.Flows.Turn(index, TcpTracker.StateOf(in connection));
         return true;
     }
 
@@ -111,8 +111,7 @@ internal static class ConnectionFlows
         {
             var segment = TcpSegment.Read(batch.Frame(i)[headers.TransportOffset..headers.EndOffset]);
             TcpTracker.Begin(ref connection, in segment);
-            ref FlowEntry entry = ref context.Flows[index];
-            entry.State = context.Flows[entry.Peer].State = TcpTracker.StateOf(in connection);
+            context.Flows.Turn(index, TcpTracker.StateOf(in connection));
         }
     }
 

@@ -1,7 +1,4 @@
-using System.Buffers.Binary;
-using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using Dataplane.Filtering;
 using Dataplane.Native.Tests;
 using Dataplane.Packets;
@@ -15,8 +12,6 @@ namespace Dataplane.SystemTests.Ports;
 /// <summary><c>offload: xdp</c>: established flows forwarded by the XDP programs, everything else by the engine, every packet accounted for.</summary>
 public sealed class FastPathTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
-
     [SystemTheory("ethtool")]
     [InlineData(4)]
     [InlineData(6)]
@@ -24,12 +19,12 @@ public sealed class FastPathTests
     {
         await using FastPathBed bed = await FastPathBed.StartAsync();
         Assert.All(bed.Engine.ReadPorts(), port => Assert.Contains(", fast path", port.Description, StringComparison.Ordinal));
-        using var flow = new Conversation(bed, version);
+        using var flow = new FastPathConversation(bed, version);
         flow.AwaitFast();
 
         long before = bed.FastPackets();
         flow.Burst(packets: 2000, window: 64);
-        Await(() => bed.FastPackets() - before >= 3900, () => $"{bed.FastPackets() - before} of 4000 went the fast path");
+        FastPathBed.Await(() => bed.FastPackets() - before >= 3900, () => $"{bed.FastPackets() - before} of 4000 went the fast path");
 
         // The answers came from the server's address, as the engine translates them; what the server saw is the gateway's.
         Assert.Equal(IPAddress.Parse(version == 4 ? "10.96.0.1" : "2001:db8:96::1"), flow.SeenByServer.Address);
@@ -53,7 +48,7 @@ public sealed class FastPathTests
         }
 
         // Both connections have ended by FIN, which only the engine sees: their flows are closing, and out of the map.
-        Await(() => bed.Engine.ReadFlows().All(flow => flow.State.Contains("losing", StringComparison.Ordinal)), () => string.Join(' ', bed.Engine.ReadFlows()));
+        FastPathBed.Await(() => bed.Engine.ReadFlows().All(flow => flow.State.Contains("losing", StringComparison.Ordinal)), () => string.Join(' ', bed.Engine.ReadFlows()));
         Assert.True(bed.FastPackets() > 1000, $"{bed.FastPackets()} packets went the fast path");
         Accounting accounting = await bed.StopAsync();
         Assert.True(bed.FastPackets() > accounting.Received / 2, $"{bed.FastPackets()} of {accounting.Received}");
@@ -63,13 +58,13 @@ public sealed class FastPathTests
     public async Task Update_RuleThatDenies_HoldsAtOnceAndTheFastPathComesBackWithoutIt()
     {
         await using FastPathBed bed = await FastPathBed.StartAsync();
-        using var flow = new Conversation(bed, 4);
+        using var flow = new FastPathConversation(bed, 4);
         flow.AwaitFast();
         DataplaneSpec open = bed.Engine.Spec;
         FilterRuleSpec deny = new() { Name = "no-udp", Action = FilterAction.Deny, Protocol = 17, ToPort = new PortRange(FastPathBed.Port, FastPathBed.Port) };
         await bed.Engine.UpdateAsync(open with { Filter = open.Filter with { Rules = [deny] } });
         flow.SendDenied(100);
-        Await(() => bed.Engine.ReadRules()[0].Packets == 100, () => string.Join(' ', bed.Engine.ReadRules()));
+        FastPathBed.Await(() => bed.Engine.ReadRules()[0].Packets == 100, () => string.Join(' ', bed.Engine.ReadRules()));
         await bed.Engine.UpdateAsync(open);
         flow.AwaitFast();
         await bed.StopAsync();
@@ -81,7 +76,7 @@ public sealed class FastPathTests
     public async Task Offload_SwitchedOffAndOnUnderTraffic_LosesNothing(int version)
     {
         await using FastPathBed bed = await FastPathBed.StartAsync();
-        using var flow = new Conversation(bed, version);
+        using var flow = new FastPathConversation(bed, version);
         flow.AwaitFast();
         DataplaneSpec on = bed.Engine.Spec, off = on with { Ports = [.. on.Ports.Select(port => port with { Offload = PortOffload.Auto })] };
         using var stop = new CancellationTokenSource();
@@ -102,7 +97,7 @@ public sealed class FastPathTests
         await stop.CancelAsync();
         await traffic;
         Assert.All(bed.Engine.ReadPorts(), port => Assert.Contains("switched off", port.Description, StringComparison.Ordinal));
-        Await(() => bed.Engine.ReadAccounting().Transmitted >= 2L * flow.Sent, () => bed.Engine.ReadAccounting().ToString());
+        FastPathBed.Await(() => bed.Engine.ReadAccounting().Transmitted >= 2L * flow.Sent, () => bed.Engine.ReadAccounting().ToString());
         long before = bed.FastPackets();
         for (int i = 0; i < 100; i++)
             flow.Exchange(bytes: 64);
@@ -116,7 +111,7 @@ public sealed class FastPathTests
     public async Task Unusual_FragmentsAndTtl_IsTheEngines()
     {
         await using FastPathBed bed = await FastPathBed.StartAsync();
-        using var flow = new Conversation(bed, 4);
+        using var flow = new FastPathConversation(bed, 4);
         flow.AwaitFast();
 
         // A datagram in fragments is not the programs' affair, nor is one that may go no further: the worker receives them itself.
@@ -125,8 +120,8 @@ public sealed class FastPathTests
         for (int round = 0; round < Rounds; round++)
             flow.Exchange(bytes: 4000);
         flow.SendWithTtl(1);
-        Await(() => bed.Engine.ReadAccounting().DroppedFor(DropReason.TtlExpired) == 1, () => bed.Engine.ReadAccounting().ToString());
-        Await(() => bed.Engine.ReadWorkers()[0].Packets - own >= (Rounds * FragmentsEach) + 1, () => $"{bed.Engine.ReadWorkers()[0].Packets - own}");
+        FastPathBed.Await(() => bed.Engine.ReadAccounting().DroppedFor(DropReason.TtlExpired) == 1, () => bed.Engine.ReadAccounting().ToString());
+        FastPathBed.Await(() => bed.Engine.ReadWorkers()[0].Packets - own >= (Rounds * FragmentsEach) + 1, () => $"{bed.Engine.ReadWorkers()[0].Packets - own}");
         flow.AwaitFast();
         await bed.StopAsync();
     }
@@ -136,7 +131,7 @@ public sealed class FastPathTests
     {
         await using FastPathBed bed = await FastPathBed.StartAsync(takes: false);
         Assert.All(bed.Engine.ReadPorts(), port => Assert.Contains("gro on", port.Description, StringComparison.Ordinal));
-        using var flow = new Conversation(bed, 6);
+        using var flow = new FastPathConversation(bed, 6);
         flow.Burst(packets: 500, window: 32);
         Assert.Equal(0, bed.FastPackets());
 
@@ -144,116 +139,9 @@ public sealed class FastPathTests
         bed.Server.Execute("ethtool", "-K", "e0", "gro", "on");
         flow.AwaitFast();
         bed.Server.Execute("ethtool", "-K", "e0", "gro", "off");
-        Await(() => bed.PortOf("server").Description.Contains("gro on", StringComparison.Ordinal), () => bed.PortOf("server").Description);
+        FastPathBed.Await(() => bed.PortOf("server").Description.Contains("gro on", StringComparison.Ordinal), () => bed.PortOf("server").Description);
         await bed.Engine.UpdateAsync(bed.Engine.Spec);
         flow.Exchange(bytes: 64);
         await bed.StopAsync();
-    }
-
-    private static void Await(Func<bool> condition, Func<string> what)
-    {
-        long start = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < s_patience, what());
-            Thread.Sleep(5);
-        }
-    }
-
-    /// <summary>A flow of numbered datagrams, each of which the server sends back.</summary>
-    private sealed class Conversation : IDisposable
-    {
-        private readonly FastPathBed _bed;
-        private readonly Socket _client;
-        private readonly Socket _server;
-        private readonly IPEndPoint _target;
-        private readonly byte[] _buffer = new byte[8192];
-        private EndPoint _seen;
-
-        public Conversation(FastPathBed bed, int version)
-        {
-            _bed = bed;
-            _client = FastPathBed.Udp(bed.Client, version, 20_000);
-            _server = FastPathBed.Udp(bed.Server, version, FastPathBed.Port);
-            _target = new IPEndPoint(IPAddress.Parse(FastPathBed.Target(version)), FastPathBed.Port);
-            _seen = FastPathBed.Anyone(version);
-        }
-
-        public int Sent { get; private set; }
-
-        public IPEndPoint SeenByServer => (IPEndPoint)_seen;
-
-        /// <summary>Sends one after the other until the programs forward both ways.</summary>
-        public void AwaitFast()
-        {
-            long[] before = FastByPort();
-            Await(() =>
-            {
-                Exchange(bytes: 64);
-                return FastByPort().Zip(before, (now, then) => now - then).All(more => more >= 10);
-            }, () => $"{string.Join(' ', FastByPort())} packets went the fast path; {string.Join(' ', _bed.Engine.ReadPorts())} {string.Join(' ', _bed.Engine.ReadFlows())}");
-        }
-
-        private long[] FastByPort() => [.. _bed.Engine.ReadPorts().Select(port => port.Statistics.FastPathPackets)];
-
-        /// <summary>One there and back.</summary>
-        public void Exchange(int bytes)
-        {
-            _client.SendTo(_buffer.AsSpan(0, bytes), _target);
-            Sent++;
-            Assert.Equal(bytes, _server.ReceiveFrom(_buffer, ref _seen));
-            _server.SendTo(_buffer.AsSpan(0, bytes), _seen);
-            Assert.Equal(bytes, _client.Receive(_buffer));
-        }
-
-        /// <summary>Many on their way at once; all must come, in order, there and back.</summary>
-        public void Burst(int packets, int window)
-        {
-            // The flow is known both ways, and its neighbours are.
-            Exchange(bytes: 64);
-            byte[] message = new byte[64];
-            for (int first = 0; first < packets; first += window)
-            {
-                for (int i = first; i < Math.Min(packets, first + window); i++)
-                {
-                    BinaryPrimitives.WriteInt32LittleEndian(message, i);
-                    _client.SendTo(message, _target);
-                    Sent++;
-                }
-
-                for (int i = first; i < Math.Min(packets, first + window); i++)
-                {
-                    Assert.Equal(message.Length, _server.ReceiveFrom(_buffer, ref _seen));
-                    Assert.Equal(i, BinaryPrimitives.ReadInt32LittleEndian(_buffer));
-                    _server.SendTo(_buffer.AsSpan(0, message.Length), _seen);
-                }
-
-                for (int i = first; i < Math.Min(packets, first + window); i++)
-                {
-                    Assert.Equal(message.Length, _client.Receive(_buffer));
-                    Assert.Equal(i, BinaryPrimitives.ReadInt32LittleEndian(_buffer));
-                }
-            }
-        }
-
-        public void SendDenied(int packets)
-        {
-            for (int i = 0; i < packets; i++)
-                _client.SendTo(_buffer.AsSpan(0, 64), _target);
-        }
-
-        public void SendWithTtl(short ttl)
-        {
-            short before = _client.Ttl;
-            _client.Ttl = ttl;
-            SendDenied(1);
-            _client.Ttl = before;
-        }
-
-        public void Dispose()
-        {
-            _client.Dispose();
-            _server.Dispose();
-        }
     }
 }
