@@ -70,11 +70,12 @@ internal sealed class RouteAnnouncer : IAsyncDisposable
         _ending.Dispose();
     }
 
-    /// <summary>The addresses at which flows are served now. Those of the engine's interfaces are reached anyway.</summary>
+    /// <summary>The addresses and prefixes at which flows are served now. Those of the engine's interfaces are reached anyway.</summary>
     internal static HashSet<IpPrefix> Served(IEnumerable<ServiceStatus> services, IEnumerable<InterfaceSpec> interfaces)
     {
         HashSet<IpAddress> own = [.. interfaces.Select(entry => entry.Address.Address)];
-        return [.. services.Where(TakesFlows).Select(service => service.Address).Distinct().Where(address => !own.Contains(address)).Select(address => new IpPrefix(address, address.BitLength))];
+        return [.. services.Where(TakesFlows).Select(service => new IpPrefix(service.Address, service.PrefixLength ?? service.Address.BitLength))
+            .Where(prefix => prefix.Length < prefix.Address.BitLength || !own.Contains(prefix.Address))];
     }
 
     private static bool TakesFlows(ServiceStatus service) =>

@@ -35,6 +35,11 @@ public sealed class AnnouncingTests
         Assert.Equal(["203.0.113.10/32"], Served(
             Service("203.0.113.10", false), Service("203.0.113.10", false, (1, BackendState.Up)), Service("203.0.113.10", false, (1, BackendState.Up)), Service("10.1.0.31", false, (1, BackendState.Up))));
 
+    [Fact]
+    public void Served_AServiceOfAPrefix_IsAnnouncedAsAWhole() =>
+        Assert.Equal(["10.1.0.0/16", "2001:db8:53::/48"], Served(
+            Service("10.1.0.0", false, (1, BackendState.Up)) with { PrefixLength = 16 }, Service("2001:db8:53::", false, (1, BackendState.Up)) with { PrefixLength = 48 }));
+
     [Theory]
     [InlineData("--linger needs --announce DEVICE", "--linger", "5")]
     [InlineData("--announce-table needs --announce DEVICE", "--announce-table", "5")]
