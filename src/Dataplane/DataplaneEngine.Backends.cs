@@ -169,7 +169,8 @@ public sealed partial class DataplaneEngine
             kept -= outcome == FlowOutcome.Kept ? 0 : count;
         }
 
-        return new ChangeReceipt(version, changes, opened, closed)
+        ServiceChange[] services = [.. changes.Select(change => change with { FlowsKept = change.KeptSlots.Sum(slot => bySlot.GetValueOrDefault(slot)) })];
+        return new ChangeReceipt(version, services, opened, closed)
         {
             Flows = new FlowChange(kept, moved, ended, flows - kept - moved - ended),
             Backends = [.. shifts.Where(shift => shift.Change is not null).Select(shift => bySlot.GetValueOrDefault(shift.Slot) is var count

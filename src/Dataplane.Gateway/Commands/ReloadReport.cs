@@ -33,6 +33,7 @@ internal static class ReloadReport
     private static IEnumerable<string> Flows(FlowChange flows) =>
         flows.Total == 0 ? [] : [$"flows: {flows.Kept} kept, {flows.Moved} moved, {flows.Ended} ended, {flows.Leaving} leaving since earlier"];
 
-    private static string Moved(ServiceChange change) =>
-        $"service {change.Service}: {change.SlotsMoved} of {change.Slots} slots moved, the least possible is {change.MinimumSlotsMoved}";
+    private static string Moved(ServiceChange change) => change.IsNewGeneration
+        ? $"service {change.Service}: hashes anew, {change.SlotsMoved} of {change.Slots} slots lead elsewhere; {change.FlowsKept} flows keep their backend"
+        : $"service {change.Service}: {change.SlotsMoved} of {change.Slots} slots moved, the least possible is {change.MinimumSlotsMoved}";
 }

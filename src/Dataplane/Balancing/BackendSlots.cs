@@ -105,6 +105,9 @@ internal sealed class BackendSlots
     /// <summary>Slots in use that are no backend's.</summary>
     public IEnumerable<BackendSlot> Others => _others;
 
+    /// <summary>A slot by its number.</summary>
+    public BackendSlot this[int number] => _all[number];
+
     /// <summary>A copy to try changes on.</summary>
     public BackendSlots Copy() => new(this);
 

@@ -163,7 +163,7 @@ internal static class BalanceStage
             : service.Schedule is not null ? $"turn {slot}"
             : $"number {slot} of {service.Eligible.Length}";
         context.Trace!.Add(batch, "balance", outcome, $"service {service.Spec.Name}: {policy} {place} gives {backend?.ToString() ?? "no backend"}",
-            ("service", service.Spec.Name), ("policy", policy), ("slot", slot), ("backend", backend?.ToString()),
+            ("service", service.Spec.Name), ("policy", policy), ("hash", SpecNames.HashFields.NameOf(BalanceHash.FieldsOf(service.Spec))), ("slot", slot), ("backend", backend?.ToString()),
             ("candidates", service.All.Select(candidate => $"{candidate} weight {candidate.Weight}").ToArray()), ("tables_version", context.Tables.Version));
     }
 }

@@ -52,6 +52,11 @@ public sealed class ServiceBuilder
     /// <summary>Chooses backends as a policy says.</summary>
     public ServiceBuilder Balance(BalancePolicy policy) => With(_spec with { Balance = policy });
 
+    /// <summary>Says what chooses a backend by hash.</summary>
+    /// <param name="fields">What of a packet counts.</param>
+    /// <param name="seed">Begins the hash; gateways that are to agree have the same.</param>
+    public ServiceBuilder Hash(HashFields fields, ulong seed = 0) => With(_spec with { Hash = fields, HashSeed = seed });
+
     /// <summary>Sends packets to the backend's hardware address as they are (direct server return).</summary>
     public ServiceBuilder Dsr() => With(_spec with { Forward = ForwardMode.Dsr });
 

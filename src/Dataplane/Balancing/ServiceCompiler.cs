@@ -17,6 +17,7 @@ internal sealed class ServiceCompiler
     private readonly long _nowNs;
     private readonly bool _isSameEncapsulation;
     private bool _isForwardedAnew;
+    private int _firstShift;
     private readonly List<BackendSlots.Identity> _candidates = [];
     private readonly HashSet<BackendSlots.Identity> _needed = [];
     private readonly Dictionary<ServiceKey, ServiceRuntime> _before = [];
@@ -99,6 +100,7 @@ internal sealed class ServiceCompiler
         // What changes by itself later has to be compiled again then.
         (long due, NextDueNs) = (NextDueNs, long.MaxValue);
         Compiled++;
+        _firstShift = Shifts.Count;
         _isForwardedAnew |= _before.GetValueOrDefault(ServiceKey.Of(spec)) is { } before && before.Spec.Forward != spec.Forward;
         ServiceRuntime service = Compile(spec);
         service.IsSettled = NextDueNs == long.MaxValue;
@@ -175,14 +177,15 @@ internal sealed class ServiceCompiler
     private ServiceRuntime Compile(ServiceSpec spec, BackendRuntime[] all, BackendRuntime[] eligible, bool isPanicking)
     {
         ServiceRuntime? before = _before.GetValueOrDefault(ServiceKey.Of(spec));
+        bool isNewGeneration = before is not null && HashGeneration.IsNew(before.Spec, spec);
         int[] weights = [.. eligible.Select(backend => backend.Share)];
-        return new ServiceRuntime
+        var service = new ServiceRuntime
         {
             Spec = spec,
             All = all,
             Eligible = eligible,
             IsPanicking = isPanicking,
-            Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, before?.Table) : null,
+            Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, isNewGeneration ? null : before?.Table) : null,
             Rendezvous = spec.Balance == BalancePolicy.Rendezvous ? new Rendezvous(eligible) : null,
             Affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable(),
             Schedule = spec.Balance switch
@@ -193,6 +196,21 @@ internal sealed class ServiceCompiler
             },
             Cursor = before?.Cursor ?? 0,
         };
+        if (isNewGeneration && before!.Eligible.Length > 0 && eligible.Length > 0)
+        {
+            Changes.Add(HashGeneration.Compare(before, service, KeptSlots(before, all)));
+        }
+
+        return service;
+    }
+
+    /// <summary>Slots of the backends that a service had and has, and whose flows are left with them; these are counted for the receipt.</summary>
+    private int[] KeptSlots(ServiceRuntime before, BackendRuntime[] all)
+    {
+        HashSet<int> had = [.. before.All.Select(backend => backend.Slot)], told = [.. Shifts.Skip(_firstShift).Select(shift => shift.Slot)];
+        int[] stay = [.. all.Where(backend => had.Contains(backend.Slot) && _slots[backend.Slot].Fate == BackendFate.Stay).Select(backend => backend.Slot)];
+        Shifts.AddRange(stay.Where(slot => !told.Contains(slot)).Select(slot => new BackendShift(slot, FlowOutcome.Kept, null)));
+        return stay;
     }
 
     /// <summary>How packets reach a backend that gets them as they are. Once translated, a flow stays so; the others follow the service.</summary>
@@ -326,7 +344,7 @@ internal sealed class ServiceCompiler
     private MaglevTable? BuildTable(ServiceSpec spec, BackendRuntime[] eligible, MaglevTable? before)
     {
         MaglevMember[] members = [.. eligible.Select(backend => new MaglevMember(MaglevIdentity.Of(backend.Address, backend.Port), backend.Share))];
-        if (before is null || before.Size != spec.TableSize)
+        if (before is null)
         {
             return members.Length == 0 ? null : MaglevTable.Build(members, spec.TableSize);
         }

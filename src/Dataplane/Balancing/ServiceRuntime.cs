@@ -6,9 +6,15 @@ namespace Dataplane.Balancing;
 /// <summary>One service in force. Immutable but for the cursor, which is the worker's, and what is remembered of clients, which all workers share.</summary>
 internal sealed class ServiceRuntime
 {
+    private readonly ServiceSpec _spec = null!;
+    private readonly BalanceHash _hash;
     private int _cursor;
 
-    public required ServiceSpec Spec { get; init; }
+    public required ServiceSpec Spec
+    {
+        get => _spec;
+        init => (_spec, _hash) = (value, new BalanceHash(value));
+    }
 
     /// <summary>Backends that take new flows, in the order that the table's and the schedule's members have.</summary>
     public required BackendRuntime[] Eligible { get; init; }
@@ -71,11 +77,11 @@ internal sealed class ServiceRuntime
         switch (Spec.Balance)
         {
             case BalancePolicy.Maglev or BalancePolicy.SourceHash:
-                uint of = Spec.Balance == BalancePolicy.Maglev ? BalanceHash.Of(in key) : BalanceHash.OfSource(in key);
+                uint of = _hash.Of(in key);
                 place = (int)(((ulong)of * (uint)Table!.Size) >> 32);
                 return Eligible[Table.Lookup(of)];
             case BalancePolicy.Rendezvous:
-                place = Rendezvous!.Choose(BalanceHash.Of(in key));
+                place = Rendezvous!.Choose(_hash.Of(in key));
                 break;
             case BalancePolicy.LeastConnections:
                 place = FewestFlows(counters);
@@ -100,7 +106,7 @@ internal sealed class ServiceRuntime
             return null;
         }
 
-        uint hash = Spec.Balance == BalancePolicy.SourceHash ? BalanceHash.OfSource(in key) : BalanceHash.Of(in key);
+        uint hash = _hash.Of(in key);
         return Eligible[Table is not null ? Table.Lookup(hash) : Rendezvous?.Choose(hash) ?? (int)(((ulong)hash * (uint)Eligible.Length) >> 32)];
     }
 

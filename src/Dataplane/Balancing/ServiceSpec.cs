@@ -42,6 +42,12 @@ public sealed record ServiceSpec
     /// <summary>How a backend is chosen for a new flow.</summary>
     public BalancePolicy Balance { get; init; }
 
+    /// <summary>What of a packet chooses, for policies by hash; for all, where there is no room for flows.</summary>
+    public HashFields Hash { get; init; }
+
+    /// <summary>Begins the hash. Another one spreads flows otherwise, such as make up one backend's load by chance or by intent; gateways that are to agree have the same.</summary>
+    public ulong HashSeed { get; init; }
+
     /// <summary>How packets reach the backend.</summary>
     public ForwardMode Forward { get; init; }
 

@@ -50,6 +50,12 @@ internal static class ServiceChecks
             }
 
             checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);
+            checks.Known($"{path}.hash", service.Hash, SpecNames.HashFields);
+            if (service is { Balance: BalancePolicy.SourceHash, Hash: not (HashFields.Flow or HashFields.Source) })
+            {
+                checks.Error($"{path}.hash", "is not what balance: source_hash goes by; balance: maglev does by any", SpecNames.HashFields.NameOf(service.Hash));
+            }
+
             checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
             checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
             checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);

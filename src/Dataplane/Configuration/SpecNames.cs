@@ -43,6 +43,9 @@ internal static class SpecNames
         ("source_hash", BalancePolicy.SourceHash), ("rendezvous", BalancePolicy.Rendezvous), ("least_connections", BalancePolicy.LeastConnections),
         ("power_of_two", BalancePolicy.PowerOfTwo));
 
+    public static readonly NameTable<HashFields> HashFields = new(
+        ("flow", Balancing.HashFields.Flow), ("source", Balancing.HashFields.Source), ("source_destination", Balancing.HashFields.SourceDestination));
+
     public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr), ("ipip", ForwardMode.Ipip), ("gue", ForwardMode.Gue));
 
     public static readonly NameTable<TunnelKinds> Encapsulations = new(("ipip", TunnelKinds.Ipip), ("gue", TunnelKinds.Gue));

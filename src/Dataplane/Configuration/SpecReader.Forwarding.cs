@@ -183,6 +183,8 @@ public sealed partial class SpecReader
             Port = ports.First,
             LastPort = ports.First == ports.Last ? (ushort)0 : ports.Last,
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
+            Hash = map.Choice("hash", SpecNames.HashFields) ?? HashFields.Flow,
+            HashSeed = map.OptionalUnsigned("hash_seed") ?? 0,
             Forward = map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat,
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,

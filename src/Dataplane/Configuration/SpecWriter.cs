@@ -205,6 +205,12 @@ public static partial class SpecWriter
         map.Text("port", SpecNames.ServicePorts(service));
         map.Text("protocol", SpecNames.ProtocolName(service.Protocol));
         map.Word("balance", service.Balance, SpecNames.Policies, defaults.Balance);
+        map.Word("hash", service.Hash, SpecNames.HashFields, defaults.Hash);
+        if (service.HashSeed != 0)
+        {
+            map.Value("hash_seed", service.HashSeed);
+        }
+
         map.Word("forward", service.Forward, SpecNames.ForwardModes, defaults.Forward);
         map.Number("table_size", service.TableSize, defaults.TableSize);
         if (service.Affinity is { } affinity)

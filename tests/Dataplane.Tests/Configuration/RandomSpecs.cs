@@ -166,6 +166,8 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Port = 1,
         Protocol = isWild ? (byte)In(0, 255) : Coin() ? (byte)6 : (byte)17,
         Balance = Pick<BalancePolicy>(),
+        Hash = Pick<HashFields>(),
+        HashSeed = Coin() ? 0 : (ulong)_random.NextInt64(long.MinValue, long.MaxValue),
         Forward = Pick<ForwardMode>(),
         TableSize = Coin() ? 65537 : In(251, 5_000_011),
         Affinity = Null(Milliseconds(1000, 86_400_000)),
