@@ -73,6 +73,9 @@ public sealed partial class DataplaneEngine
             ReceivedFrames = Volatile.Read(ref counters.ReceivedFrames),
             ReceivedBytes = Volatile.Read(ref counters.ReceivedBytes),
             Spoofed = Volatile.Read(ref counters.Spoofed),
+            Rogue = Volatile.Read(ref counters.Rogue),
+            RouterAdvertisements = Volatile.Read(ref counters.Advertised),
+            DhcpMessages = Volatile.Read(ref counters.DhcpMessages),
             SentLimited = Volatile.Read(ref counters.SentLimited),
             ReceivedLimited = Volatile.Read(ref counters.ReceivedLimited),
         };

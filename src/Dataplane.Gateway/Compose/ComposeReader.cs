@@ -147,6 +147,12 @@ internal sealed partial class ComposeReader
                 case "com.docker.network.bridge.enable_icc":
                     record = record with { Isolate = !Flag(entry.Value, at) };
                     break;
+                case "dataplane.router_advertisements":
+                    record = record with { RouterAdvertisements = Flag(entry.Value, at) };
+                    break;
+                case "dataplane.dhcp":
+                    record = record with { Dhcp = Flag(entry.Value, at) };
+                    break;
                 default:
                     Remark(at, "has no effect here");
                     break;

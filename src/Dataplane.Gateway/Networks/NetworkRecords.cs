@@ -29,6 +29,15 @@ internal sealed record NetworkRecord(string Name)
 
     public int Mtu { get; set; } = 1500;
 
+    /// <summary>Whether the gateway advertises itself over IPv6.</summary>
+    public bool RouterAdvertisements { get; set; }
+
+    /// <summary>Whether containers that ask by DHCP are told of their address.</summary>
+    public bool Dhcp { get; set; }
+
+    /// <summary>Domains for short names that they are told of in both ways.</summary>
+    public IReadOnlyList<string> Search { get; set; } = [];
+
     /// <summary>Networks that this one reaches and is reached by.</summary>
     public IReadOnlyList<string> Reach { get; set; } = [];
 

@@ -190,6 +190,9 @@ internal sealed class SpecComposer(ServeOptions options)
             Internal = view.Network.Internal,
             Isolate = view.Network.Isolate,
             Reach = view.Network.Reach,
+            Search = view.Network.Search,
+            RouterAdvertisements = view.Network.RouterAdvertisements ? new RouterAdvertisementSpec() : null,
+            Dhcp = view.Network.Dhcp ? new DhcpSpec() : null,
             Endpoints = [.. endpoints.Select(endpoint => endpoint.Spec)],
         };
         return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, endpoints.SelectMany(endpoint => endpoint.Names).Concat(view.Elsewhere.SelectMany(remote => NamesOf(view.Network, remote))), Upstreams), endpoints, Upstreams);

@@ -152,6 +152,8 @@ internal static class EngineMetrics
             reading => PerEndpoint(reading, endpoint => (endpoint.ReceivedLimited, endpoint.SentLimited))),
         new("dataplane.endpoint.spoofed", MetricKind.Counter, "{packet}", "Packets from an endpoint that said they were from somebody else.",
             reading => reading.Endpoints.Select(endpoint => Of(endpoint.Spoofed, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name)))),
+        new("dataplane.endpoint.rogue", MetricKind.Counter, "{packet}", "Packets from an endpoint that posed as router or DHCP server.",
+            reading => reading.Endpoints.Select(endpoint => Of(endpoint.Rogue, (NetworkName, endpoint.Network), (EndpointName, endpoint.Name)))),
     ];
 
     private static IEnumerable<EngineMetric> Names() =>

@@ -48,7 +48,13 @@ internal static class ConfigKeys
     public static readonly KeyTable Decapsulation = new("an address that takes packets out", "address", "kinds", "from");
 
     public static readonly KeyTable Network = new("a network",
-        "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "endpoints", "overlay");
+        "name", "subnets", "gateways", "mac", "mtu", "internal", "isolate", "reach", "dns", "search", "router_advertisements", "dhcp", "endpoints", "overlay");
+
+    public static readonly KeyTable RouterAdvertisements = new("router advertisements", "interval", "lifetime", "managed", "other", "autonomous");
+
+    public static readonly KeyTable Dhcp = new("a dhcp section", "lease", "routes");
+
+    public static readonly KeyTable DhcpRoute = new("a route told by DHCP", "to", "via");
 
     public static readonly KeyTable Endpoint = new("an endpoint", "name", "port", "mac", "addresses", "rate");
 
@@ -63,7 +69,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Encapsulation, Decapsulation, Network, Endpoint,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
         Overlay, RemoteEndpoint, Rate, Workers,
     ];
 

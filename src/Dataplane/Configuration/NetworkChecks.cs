@@ -65,6 +65,7 @@ internal static class NetworkChecks
 
             CheckSettings(checks, network, path);
             CheckReach(checks, network, path);
+            LinkSettingsChecks.Check(checks, spec, network, path);
             var seen = new NetworkNamesSeen(tunnels, withQueues);
             CheckEndpoints(checks, network, path, ports, withInterface, seen);
             OverlayChecks.Check(checks, spec, network, path, ports, withInterface, seen);
@@ -180,7 +181,7 @@ internal static class NetworkChecks
             }
 
             CheckMac(checks, network, endpoint.Mac, at, seen);
-            CheckAddresses(checks, network, endpoint.Addresses, at);
+            CheckAddresses(checks, network, endpoint.Mac, endpoint.Addresses, at);
             CheckRate(checks, endpoint.Rate, $"{at}.rate");
         }
     }
@@ -200,7 +201,7 @@ internal static class NetworkChecks
     }
 
     /// <summary>Addresses of an endpoint lie in its network's subnets and belong to nobody else.</summary>
-    public static void CheckAddresses(Checks checks, NetworkSpec network, IReadOnlyList<IpAddress>? addresses, string path)
+    public static void CheckAddresses(Checks checks, NetworkSpec network, MacAddress mac, IReadOnlyList<IpAddress>? addresses, string path)
     {
         if (addresses is null)
         {
@@ -226,6 +227,8 @@ internal static class NetworkChecks
                 checks.Error(at, $"is {other} already; each address belongs to one endpoint", address.ToString());
             }
         }
+
+        LinkSettingsChecks.CheckAutonomous(checks, network, mac, addresses, path);
     }
 
     private static void CheckRate(Checks checks, RateSpec? rate, string path)

@@ -36,7 +36,7 @@ internal static class OverlayChecks
         {
             checks.Name($"{at}.name", endpoint.Name, seen.Names);
             NetworkChecks.CheckMac(checks, network, endpoint.Mac, at, seen);
-            NetworkChecks.CheckAddresses(checks, network, endpoint.Addresses, at);
+            NetworkChecks.CheckAddresses(checks, network, endpoint.Mac, endpoint.Addresses, at);
             if (overlay.Peers?.Contains(endpoint.Peer) != true)
             {
                 checks.Error($"{at}.peer", "is not among the peers of the overlay", endpoint.Peer.IsNone ? null : endpoint.Peer.ToString());

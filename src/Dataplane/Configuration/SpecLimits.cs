@@ -15,6 +15,14 @@ internal static class SpecLimits
 
     public static IntRange Mtu => new("link MTU", 576, 9000);
 
+    /// <summary>RFC 4861, 6.2.1.</summary>
+    public static DurationRange AdvertisementInterval => new(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(1800), "4s to 1800s");
+
+    /// <summary>RFC 4861, 6.2.1: 0, or from the interval on.</summary>
+    public static DurationRange RouterLifetime => new(TimeSpan.Zero, TimeSpan.FromSeconds(9000), "0s to 9000s");
+
+    public static DurationRange DhcpLease => new(TimeSpan.FromSeconds(60), TimeSpan.FromDays(7), "60s to 604800s");
+
     /// <summary>24 bits; 0 is left out, which many take for "none".</summary>
     public static IntRange Vni => new("VXLAN network identifier", 1, 0xFF_FFFF);
 

@@ -22,9 +22,42 @@ public sealed partial class SpecReader
             Internal = map.Flag("internal"),
             Isolate = map.Flag("isolate"),
             Reach = [.. map.Items("reach", "each name").Select(item => ReadListedText(item.Node, item.Path, "the name of a network"))],
+            Dns = [.. map.Items("dns", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
+            Search = [.. map.Items("search", "each domain").Select(item => ReadListedText(item.Node, item.Path, "a domain"))],
+            RouterAdvertisements = map.Value("router_advertisements") is { } advertisements ? ReadRouterAdvertisements(advertisements, map.PathOf("router_advertisements")) : null,
+            Dhcp = map.Value("dhcp") is { } dhcp ? ReadDhcp(dhcp, map.PathOf("dhcp")) : null,
             Endpoints = [.. map.Items("endpoints", "each endpoint").Select(item => ReadEndpoint(item.Node, item.Path))],
             Overlay = map.Value("overlay") is { } overlay ? ReadOverlay(overlay, map.PathOf("overlay")) : null,
         };
+    }
+
+    private RouterAdvertisementSpec ReadRouterAdvertisements(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.RouterAdvertisements, _errors);
+        return new RouterAdvertisementSpec
+        {
+            Interval = ReadDuration(map, "interval", SpecLimits.AdvertisementInterval) ?? new RouterAdvertisementSpec().Interval,
+            Lifetime = ReadDuration(map, "lifetime", SpecLimits.RouterLifetime),
+            Managed = map.Flag("managed"),
+            Other = map.Flag("other"),
+            Autonomous = map.Flag("autonomous"),
+        };
+    }
+
+    private DhcpSpec ReadDhcp(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Dhcp, _errors);
+        return new DhcpSpec
+        {
+            Lease = ReadDuration(map, "lease", SpecLimits.DhcpLease) ?? new DhcpSpec().Lease,
+            Routes = [.. map.Items("routes", "each route").Select(item => ReadDhcpRoute(item.Node, item.Path))],
+        };
+    }
+
+    private DhcpRouteSpec ReadDhcpRoute(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.DhcpRoute, _errors);
+        return new DhcpRouteSpec { To = map.Prefix("to", "a prefix such as 10.0.0.0/8"), Via = map.OptionalAddress("via") };
     }
 
     private OverlaySpec ReadOverlay(ConfigNode node, string path)

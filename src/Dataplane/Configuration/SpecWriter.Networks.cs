@@ -19,12 +19,56 @@ public static partial class SpecWriter
         map.Flag("internal", network.Internal);
         map.Flag("isolate", network.Isolate);
         map.List("reach", network.Reach, name => ConfigNode.Scalar(name, isQuoted: ConfigNode.Scalar(name).IsNull));
+        map.Values("dns", network.Dns);
+        map.List("search", network.Search, name => ConfigNode.Scalar(name, isQuoted: ConfigNode.Scalar(name).IsNull));
+        if (network.RouterAdvertisements is { } advertisements)
+        {
+            map.Add("router_advertisements", RouterAdvertisements(advertisements));
+        }
+
+        if (network.Dhcp is { } dhcp)
+        {
+            map.Add("dhcp", Dhcp(dhcp));
+        }
+
         map.List("endpoints", network.Endpoints, Endpoint);
         if (network.Overlay is { } overlay)
         {
             map.Add("overlay", Overlay(overlay));
         }
 
+        return map.ToNode();
+    }
+
+    private static ConfigNode RouterAdvertisements(RouterAdvertisementSpec advertisements)
+    {
+        var defaults = new RouterAdvertisementSpec();
+        var map = new MappingWriter();
+        map.Duration("interval", advertisements.Interval, defaults.Interval);
+        if (advertisements.Lifetime is { } lifetime)
+        {
+            map.Duration("lifetime", lifetime, TimeSpan.MaxValue);
+        }
+
+        map.Flag("managed", advertisements.Managed);
+        map.Flag("other", advertisements.Other);
+        map.Flag("autonomous", advertisements.Autonomous);
+        return map.ToNode();
+    }
+
+    private static ConfigNode Dhcp(DhcpSpec dhcp)
+    {
+        var map = new MappingWriter();
+        map.Duration("lease", dhcp.Lease, new DhcpSpec().Lease);
+        map.List("routes", dhcp.Routes, DhcpRoute);
+        return map.ToNode();
+    }
+
+    private static ConfigNode DhcpRoute(DhcpRouteSpec route)
+    {
+        var map = new MappingWriter();
+        map.Value("to", route.To);
+        map.Optional("via", route.Via);
         return map.ToNode();
     }
 

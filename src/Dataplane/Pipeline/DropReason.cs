@@ -80,8 +80,14 @@ public enum DropReason : byte
     /// <summary>From an endpoint under an address that is not its own, or from elsewhere under an endpoint's.</summary>
     SpoofedAddress,
 
-    /// <summary>ARP or neighbour discovery message of an endpoint that says what is not so, or poses as a router's (RFC 6105).</summary>
+    /// <summary>ARP or neighbour discovery message of an endpoint that says what is not so.</summary>
     SpoofedNeighbour,
+
+    /// <summary>Router advertisement or redirect of an endpoint: the router of its network is the engine (RFC 6105).</summary>
+    RogueRouter,
+
+    /// <summary>From an endpoint to another's DHCP client: the DHCP server of its network is the engine.</summary>
+    RogueDhcp,
 
     /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
     UnknownStation,
@@ -194,6 +200,12 @@ public enum DropReason : byte
     /// <summary>Query of a source that asks a name server more often than allowed.</summary>
     DnsRateLimited,
 
+    /// <summary>DHCP message that is none, is damaged, or is about another hardware address than its sender's (RFC 2131).</summary>
+    DhcpInvalid,
+
+    /// <summary>DHCP message of an endpoint that has no IPv4 address to be told of.</summary>
+    DhcpNoAddress,
+
     /// <summary>The port's transmit ring was full.</summary>
     TransmitRingFull,
 
@@ -232,6 +244,9 @@ public enum DropReason : byte
 
     /// <summary>Query taken in by a name server of the engine.</summary>
     ConsumedDns,
+
+    /// <summary>DHCP message taken in by the engine, and answered if it wants an answer.</summary>
+    ConsumedDhcp,
 
     /// <summary>Super-frame cut into segments, since the port it leaves by takes none; each segment counts as originated.</summary>
     ConsumedSegmented,

@@ -10,6 +10,7 @@ using Dataplane.Reassembly;
 using Dataplane.Rewriting;
 using Dataplane.Routing;
 using Dataplane.Switching;
+using Dataplane.Switching.Dhcp;
 using Dataplane.Telemetry;
 using Dataplane.Tracking;
 using Dataplane.Tunnels;
@@ -27,6 +28,7 @@ internal static class ForwardingPipeline
         TunnelDecapsulationStage.Process<TTracing>(context, batch);                                 // packets in packets -> those inside
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
         GuardStage.Process<TTracing>(context, batch);                                               // endpoints -> who they say they are
+        DhcpStage.Process<TTracing>(context, batch);                                                // who asks for its address -> told; or drop
         FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held
         Mark<TTracing>(context, TimedStage.Parse);
         context.Stages.Process<TTracing>(StagePosition.AfterParse, context, batch);

@@ -4,6 +4,7 @@ using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Routing.Lpm;
+using Dataplane.Switching;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Pipeline;
@@ -184,6 +185,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             _nextTickNs = nowNs + TickNs;
             NeighbourStage.Tick(Context);
             Context.Names.Streams.Tick(Context);
+            RouterAdvertisements.Tick(Context, plan.Ids);
             Context.Fragments.Expire(nowNs);
             Context.Flows.Sweep((Context.Flows.Capacity / SweepTicks) + 1, nowNs);
             RunOriginated(ports);

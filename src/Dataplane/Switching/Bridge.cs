@@ -5,13 +5,18 @@ internal sealed class Bridge
 {
     private readonly bool[] _reaches;
 
+    private readonly (uint First, uint Last)[] _v4;
+
     /// <param name="spec">The network.</param>
     /// <param name="index">Its number.</param>
+    /// <param name="settings">What endpoints are told of it.</param>
     /// <param name="reaches">By number of another network: whether they reach each other.</param>
-    public Bridge(NetworkSpec spec, int index, bool[] reaches)
+    public Bridge(NetworkSpec spec, int index, LinkSettings settings, bool[] reaches)
     {
         Spec = spec;
         Index = index;
+        Settings = settings;
+        _v4 = [.. spec.Subnets.Where(subnet => subnet.Address.IsIpv4).Select(subnet => ((uint)subnet.First.Low, (uint)subnet.Last.Low))];
         Mac = spec.GatewayMac.Bits;
         _reaches = reaches;
     }
@@ -20,6 +25,9 @@ internal sealed class Bridge
 
     /// <summary>Its place in the configuration.</summary>
     public int Index { get; }
+
+    /// <summary>What endpoints are told of it.</summary>
+    public LinkSettings Settings { get; }
 
     /// <summary>The gateway's hardware address.</summary>
     public ulong Mac { get; }
@@ -49,6 +57,20 @@ internal sealed class Bridge
 
         bool isInternal = source is { Spec.Internal: true } || target is { Spec.Internal: true };
         return !isInternal && (isTranslated || source is null || target is null);
+    }
+
+    /// <summary>Whether an address means all of a subnet, or its first, which some mean by it (RFC 1122 3.3.6).</summary>
+    public bool IsDirectedBroadcast(uint address)
+    {
+        foreach ((uint first, uint last) in _v4)
+        {
+            if (address == first || address == last)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public override string ToString() => Spec.Name;

@@ -1,5 +1,6 @@
 using Dataplane.Overlays;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 
@@ -8,6 +9,9 @@ namespace Dataplane.Switching;
 /// <summary>Makes networks of their descriptions. Control side; each endpoint costs the same however many there are.</summary>
 internal static class BridgeCompiler
 {
+    /// <summary>What an endpoint may ask by DHCP: a client asks a few times a minute, and a few at once when it starts.</summary>
+    private const int DhcpPerSecond = 10, DhcpBurst = 20;
+
     /// <summary>Makes the table, and appends an interface for each endpoint's port.</summary>
     public static BridgeTable Compile(DataplaneSpec spec, PortSet ports, IReadOnlyList<IpAddress> served, List<L3Interface> interfaces, BridgeTable? previous)
     {
@@ -22,7 +26,7 @@ internal static class BridgeCompiler
             known[(station.Network.Spec.Name, station.Spec.Name, station.Spec.Port)] = station;
         }
 
-        Bridge[] networks = [.. spec.Networks.Select((network, index) => new Bridge(network, index, Reaches(spec.Networks, network)))];
+        Bridge[] networks = [.. spec.Networks.Select((network, index) => new Bridge(network, index, LinkSettings.Compile(network, spec.Names), Reaches(spec.Networks, network)))];
         List<Station> stations = [], remotes = [];
         var overlays = new List<Overlay>();
         foreach (Bridge network in networks)
@@ -54,10 +58,16 @@ internal static class BridgeCompiler
         return new Station(spec, network)
         {
             Counters = before?.Counters ?? new StationCounters(),
+            Advertisements = TimerOf(network.Spec.RouterAdvertisements, before, spec.Mac),
+            DhcpLimit = network.Spec.Dhcp is null ? null : before?.DhcpLimit ?? new TokenBucket(DhcpPerSecond, DhcpBurst),
             SendLimit = isSame ? before!.SendLimit : rate?.Out is { } sent ? new RateLimiter(sent, rate.OutBurst) : null,
             ReceiveLimit = isSame ? before!.ReceiveLimit : rate?.In is { } received ? new RateLimiter(received, rate.InBurst) : null,
         };
     }
+
+    /// <summary>What has changed is told soon (RFC 4861 6.2.4): a new timer begins at once.</summary>
+    private static AdvertisementTimer? TimerOf(RouterAdvertisementSpec? spec, Station? before, MacAddress mac) =>
+        spec is null ? null : before?.Advertisements is { } timer && timer.Spec == spec ? timer : new AdvertisementTimer(spec, mac.Bits * 0x9E37_79B9_7F4A_7C15);
 
     /// <summary>The gateway's addresses with the prefixes around them; the link-local one too with IPv6.</summary>
     public static IpPrefix[] AddressesOf(NetworkSpec network)

@@ -25,6 +25,7 @@ internal sealed class BridgeTable
         Remotes = remotes;
         Overlays = overlays.Length == 0 ? OverlayTable.Empty : new OverlayTable(overlays, ports);
         int count = stations.Length + remotes.Length;
+        Advertises = Array.Exists(stations, station => station.Advertisements is not null);
         _byPort = new Station?[ports];
         _overlays = new Overlay?[networks.Length];
         _byMac = new StationMap(count);
@@ -56,6 +57,9 @@ internal sealed class BridgeTable
     public static BridgeTable Empty { get; } = new([], [], [], [], 0);
 
     public Bridge[] Networks { get; }
+
+    /// <summary>Whether anybody is told of its router.</summary>
+    public bool Advertises { get; }
 
     /// <summary>Who is attached here.</summary>
     public Station[] Stations { get; }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Switching.Dhcp;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Switching;
@@ -87,7 +88,7 @@ internal static class GuardStage
         ref readonly FlowKey key = ref parsed.Key;
         bool isGenuine = parsed.Headers.IpVersion switch
         {
-            4 => station.HasV4((uint)key.SourceLow),
+            4 => station.HasV4((uint)key.SourceLow) || DhcpStage.IsFromNobody(in key, station),
 
             // Without an address yet: duplicate address detection and what else is said before (RFC 4861 4.3, RFC 3810 5.2.13).
             6 => station.HasV6(key.SourceHigh, key.SourceLow) || ((key.SourceHigh | key.SourceLow) == 0 && key.Protocol == IpProtocols.Icmpv6),

@@ -70,6 +70,36 @@ public sealed class NetworkBuilder
         return this;
     }
 
+    /// <summary>Tells endpoints of these name servers, by router advertisements and DHCP.</summary>
+    public NetworkBuilder Dns(params string[] servers)
+    {
+        ArgumentNullException.ThrowIfNull(servers);
+        _spec = _spec with { Dns = [.. servers.Select((server, index) => TextReading.Address(server, ConfigPath.Index($"{_path}.dns", index), _errors))] };
+        return this;
+    }
+
+    /// <summary>Tells endpoints of these domains for short names, by router advertisements and DHCP.</summary>
+    public NetworkBuilder Search(params string[] domains)
+    {
+        ArgumentNullException.ThrowIfNull(domains);
+        _spec = _spec with { Search = [.. domains] };
+        return this;
+    }
+
+    /// <summary>Has the gateway advertise itself over IPv6; null: with the defaults.</summary>
+    public NetworkBuilder RouterAdvertisements(RouterAdvertisementSpec? advertisements = null)
+    {
+        _spec = _spec with { RouterAdvertisements = advertisements ?? new RouterAdvertisementSpec() };
+        return this;
+    }
+
+    /// <summary>Answers endpoints that ask by DHCP; null: with the defaults.</summary>
+    public NetworkBuilder Dhcp(DhcpSpec? dhcp = null)
+    {
+        _spec = _spec with { Dhcp = dhcp ?? new DhcpSpec() };
+        return this;
+    }
+
     /// <summary>Attaches an endpoint.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="port">Name of its port.</param>

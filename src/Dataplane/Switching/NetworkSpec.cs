@@ -36,6 +36,19 @@ public sealed record NetworkSpec
     /// <summary>Names of networks that this one reaches and is reached by; it is enough that one of the two names the other.</summary>
     public IReadOnlyList<string> Reach { get; init; } = [];
 
+    /// <summary>Name servers that endpoints are told of by <see cref="RouterAdvertisements"/> and <see cref="Dhcp"/>; none: the name servers of this configuration
+    /// whose addresses are in <see cref="Subnets"/>.</summary>
+    public IReadOnlyList<IpAddress> Dns { get; init; } = [];
+
+    /// <summary>Domains in which endpoints look for short names; they are told of them in the same ways.</summary>
+    public IReadOnlyList<string> Search { get; init; } = [];
+
+    /// <summary>What the gateway says of itself over IPv6; null: nothing.</summary>
+    public RouterAdvertisementSpec? RouterAdvertisements { get; init; }
+
+    /// <summary>How endpoints that ask for their IPv4 address are answered; null: not at all.</summary>
+    public DhcpSpec? Dhcp { get; init; }
+
     /// <summary>How the network goes on behind other hosts; null: it does not.</summary>
     public OverlaySpec? Overlay { get; init; }
 

@@ -1,5 +1,7 @@
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 using Dataplane.Routing;
+using Dataplane.Switching.Dhcp;
 
 namespace Dataplane.Switching;
 
@@ -15,8 +17,10 @@ internal sealed class Station
         Network = network;
         Mac = spec.Mac.Bits;
         _v4 = [.. spec.Addresses.Where(address => address.IsIpv4).Select(address => (uint)address.Low)];
-        IpAddress[] v6 = [.. spec.Addresses.Where(address => address.IsIpv6)];
-        Addresses = network.Spec.Subnets.Any(subnet => subnet.Address.IsIpv6) ? [.. spec.Addresses, L3Interface.LinkLocalOf(spec.Mac)] : [.. spec.Addresses];
+        Addresses = [.. AddressesOf(network.Spec, spec.Mac, spec.Addresses)];
+        IpAddress offered = Array.Find(Addresses, address => address.IsIpv4);
+        OfferedAddress = (uint)offered.Low;
+        Offer = offered.IsNone ? null : network.Settings.OfferFor(offered);
         _v6 = [.. Addresses.Where(address => address.IsIpv6).SelectMany(address => new[] { address.High, address.Low })];
     }
 
@@ -42,11 +46,34 @@ internal sealed class Station
     /// <summary>What it may receive.</summary>
     public RateLimiter? ReceiveLimit { get; init; }
 
+    /// <summary>What it is told by DHCP, if it asks; null: nothing.</summary>
+    public DhcpOffer? Offer { get; }
+
+    /// <summary>The address that it is given with <see cref="Offer"/>.</summary>
+    public uint OfferedAddress { get; }
+
+    /// <summary>How often it may ask; with <see cref="Offer"/>.</summary>
+    public TokenBucket? DhcpLimit { get; init; }
+
+    /// <summary>When it hears of its router; null: never.</summary>
+    public AdvertisementTimer? Advertisements { get; init; }
+
     /// <summary>For an endpoint at another host: the number of the peer it is behind; -1 for one that is attached here.</summary>
     public short Peer { get; init; } = -1;
 
     /// <summary>Whether it stands for all endpoints of its network that are attached at other hosts.</summary>
     public bool IsTrunk { get; init; }
+
+    /// <summary>All addresses of a station: those given, the link-local one in a network that speaks IPv6, and those it makes itself where it is told to (RFC 4862).</summary>
+    public static IEnumerable<IpAddress> AddressesOf(NetworkSpec network, MacAddress mac, IReadOnlyList<IpAddress> given)
+    {
+        IpPrefix[] subnets = [.. network.Subnets.Where(subnet => subnet.Address.IsIpv6)];
+        IEnumerable<IpAddress> made = network.RouterAdvertisements is { Autonomous: true } ? subnets.Select(subnet => AutonomousOf(subnet, mac)) : [];
+        return [.. given.Concat(subnets.Length > 0 ? [L3Interface.LinkLocalOf(mac)] : []).Concat(made).Distinct()];
+    }
+
+    /// <summary>The address that a station makes for itself: the subnet's /64 and the modified EUI-64 of its hardware address (RFC 2464 4).</summary>
+    public static IpAddress AutonomousOf(IpPrefix subnet, MacAddress mac) => IpAddress.FromV6(subnet.Address.High, L3Interface.LinkLocalOf(mac).Low);
 
     public bool HasV4(uint address) => Array.IndexOf(_v4, address) >= 0;
 

@@ -22,6 +22,10 @@ internal static class StationDiscovery
         {
             station.Counters.Spoofed++;
         }
+        else if (reason == DropReason.RogueRouter)
+        {
+            station.Counters.Rogue++;
+        }
 
         batch.Drop(i, reason);
     }
@@ -41,10 +45,10 @@ internal static class StationDiscovery
         {
             Solicitation => Solicited(context, in key, message, station),
             Advertisement => Advertised(in key, message, station),
-            RouterSolicitation => DropReason.NeighbourNotForUs,
+            RouterSolicitation => RouterAdvertisements.Solicited(context, in key, message, station),
 
             // Router advertisements and redirects come from routers, and the router here is the engine.
-            _ => DropReason.SpoofedNeighbour,
+            _ => DropReason.RogueRouter,
         };
     }
 

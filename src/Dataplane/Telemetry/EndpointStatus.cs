@@ -21,6 +21,15 @@ public sealed record EndpointStatus(string Network, string Name, string Port)
     /// <summary>Frames from it that said they were from somebody else.</summary>
     public long Spoofed { get; init; }
 
+    /// <summary>Messages from it that only the engine may send: router advertisements, redirects, and answers to others' DHCP clients.</summary>
+    public long Rogue { get; init; }
+
+    /// <summary>Router advertisements made for it.</summary>
+    public long RouterAdvertisements { get; init; }
+
+    /// <summary>DHCP messages from it that were taken in.</summary>
+    public long DhcpMessages { get; init; }
+
     /// <summary>Frames from it beyond its rate.</summary>
     public long SentLimited { get; init; }
 

@@ -19,7 +19,13 @@ internal sealed class NetworkBed : IAsyncDisposable
 
     private readonly Dictionary<string, NetworkNamespace> _homes = [];
 
-    private NetworkBed(DataplaneEngine engine) => Engine = engine;
+    private readonly Func<NetworkSpec, NetworkSpec> _settings;
+
+    private NetworkBed(DataplaneEngine engine, Func<NetworkSpec, NetworkSpec> settings)
+    {
+        Engine = engine;
+        _settings = settings;
+    }
 
     public DataplaneEngine Engine { get; }
 
@@ -37,12 +43,16 @@ internal sealed class NetworkBed : IAsyncDisposable
 
     public static string MacOf(string endpoint) => endpoint switch { "web" => "02:00:0a:59:00:02", "db" => "02:00:0a:59:00:03", _ => "02:00:0a:5a:00:02" };
 
-    public static async Task<NetworkBed> StartAsync(Func<EndpointSpec, EndpointSpec>? change = null, params string[] attached)
+    public static Task<NetworkBed> StartAsync(Func<EndpointSpec, EndpointSpec>? change = null, params string[] attached) =>
+        StartWithAsync(network => network with { Endpoints = [.. network.Endpoints.Select(change ?? (endpoint => endpoint))] }, attached);
+
+    /// <summary>The same with networks that are changed, also when others are attached later.</summary>
+    public static async Task<NetworkBed> StartWithAsync(Func<NetworkSpec, NetworkSpec> settings, string[] attached)
     {
         string[] names = attached.Length > 0 ? attached : ["web", "db", "other"];
         Dictionary<string, NetworkNamespace> homes = names.ToDictionary(name => name, name => NetworkNamespace.Create("sw" + name));
-        DataplaneEngine engine = new DataplaneBuilder(Specify(homes, change ?? (endpoint => endpoint))).Build();
-        var bed = new NetworkBed(engine);
+        DataplaneEngine engine = new DataplaneBuilder(Specify(homes, settings)).Build();
+        var bed = new NetworkBed(engine, settings);
         foreach ((string name, NetworkNamespace home) in homes)
         {
             bed._homes[name] = home;
@@ -61,7 +71,7 @@ internal sealed class NetworkBed : IAsyncDisposable
     public async Task AttachAsync(string name)
     {
         _homes[name] = NetworkNamespace.Create("sw" + name);
-        await Engine.UpdateAsync(Specify(_homes, endpoint => endpoint));
+        await Engine.UpdateAsync(Specify(_homes, _settings));
         Configure(name);
     }
 
@@ -70,12 +80,24 @@ internal sealed class NetworkBed : IAsyncDisposable
     {
         using NetworkNamespace home = _homes[name];
         _homes.Remove(name);
-        await Engine.UpdateAsync(Specify(_homes, endpoint => endpoint));
+        await Engine.UpdateAsync(Specify(_homes, _settings));
     }
 
     public EndpointStatus StatusOf(string name) => Engine.ReadEndpoints().Single(endpoint => endpoint.Name == name);
 
     public async Task<ProgramResult> RunAsync(string endpoint, params string[] command) => await ChildProgram.RunAsync(_homes[endpoint].Name, command);
+
+    /// <summary>Runs a command again and again until what it prints is as wanted.</summary>
+    public async Task AwaitAsync(string endpoint, Func<string, bool> isWanted, params string[] command)
+    {
+        DateTime patience = DateTime.UtcNow + ChildProgram.Patience;
+        string output;
+        while (!isWanted(output = (await RunAsync(endpoint, command)).Output))
+        {
+            Assert.True(DateTime.UtcNow < patience, $"{string.Join(' ', command)} has printed this to the end: {output}");
+            await Task.Delay(20);
+        }
+    }
 
     /// <summary>Ends the engine; it must know what became of every packet.</summary>
     public async Task<Accounting> StopAsync()
@@ -96,20 +118,20 @@ internal sealed class NetworkBed : IAsyncDisposable
         }
     }
 
-    private static DataplaneSpec Specify(Dictionary<string, NetworkNamespace> homes, Func<EndpointSpec, EndpointSpec> change)
+    private static DataplaneSpec Specify(Dictionary<string, NetworkNamespace> homes, Func<NetworkSpec, NetworkSpec> settings)
     {
-        NetworkSpec Network(string name, int octet, params string[] endpoints) => new()
+        NetworkSpec Network(string name, int octet, params string[] endpoints) => settings(new NetworkSpec
         {
             Name = name,
             Subnets = [IpPrefix.Parse($"10.{octet}.0.0/24"), IpPrefix.Parse($"fd00:{octet}::/64")],
-            Endpoints = [.. endpoints.Where(homes.ContainsKey).Select(endpoint => change(new EndpointSpec
+            Endpoints = [.. endpoints.Where(homes.ContainsKey).Select(endpoint => new EndpointSpec
             {
                 Name = endpoint,
                 Port = endpoint,
                 Mac = MacAddress.Parse(MacOf(endpoint)),
                 Addresses = [IpAddress.Parse(AddressOf(endpoint, 4)), IpAddress.Parse(AddressOf(endpoint, 6))],
-            }))],
-        };
+            })],
+        });
         return new DataplaneBuilder(new DataplaneSpec
         {
             Ports = [.. homes.Select(home => new PortSpec { Name = home.Key, Kind = PortKind.Tap, Interface = "e0", NetworkNamespace = home.Value.Name })],

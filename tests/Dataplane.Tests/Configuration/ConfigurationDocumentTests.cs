@@ -29,6 +29,9 @@ public class ConfigurationDocumentTests
         ["Encapsulation"] = ConfigKeys.Encapsulation,
         ["Decapsulation"] = ConfigKeys.Decapsulation,
         ["Networks"] = ConfigKeys.Network,
+        ["Router advertisements"] = ConfigKeys.RouterAdvertisements,
+        ["DHCP"] = ConfigKeys.Dhcp,
+        ["Routes told by DHCP"] = ConfigKeys.DhcpRoute,
         ["Endpoints"] = ConfigKeys.Endpoint,
         ["Overlays"] = ConfigKeys.Overlay,
         ["Endpoints elsewhere"] = ConfigKeys.RemoteEndpoint,
@@ -81,6 +84,9 @@ public class ConfigurationDocumentTests
         AssertRange("Encapsulation", "gue_port", SpecLimits.TransportPort);
         AssertRange("Backends", "weight", SpecLimits.BackendWeight);
         AssertRange("Networks", "mtu", SpecLimits.Mtu);
+        AssertRange("Router advertisements", "interval", SpecLimits.AdvertisementInterval);
+        AssertRange("Router advertisements", "lifetime", SpecLimits.RouterLifetime);
+        AssertRange("DHCP", "lease", SpecLimits.DhcpLease);
         AssertRange("Rates", "in_burst", SpecLimits.BurstBytes);
         AssertRange("Rates", "out_burst", SpecLimits.BurstBytes);
         AssertRange("Health", "port", SpecLimits.TransportPort);
@@ -115,6 +121,8 @@ public class ConfigurationDocumentTests
         AssertDefault("Services", "table_size", new Dataplane.Balancing.ServiceSpec { Name = "", Address = default, Port = 0 }.TableSize);
         AssertDefault("Backends", "weight", new Dataplane.Balancing.BackendSpec { Address = default, Port = 0 }.Weight);
         AssertDefault("Networks", "mtu", new Dataplane.Switching.NetworkSpec { Name = "" }.Mtu);
+        Assert.Equal(($"`{new Dataplane.Switching.RouterAdvertisementSpec().Interval.TotalSeconds}s`", $"`{new Dataplane.Switching.DhcpSpec().Lease.TotalSeconds}s`"),
+            (Row("Router advertisements", "interval").Cells[2], Row("DHCP", "lease").Cells[2]));
         var health = new Dataplane.Health.HealthSpec();
         AssertDefault("Health", "rise", health.Rise);
         AssertDefault("Health", "fall", health.Fall);

@@ -194,6 +194,17 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Internal = Coin(),
         Isolate = Coin(),
         Reach = Maybe<IReadOnlyList<string>>(List(3, _ => Needed()))!,
+        Dns = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+        Search = Maybe<IReadOnlyList<string>>(List(3, _ => Needed()))!,
+        RouterAdvertisements = Coin() ? null : new RouterAdvertisementSpec
+        {
+            Interval = Milliseconds(4000, 1_800_000),
+            Lifetime = Null(TimeSpan.FromSeconds(In(0, 9000))),
+            Managed = Coin(),
+            Other = Coin(),
+            Autonomous = Coin(),
+        },
+        Dhcp = Coin() ? null : new DhcpSpec { Lease = TimeSpan.FromSeconds(In(60, 604_800)), Routes = Maybe(List(3, _ => new DhcpRouteSpec { To = Prefix(), Via = Null(Address()) }))! },
         Endpoints = Maybe(List(4, _ => Endpoint()))!,
         Overlay = Coin() ? null : Overlay(),
     };

@@ -50,6 +50,13 @@ public sealed class DropReasonTests
         [DropReason.SpoofedAddress] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.Blue).Ipv4("10.89.0.9", "10.89.0.3").Udp(1, 2)),
         [DropReason.SpoofedNeighbour] = () =>
             Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).ArpRequest("10.89.0.3", "10.89.0.1")),
+        [DropReason.RogueRouter] = () => Endpoint("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), NetworkPlane.MacOf("b"))
+            .Ip(NetworkPlane.AddressOf("a", 6), NetworkPlane.AddressOf("b", 6), 255).RouterAdvertisement(default)),
+        [DropReason.RogueDhcp] = () => Endpoint("a", NetworkPlane.Direct("a", "b", 4).Udp(67, 68)),
+        [DropReason.DhcpInvalid] = () => Dhcp("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).Ipv4("0.0.0.0", "255.255.255.255").Udp(68, 67)),
+        [DropReason.DhcpNoAddress] = () => Dhcp("b", PacketBuilder.Ethernet(NetworkPlane.MacOf("b"), MacAddress.Broadcast).Ipv4("0.0.0.0", "255.255.255.255").Udp(68, 67)),
+        [DropReason.ConsumedDhcp] = () => Dhcp("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).Ipv4("0.0.0.0", "255.255.255.255").Udp(68, 67)
+            .Payload(DhcpClient.Message(DhcpClient.Discover, NetworkPlane.MacOf("a")))),
         [DropReason.UnknownStation] = () => Endpoint("a", NetworkPlane.Direct("a", "c", 4).Udp(1, 2)),
         [DropReason.OverlayMalformed] = () => Overlay("wan", OverlayPlane.From7(4, new byte[13])),
         [DropReason.OverlayUnknownVni] = () => Overlay("wan", OverlayPlane.From7(4, new byte[64], vni: 1)),
@@ -167,6 +174,18 @@ public sealed class DropReasonTests
     private static async Task<Accounting> Endpoint(string port, PacketBuilder packet)
     {
         await using TestPlane plane = NetworkPlane.Create();
+        plane.Send(port, packet.Build());
+        return plane.Engine.ReadAccounting();
+    }
+
+    /// <summary>A network that answers DHCP, in which b has an IPv6 address only.</summary>
+    private static async Task<Accounting> Dhcp(string port, PacketBuilder packet)
+    {
+        await using TestPlane plane = NetworkPlane.Create(blue => blue with
+        {
+            Dhcp = new(),
+            Endpoints = [blue.Endpoints[0], blue.Endpoints[1] with { Addresses = [NetworkPlane.AddressOf("b", 6)] }],
+        });
         plane.Send(port, packet.Build());
         return plane.Engine.ReadAccounting();
     }

@@ -207,9 +207,9 @@ public sealed class GuardTests
         plane.Dies("a", Says(AddressOf("a", 6), MacOf("a")), DropReason.ConsumedNeighbourDiscovery);
         plane.Dies("a", Asks(MacOf("b")), DropReason.SpoofedNeighbour);
         plane.Dies("a", PacketBuilder.Ethernet(MacOf("a"), MacAddress.ForIpv6Multicast(s_allNodes)).Ip(L3Interface.LinkLocalOf(MacOf("a")), s_allNodes, 255)
-            .RouterAdvertisement(new RouterAdvertisementFields { LifetimeSeconds = 1800 }), DropReason.SpoofedNeighbour);
+            .RouterAdvertisement(new RouterAdvertisementFields { LifetimeSeconds = 1800 }), DropReason.RogueRouter);
         plane.Dies("a", PacketBuilder.Ethernet(MacOf("a"), MacOf("b")).Ip(L3Interface.LinkLocalOf(MacOf("a")), AddressOf("b", 6), 255)
-            .NdRedirect(new NdRedirectFields { Target = AddressOf("a", 6), Destination = AddressOf("wan", 6) }), DropReason.SpoofedNeighbour);
+            .NdRedirect(new NdRedirectFields { Target = AddressOf("a", 6), Destination = AddressOf("wan", 6) }), DropReason.RogueRouter);
         plane.Dies("a", PacketBuilder.Ethernet(MacOf("a"), MacAddress.ForIpv6Multicast(s_allNodes)).Ip(AddressOf("a", 6), s_allNodes, 64)
             .NeighbourAdvertisement(new NeighbourAdvertisementFields { Target = AddressOf("a", 6) }), DropReason.BadNeighbourMessage);
     }

@@ -15,6 +15,9 @@ internal sealed class NetworkCreateCommand : Command
     private static readonly Option s_ipv6 = new("--ipv6", "", "choose an IPv6 subnet as well, where none is given");
     private static readonly Option s_internal = new("--internal", "", "no way out and none in");
     private static readonly Option s_isolate = new("--isolate", "", "endpoints reach the gateway only, not each other");
+    private static readonly Option s_advertise = new("--router-advertisements", "", "the gateway advertises itself over IPv6, with name servers and MTU");
+    private static readonly Option s_dhcp = new("--dhcp", "", "containers that ask by DHCP are told of their IPv4 address");
+    private static readonly Option s_search = new("--search", "DOMAIN", "domain for short names that is told in both ways") { IsRepeatable = true };
     private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
     private static readonly Option s_reach = new("--reach", "NETWORK", "network that this one and it reach each other with") { IsRepeatable = true };
 
@@ -25,7 +28,7 @@ internal sealed class NetworkCreateCommand : Command
     public override IReadOnlyList<string> Positionals => ["NAME"];
 
     public override IReadOnlyList<Option> Options =>
-        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, NetworkOptions.Socket, NetworkOptions.Json];
+        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, s_advertise, s_dhcp, s_search, NetworkOptions.Socket, NetworkOptions.Json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -47,6 +50,9 @@ internal sealed class NetworkCreateCommand : Command
             Ipv6 = arguments.Has(s_ipv6),
             Internal = arguments.Has(s_internal),
             Isolate = arguments.Has(s_isolate),
+            RouterAdvertisements = arguments.Has(s_advertise),
+            Dhcp = arguments.Has(s_dhcp),
+            Search = [.. arguments.GetAll(s_search)],
             Mtu = (int)(arguments.GetNumber(s_mtu, 576, 9000) ?? 1500),
             Reach = [.. arguments.GetAll(s_reach)],
         };
