@@ -98,6 +98,16 @@ public sealed class CniPluginTests
         Assert.Equal(["fd00:1::5"], network.Subnets[1].Reserved);
     }
 
+    [Fact]
+    public void ToNetwork_WhatContainersAreTold_IsRead()
+    {
+        NetworkRecord network = CniConfiguration.Parse(
+            """{ "cniVersion": "1.0.0", "name": "web", "ipv6": true, "routerAdvertisements": true, "dhcp": true, "search": [ "web.example" ] }""").ToNetwork();
+        Assert.True(network is { RouterAdvertisements: true, Dhcp: true });
+        Assert.Equal(["web.example"], network.Search);
+        Assert.True(CniConfiguration.Parse("""{ "cniVersion": "1.0.0", "name": "web" }""").ToNetwork() is { RouterAdvertisements: false, Dhcp: false, Search: [] });
+    }
+
     [Theory]
     [InlineData("0.4.0", """{"cniVersion":"0.4.0","interfaces":[{"name":"eth0","mac":"02:00:00:00:00:02","sandbox":"/ns"}],"ips":[{"version":"4","address":"10.1.0.2/24","gateway":"10.1.0.1","interface":0},{"version":"6","address":"fd00:1::2/64","gateway":"fd00:1::1","interface":0}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"::/0","gw":"fd00:1::1"}],"dns":{"nameservers":["10.1.0.1"],"search":["a.example"]}}""")]
     [InlineData("1.0.0", """{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","mac":"02:00:00:00:00:02","sandbox":"/ns"}],"ips":[{"address":"10.1.0.2/24","gateway":"10.1.0.1","interface":0},{"address":"fd00:1::2/64","gateway":"fd00:1::1","interface":0}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"::/0","gw":"fd00:1::1"}],"dns":{"nameservers":["10.1.0.1"],"search":["a.example"]}}""")]

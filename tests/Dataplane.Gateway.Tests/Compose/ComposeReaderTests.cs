@@ -83,6 +83,19 @@ public sealed class ComposeReaderTests
     }
 
     [Fact]
+    public void Read_WhatContainersAreTold_IsRead()
+    {
+        NetworkRecord network = Assert.Single(Read("""
+            services:
+              a: { image: x, networks: [ n ] }
+            networks:
+              n: { driver_opts: { dataplane.dhcp: "true", dataplane.router_advertisements: "true" } }
+            """).Networks).Record;
+        Assert.True(network is { RouterAdvertisements: true, Dhcp: true });
+        Assert.Empty(_remarks);
+    }
+
+    [Fact]
     public void Read_PortsInBothForms_AreRead()
     {
         ComposeProject project = Read("""

@@ -48,6 +48,17 @@ public sealed class SharedCompositionTests
     }
 
     [Fact]
+    public void Compose_WhatContainersAreTold_IsToldWithTheNameServerOfTheNetwork()
+    {
+        NetworkRecord network = s_web.Network with { RouterAdvertisements = true, Dhcp = true, Search = ["web"], Subnets = [.. s_web.Network.Subnets, new SubnetRecord("fd00:89::/64") { Gateway = "fd00:89::1" }] };
+        DataplaneSpec spec = Compose(s_options, s_web with { Network = network });
+        Assert.Empty(SpecValidator.Validate(spec));
+        Assert.True(spec.Networks[0] is { RouterAdvertisements: not null, Dhcp: not null, Search: ["web"] });
+        Assert.Equal(["10.89.0.1", "fd00:89::1"], spec.Names[0].Addresses.Select(address => address.ToString()));
+        Assert.True(Compose(s_options, s_web).Networks[0] is { RouterAdvertisements: null, Dhcp: null });
+    }
+
+    [Fact]
     public void Compose_NetworkOfThisHostAlone_HasNone()
     {
         Assert.Null(Compose(s_options, s_web with { Network = s_web.Network with { Vni = null }, Elsewhere = [] }).Networks[0].Overlay);
