@@ -229,7 +229,8 @@ public sealed partial class MeshRuntime : IAsyncDisposable
 
     private static string KeyOf(MeshSourceSpec source) =>
         $"{source.Kind}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}"
-        + $"|{source.Api}|{source.Kubeconfig}|{source.Context}|{source.CertificateAuthority}|{string.Join('|', source.Namespaces)}|{string.Join('|', source.Servers)}|{string.Join('|', source.Lookups)}";
+        + $"|{source.Api}|{source.Kubeconfig}|{source.Context}|{source.CertificateAuthority}|{string.Join('|', source.Namespaces)}|{string.Join('|', source.Servers)}|{string.Join('|', source.Lookups)}"
+        + $"|{string.Join('|', source.Clusters)}|{source.Node}|{source.NodeCluster}|{source.Certificate}|{source.Key}";
 
     /// <summary>Adds the mesh's services and names; what the engine would refuse is left out, and the service's status says why.</summary>
     private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, out IReadOnlyList<MeshServiceStatus> status)

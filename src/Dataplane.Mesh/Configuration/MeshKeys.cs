@@ -21,7 +21,11 @@ internal static class MeshKeys
 
     public static readonly KeyTable Endpoint = new("an endpoint of a mesh", "name", "namespace", "address", "service", "labels", "ports", "weight", "ready", "hostname");
 
-    public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file", "servers", "lookups");
+    public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file", "servers", "lookups",
+        "clusters", "node", "node_cluster", "certificate", "key");
+
+    /// <summary>Those of a source's keys that xDS alone has.</summary>
+    public static readonly string[] XdsOnly = ["clusters", "node", "node_cluster", "certificate", "key"];
 
     public static readonly KeyTable Lookup = new("a lookup", "name", "service", "namespace", "port", "target_port", "protocol");
 
@@ -33,7 +37,8 @@ internal static class MeshKeys
     public static readonly NameTable<MeshServiceTls> Tls = new(("none", MeshServiceTls.None), ("mutual", MeshServiceTls.Mutual));
 
     public static readonly NameTable<MeshSourceKind> SourceKinds = new(
-        ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd), ("dns", MeshSourceKind.Dns));
+        ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd), ("dns", MeshSourceKind.Dns),
+        ("xds", MeshSourceKind.Xds));
 
     public static readonly NameTable<byte> Protocols = new(("tcp", 6), ("udp", 17));
 }

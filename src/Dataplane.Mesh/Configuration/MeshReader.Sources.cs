@@ -27,8 +27,24 @@ internal sealed partial class MeshReader
             Prefix = map.Text("prefix") is { Length: > 0 } prefix ? prefix : "/dataplane/mesh/",
             TokenFile = InFolder(map.Text("token_file")),
             Servers = [.. Texts(map, "servers", ReadUpstream).Where(server => server is not null).Select(server => server!)],
+            Clusters = Texts(map, "clusters", (text, _) => text),
+            Node = map.Text("node"),
+            NodeCluster = map.Text("node_cluster"),
+            Certificate = InFolder(map.Text("certificate")),
+            Key = InFolder(map.Text("key")),
             Lookups = [.. map.Items("lookups", "each lookup").Select(item => ReadLookup(item.Node, item.Path))],
         };
+        if (kind is not (null or MeshSourceKind.Xds))
+        {
+            foreach (string key in MeshKeys.XdsOnly)
+            {
+                if (map.Value(key) is not null)
+                {
+                    map.Error(key, "has no meaning here: it goes with kind: xds; take it out", null);
+                }
+            }
+        }
+
         switch (kind)
         {
             case MeshSourceKind.Dns when source.Lookups.Count == 0:
@@ -36,6 +52,9 @@ internal sealed partial class MeshReader
                 break;
             case MeshSourceKind.Kubernetes:
                 CheckKubernetes(in map, source);
+                break;
+            case MeshSourceKind.Xds:
+                CheckXds(in map, source);
                 break;
             case MeshSourceKind.Registration when !source.Endpoints.Any(text => IPEndPoint.TryParse(text, out _)):
                 map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070", source.Endpoints.Count > 0 ? source.Endpoints[0] : null);
@@ -46,6 +65,38 @@ internal sealed partial class MeshReader
         }
 
         return source;
+    }
+
+    private static void CheckXds(in MappingReader map, MeshSourceSpec source)
+    {
+        if (source.Endpoints.Count == 0)
+        {
+            map.Error("members", "is missing: addresses of discovery servers are needed, such as [ http://127.0.0.1:18000 ]", null);
+        }
+
+        foreach (string member in source.Endpoints.Where(text => !IsHttp(text)))
+        {
+            map.Error("members", "is not the address of a discovery server, such as http://127.0.0.1:18000", member);
+        }
+
+        bool isTls = source.Endpoints.Any(text => text.StartsWith("https:", StringComparison.OrdinalIgnoreCase));
+        foreach ((string key, string value) in new[] { ("ca", source.CertificateAuthority), ("certificate", source.Certificate) })
+        {
+            if (value.Length > 0 && !isTls)
+            {
+                map.Error(key, "has no meaning here: no server in members is asked by https", value);
+            }
+        }
+
+        if (source.Certificate.Length > 0 != source.Key.Length > 0)
+        {
+            map.Error(source.Key.Length > 0 ? "certificate" : "key", "is missing: a certificate and its key go together", null);
+        }
+
+        foreach (string name in source.Clusters.Where(name => !Xds.ClusterName.TryParse(name, out _)))
+        {
+            map.Error("clusters", "means no service: SERVICE, NAMESPACE/SERVICE, both with :PORT behind, or outbound|PORT||SERVICE.NAMESPACE.svc.DOMAIN is understood", name);
+        }
     }
 
     private MeshLookupSpec ReadLookup(ConfigNode node, string path)

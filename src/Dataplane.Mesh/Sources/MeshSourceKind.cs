@@ -14,4 +14,7 @@ public enum MeshSourceKind
 
     /// <summary>Names looked up by DNS.</summary>
     Dns,
+
+    /// <summary>A control plane that speaks xDS, as for Envoy.</summary>
+    Xds,
 }

@@ -26,7 +26,7 @@ public sealed record MeshSourceSpec
     /// <summary>Kubernetes: context of that file; empty: the current one.</summary>
     public string Context { get; init; } = "";
 
-    /// <summary>Kubernetes: file with the authorities of the server at <see cref="Api"/>; empty: those of the system.</summary>
+    /// <summary>Kubernetes: file with the authorities of the server at <see cref="Api"/>. Xds: of the servers. Empty: those of the system.</summary>
     public string CertificateAuthority { get; init; } = "";
 
     /// <summary>Kubernetes: the name spaces to follow; none: all.</summary>
@@ -35,7 +35,8 @@ public sealed record MeshSourceSpec
     /// <summary>Kubernetes: files, or patterns in the last part of a path such as <c>manifests/*.yaml</c>.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>Registration: address and port to listen at. Etcd: addresses of the members, such as <c>http://127.0.0.1:2379</c>, asked in turn.</summary>
+    /// <summary>Registration: address and port to listen at. Etcd: addresses of the members, such as <c>http://127.0.0.1:2379</c>,
+    /// asked in turn. Xds: addresses of the servers, asked in turn.</summary>
     public IReadOnlyList<string> Endpoints { get; init; } = [];
 
     /// <summary>Etcd: what the keys begin with.</summary>
@@ -44,4 +45,19 @@ public sealed record MeshSourceSpec
     /// <summary>Registration: file that holds the word every request must carry; empty: none is asked for. Kubernetes: file that holds the word shown to the server at
     /// <see cref="Api"/>; read anew for each request.</summary>
     public string TokenFile { get; init; } = "";
+
+    /// <summary>Xds: names of the clusters to follow; none: all that the server has for this node.</summary>
+    public IReadOnlyList<string> Clusters { get; init; } = [];
+
+    /// <summary>Xds: what the server knows this gateway by; empty: the name of the host.</summary>
+    public string Node { get; init; } = "";
+
+    /// <summary>Xds: what group of nodes this gateway says it belongs to; may be empty.</summary>
+    public string NodeCluster { get; init; } = "";
+
+    /// <summary>Xds: file with the certificate shown to the server, the intermediate ones behind it, as PEM; empty: none.</summary>
+    public string Certificate { get; init; } = "";
+
+    /// <summary>Xds: file with the private key of <see cref="Certificate"/>, as PEM.</summary>
+    public string Key { get; init; } = "";
 }

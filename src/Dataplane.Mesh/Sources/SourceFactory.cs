@@ -1,6 +1,7 @@
 using System.Net;
 using Dataplane.Mesh.Kubernetes;
 using Dataplane.Mesh.Registration;
+using Dataplane.Mesh.Xds;
 
 namespace Dataplane.Mesh.Sources;
 
@@ -12,6 +13,7 @@ internal static class SourceFactory
         MeshSourceKind.Registration => new RegistrationServer(IPEndPoint.Parse(spec.Endpoints[0]), spec.TokenFile, time),
         MeshSourceKind.Etcd => new EtcdSource(spec.Endpoints, spec.Prefix, time),
         MeshSourceKind.Dns => new DnsSource(spec, time),
+        MeshSourceKind.Xds => new XdsSource(spec, time),
         _ when spec.Files.Count == 0 => new KubernetesSource(spec, time),
         _ => new ManifestSource(spec.Files, time),
     };

@@ -2,6 +2,7 @@ using Dataplane.Configuration;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Mesh.Configuration;
 using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
 
 namespace Dataplane.Mesh.Tests.Configuration;
 
@@ -34,6 +35,7 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes, api: "https://10.0.0.1:6443", ca: ca.pem, token_file: token }
                 - { kind: kubernetes, api: in_cluster }
                 - { kind: dns, servers: [ 192.0.2.53, "[fd00::53]:5353" ], lookups: [ { name: Db.Example., service: db, port: 5432, target_port: 5433, protocol: udp } ] }
+                - { kind: xds, members: [ "https://plane:15012" ], clusters: [ "shop/web:80" ], node: gw1, node_cluster: edge, ca: ca.pem, certificate: own.pem, key: own.key }
             """);
         MeshServiceSpec web = Assert.Single(mesh.Services);
         Assert.Equal(("mesh.example", 251, 2, 2, 60, 0), (mesh.Domain, mesh.TableSize, mesh.Dns!.Listen.Count, mesh.Dns.Upstreams.Count, mesh.Dns.TtlSeconds, mesh.Dns.QueriesPerSecond));
@@ -43,6 +45,9 @@ public sealed class MeshReaderTests
         Assert.True(Path.IsPathFullyQualified(mesh.Sources[0].Files[0]));
         Assert.Equal((2, "db.example", "db", 5432, 5433, 17), (mesh.Sources[6].Servers.Count, mesh.Sources[6].Lookups[0].Name, mesh.Sources[6].Lookups[0].Service,
             (int)mesh.Sources[6].Lookups[0].Port, (int)mesh.Sources[6].Lookups[0].TargetPort, (int)mesh.Sources[6].Lookups[0].Protocol));
+        Assert.Equal((MeshSourceKind.Xds, "https://plane:15012", "shop/web:80", "gw1", "edge"),
+            (mesh.Sources[7].Kind, mesh.Sources[7].Endpoints[0], mesh.Sources[7].Clusters[0], mesh.Sources[7].Node, mesh.Sources[7].NodeCluster));
+        Assert.All([mesh.Sources[7].CertificateAuthority, mesh.Sources[7].Certificate, mesh.Sources[7].Key], path => Assert.True(Path.IsPathFullyQualified(path), path));
         Assert.Equal(("c", "shop", true), (mesh.Sources[3].Context, mesh.Sources[3].Namespaces[0], Path.IsPathFullyQualified(mesh.Sources[3].Kubeconfig)));
         Assert.Equal(("https://10.0.0.1:6443", true, true), (mesh.Sources[4].Api, mesh.Sources[4].CertificateAuthority.EndsWith("/ca.pem", StringComparison.Ordinal), mesh.Sources[4].TokenFile.EndsWith("/token", StringComparison.Ordinal)));
     }
@@ -69,6 +74,9 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes, api: nowhere, files: [ a.yaml ], context: c, ca: a.pem, namespaces: [ a.b ] }
                 - { kind: dns }
                 - { kind: dns, servers: [ nobody ], lookups: [ { name: a..b, port: 70000 } ] }
+                - { kind: xds }
+                - { kind: xds, members: [ nowhere, "http://plane:18000" ], clusters: [ a..b ], ca: ca.pem, certificate: own.pem }
+                - { kind: dns, lookups: [ { name: a.example, service: a } ], clusters: [ a ], node: b, node_cluster: c, certificate: d, key: e }
             """, "mesh.yaml", MeshRuntime.ExpandOnce);
         string[] paths = [.. loaded.Errors.Select(error => $"{error.Line} {error.Path}").Where(path => path.Contains(" mesh", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Assert.Equal(
@@ -81,6 +89,8 @@ public sealed class MeshReaderTests
                 "11 mesh.endpoints[0].ports.http", "11 mesh.endpoints[0].labels", "13 mesh.sources[0].files", "14 mesh.sources[1].members", "15 mesh.sources[2].listen",
                 "16 mesh.sources[3].api", "16 mesh.sources[3].api", "16 mesh.sources[3].context", "16 mesh.sources[3].ca", "16 mesh.sources[3].namespaces", "16 mesh.sources[3].namespaces",
                 "17 mesh.sources[4].lookups", "18 mesh.sources[5].servers[0]", "18 mesh.sources[5].lookups[0].name", "18 mesh.sources[5].lookups[0].service", "18 mesh.sources[5].lookups[0].port",
+                "19 mesh.sources[6].members", "20 mesh.sources[7].members", "20 mesh.sources[7].clusters", "20 mesh.sources[7].ca", "20 mesh.sources[7].certificate", "20 mesh.sources[7].key",
+                "21 mesh.sources[8].clusters", "21 mesh.sources[8].node", "21 mesh.sources[8].node_cluster", "21 mesh.sources[8].certificate", "21 mesh.sources[8].key",
             }.Order(StringComparer.Ordinal), paths);
     }
 
