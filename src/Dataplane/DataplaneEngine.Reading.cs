@@ -130,7 +130,12 @@ public sealed partial class DataplaneEngine
     private static NatStatus Describe(NatRule rule, BackendRuntime address)
     {
         BackendCounts counts = address.Counter.Total;
-        return new NatStatus(rule.Spec.Inside, rule.Spec.Outside, rule.Spec.From, address.Address, counts.Flows, counts.Packets, counts.Bytes);
+        return new NatStatus(rule.Spec.Inside, rule.Spec.Outside, rule.Spec.From, address.Address, counts.Flows, counts.Packets, counts.Bytes)
+        {
+            Mapping = rule.Spec.Mapping,
+            Filtering = rule.Spec.Filtering,
+            Mappings = counts.Mappings,
+        };
     }
 
     private static ServiceStatus Describe(ServiceRuntime service) =>

@@ -173,6 +173,11 @@ public sealed partial class DataplaneEngine
 
         // Of a source that is translated the port it came by matters; the way back shows the same owner without it.
         WorkerContext context = _workers[0].Context;
+        if ((flow.Marks & Flows.FlowMarks.Mapped) != 0)
+        {
+            return context.Share.OwnerOfPort(((flow.Marks & Flows.FlowMarks.FromOutside) != 0 ? flow.Forward : flow.Reverse).Key.DestinationPort);
+        }
+
         Packets.FlowKey key = tables.Services.Find(in flow.Forward.Key) is not null ? flow.Forward.Key : flow.Reverse.Key;
         return Math.Max(0, owners.OwnerOf(in key, ushort.MaxValue, context.Hash, context.Share));
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 
@@ -69,10 +70,14 @@ internal sealed record GatewayStatus(
             worker.FlowEntries / 2, worker.BusyNs, worker.IdleNs, worker.Sleeps, Math.Round(worker.CyclesPerPacket, 1), worker.BatchSizes);
     }
 
-    internal sealed record Translation(string Inside, string Outside, string? Sources, string Address, long Flows, long Packets, long Bytes)
+    internal sealed record Translation(string Inside, string Outside, string? Sources, string Address, long Flows, long Packets, long Bytes, string Mapping, string Filtering,
+        long Mappings)
     {
         public static Translation From(NatStatus entry) => new(entry.Inside, entry.Outside, entry.From?.ToString(), entry.Address.ToString(), entry.Flows, entry.Packets,
-            entry.Bytes);
+            entry.Bytes, Word(entry.Mapping), Word(entry.Filtering), entry.Mappings);
+
+        private static string Word<T>(T value)
+            where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
     }
 
     internal sealed record Followed(long Flows, long Packets, long Bytes, IReadOnlyDictionary<string, long> Invalid)

@@ -122,6 +122,7 @@ internal static class EngineMetrics
     [
         new("dataplane.nat.flow.count", MetricKind.Counter, "{flow}", "Flows whose source was translated to an address.", reading => PerAddress(reading, entry => entry.Flows)),
         new("dataplane.nat.packet.count", MetricKind.Counter, "{packet}", "Packets of these flows, both ways.", reading => PerAddress(reading, entry => entry.Packets)),
+        new("dataplane.nat.mapping.count", MetricKind.UpDownCounter, "{port}", "Ports of an address that are mapped towards everybody now.", reading => PerAddress(reading, entry => entry.Mappings)),
         new("dataplane.nat.io", MetricKind.Counter, "By", "Bytes of these flows, both ways.", reading => PerAddress(reading, entry => entry.Bytes)),
     ];
 

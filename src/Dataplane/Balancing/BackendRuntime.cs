@@ -23,6 +23,9 @@ internal struct BackendCounts
 
     /// <summary>SYNs that clients repeated, since the first had no answer.</summary>
     public long Unanswered;
+
+    /// <summary>Ports mapped towards everybody now, of an address that sources are translated to.</summary>
+    public long Mappings;
 }
 
 /// <summary>One backend in force: its addresses, and a slot number that stays its own as long as it is configured.</summary>
@@ -80,6 +83,7 @@ internal sealed class BackendCounter
                 total.Established += other.Counts.Established;
                 total.Refused += other.Counts.Refused;
                 total.Unanswered += other.Counts.Unanswered;
+                total.Mappings += Volatile.Read(ref other.Counts.Mappings);
             }
 
             return total;

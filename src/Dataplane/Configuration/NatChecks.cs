@@ -35,6 +35,7 @@ internal static class NatChecks
             FilterChecks.CheckPrefix(checks, rule.From, $"{path}.from");
             CheckPool(checks, rule, path);
             CheckStatic(checks, spec, rule, path);
+            NatMappingChecks.Check(checks, spec, rule, path);
             CheckTimeouts(checks, rule.Timeouts, $"{path}.timeouts");
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Health;
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -49,6 +50,12 @@ internal static class SpecNames
     public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr), ("ipip", ForwardMode.Ipip), ("gue", ForwardMode.Gue));
 
     public static readonly NameTable<TunnelKinds> Encapsulations = new(("ipip", TunnelKinds.Ipip), ("gue", TunnelKinds.Gue));
+
+    public static readonly NameTable<NatMapping> NatMappings = new(
+        ("address_and_port_dependent", NatMapping.AddressAndPortDependent), ("endpoint_independent", NatMapping.EndpointIndependent));
+
+    public static readonly NameTable<NatFiltering> NatFilterings = new(("address_and_port_dependent", NatFiltering.AddressAndPortDependent),
+        ("address_dependent", NatFiltering.AddressDependent), ("endpoint_independent", NatFiltering.EndpointIndependent));
 
     public static readonly NameTable<RemovePolicy> RemovePolicies = new(
         ("move", RemovePolicy.Move), ("reset", RemovePolicy.Reset), ("keep", RemovePolicy.Keep));

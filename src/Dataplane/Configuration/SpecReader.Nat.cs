@@ -16,6 +16,9 @@ public sealed partial class SpecReader
             From = map.OptionalPrefix("from"),
             Pool = [.. map.Items("pool", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
             Static = map.Flag("static"),
+            Mapping = map.Choice("mapping", SpecNames.NatMappings) ?? NatMapping.AddressAndPortDependent,
+            Filtering = map.Choice("filtering", SpecNames.NatFilterings) ?? NatFiltering.AddressAndPortDependent,
+            RefreshInbound = map.Flag("refresh_inbound"),
             Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
         };
     }

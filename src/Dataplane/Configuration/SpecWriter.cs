@@ -166,12 +166,16 @@ public static partial class SpecWriter
 
     private static ConfigNode Nat(NatSpec rule)
     {
+        var defaults = new NatSpec { Inside = "", Outside = "" };
         var map = new MappingWriter();
         map.Text("inside", rule.Inside);
         map.Text("outside", rule.Outside);
         map.Optional("from", rule.From);
         map.Values("pool", rule.Pool);
         map.Flag("static", rule.Static);
+        map.Word("mapping", rule.Mapping, SpecNames.NatMappings, defaults.Mapping);
+        map.Word("filtering", rule.Filtering, SpecNames.NatFilterings, defaults.Filtering);
+        map.Flag("refresh_inbound", rule.RefreshInbound);
         map.Part("timeouts", Timeouts(rule.Timeouts));
         return map.ToNode();
     }

@@ -86,6 +86,9 @@ internal struct FlowEntry
     /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
     public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);
 
+    /// <summary>Of a mapped port: whether this is the direction from outside.</summary>
+    public readonly bool IsInward => IsForward == ((Marks & FlowMarks.FromOutside) != 0);
+
     /// <summary>Where the packets go.</summary>
     public readonly IpAddress NewDestination =>
         Key.Family == 6 ? IpAddress.FromV6(NewDestinationHigh, NewDestinationLow) : IpAddress.FromV4((uint)NewDestinationLow);

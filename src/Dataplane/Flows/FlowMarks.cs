@@ -1,6 +1,6 @@
 namespace Dataplane.Flows;
 
-/// <summary>What the packets of a flow have shown until now; the same in both directions.</summary>
+/// <summary>What the packets of a flow have shown until now, and what it is to a mapped port; the same in both directions.</summary>
 [Flags]
 internal enum FlowMarks : byte
 {
@@ -14,4 +14,16 @@ internal enum FlowMarks : byte
 
     /// <summary>The first side has sent something since: both have shown that they are there.</summary>
     Assured = 4,
+
+    /// <summary>It uses a port that is mapped towards everybody, and lives by what the inside sends.</summary>
+    Mapped = 8,
+
+    /// <summary>Of a mapped port: the outside has begun it.</summary>
+    FromOutside = 16,
+
+    /// <summary>Of a mapped port: what the outside sends keeps it alive too.</summary>
+    RefreshedInwards = 32,
+
+    /// <summary>Of a mapped port: its other end is another inside host, by that one's mapped port.</summary>
+    Hairpin = 64,
 }

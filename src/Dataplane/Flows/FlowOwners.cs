@@ -10,7 +10,7 @@ namespace Dataplane.Flows;
 /// <remarks>
 /// The client's address and port are the one thing that both directions of a translated flow carry: as source of packets to a service, as
 /// destination of those from a backend. Their hash chooses the worker. A client's port that must be translated is chosen so that the worker stays
-/// the same (<see cref="NatFlows"/>). Of a flow whose source is translated it is the remote end's address and port, for echo the address. Packets that are neither
+/// the same (<see cref="NatFlows"/>). Of a flow whose source is translated it is the remote end's address and port, for echo the address; of one that uses a mapped port that port. Packets that are neither
 /// belong to no flow, and to whoever receives them.
 /// </remarks>
 internal sealed class FlowOwners
@@ -75,6 +75,11 @@ internal sealed class FlowOwners
             return PlainOwnerOf(in key, hash, share);
         }
 
+        if (_nat.HasMappings && MappedOwnerOf(in key, port, share) is var owner and not Anyone)
+        {
+            return owner;
+        }
+
         // The identifier of an echo may be another on the way back, and is no port of the remote end.
         bool hasPorts = key.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
         return _nat.HasAddress(key.Destination)
@@ -82,6 +87,14 @@ internal sealed class FlowOwners
             : _nat.MayTranslate(port, key.Source)
                 ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, hasPorts ? key.DestinationPort : (ushort)0, key.Protocol))
                 : PlainOwnerOf(in key, hash, share);
+    }
+
+    /// <summary>Of ports that are mapped towards everybody, it is the inside port that says so on the way out, and the outside one on the way in (<see cref="MappedPorts"/>).</summary>
+    private int MappedOwnerOf(in FlowKey key, ushort port, WorkerShare share)
+    {
+        // What comes from a mapped address is on its way from one inside host to another, and has been translated already.
+        bool isOutward = !_nat.IsMapped(key.Source) && _nat.FindInside(port, key.Source) is { IsMapped: true };
+        return isOutward ? share.OwnerOfPort(key.SourcePort) : _nat.IsMapped(key.Destination) ? share.OwnerOfPort(key.DestinationPort) : Anyone;
     }
 
     /// <summary>Of a flow that is only followed, both ends together choose the worker, whichever of them sends; unless one of them is a backend, whose packets

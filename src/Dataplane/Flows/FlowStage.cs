@@ -119,6 +119,21 @@ internal static class FlowStage
         }
     }
 
+    /// <summary>Books a packet on the flow that an earlier packet of its batch has made, if one has.</summary>
+    /// <returns>False when the packet has no flow and is still undecided: it may have ended that one, and begins one of its own.</returns>
+    public static bool TryJoin<TTracing>(WorkerContext context, PacketBatch batch, int i)
+        where TTracing : struct, ITracing
+    {
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
+        int flow = context.Flows.Find(in key, batch.Parsed[i].Headers.Fragment == FragmentKind.None ? batch.Parsed[i].Hash : context.Hash.Of(in key));
+        if (flow >= 0)
+        {
+            Hit<TTracing>(context, batch, i, flow);
+        }
+
+        return batch.Flows[i] >= 0 || batch.Verdicts[i] != Verdict.Continue;
+    }
+
     /// <summary>Notes that a flow is alive, and what the packet shows of its two sides.</summary>
     private static void Witness(WorkerContext context, ref FlowEntry entry)
     {
@@ -131,6 +146,12 @@ internal static class FlowStage
         if ((entry.Marks & FlowMarks.Assured) != 0 || (entry.IsForward && (entry.Marks & FlowMarks.Answered) == 0))
         {
             return;
+        }
+
+        if ((entry.Marks & (FlowMarks.Mapped | FlowMarks.FromOutside | FlowMarks.Answered)) == (FlowMarks.Mapped | FlowMarks.FromOutside) && !entry.IsForward)
+        {
+            // Until now the outside alone has sent: it is the inside's answer that lets others of that address in.
+            context.Flows.Mappings!.NoteSent(in context.Flows[entry.Peer]);
         }
 
         ref FlowEntry peer = ref context.Flows[entry.Peer];

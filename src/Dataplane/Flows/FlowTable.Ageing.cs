@@ -36,6 +36,7 @@ internal sealed partial class FlowTable
         Recall(index);
         if (this[index].State != FlowState.Ended)
         {
+            EndMapped(index);
             Book(index, -1);
         }
 
@@ -50,6 +51,7 @@ internal sealed partial class FlowTable
     {
         int peer = this[index].Peer;
         Recall(index);
+        EndMapped(index);
         Book(index, -1);
         Unlink(index);
         Unlink(peer);
@@ -91,10 +93,20 @@ internal sealed partial class FlowTable
             int index = _hand;
             _hand = index + 1 < Capacity ? index + 1 : 0;
             ref FlowEntry entry = ref this[index];
-            if (entry.State != FlowState.Free && entry.IsForward && IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State] && !HasPassed(index))
+            if (entry.State == FlowState.Free || !entry.IsForward)
+            {
+                continue;
+            }
+
+            if (IdleTicks(index, now) > TimeoutsOf(in entry)[entry.State] && !HasPassed(index))
             {
                 RemovePair(index);
                 Expired++;
+            }
+            else if ((entry.Marks & FlowMarks.Mapped) != 0)
+            {
+                ref readonly FlowEntry inward = ref Inward(index);
+                Mappings!.Refresh(in inward, LastSent(in inward));
             }
         }
     }
@@ -119,10 +131,33 @@ internal sealed partial class FlowTable
 
     private uint IdleTicks(int index, uint now)
     {
+        ref readonly FlowEntry entry = ref this[index];
+        if ((entry.Marks & (FlowMarks.Mapped | FlowMarks.RefreshedInwards)) == FlowMarks.Mapped)
+        {
+            // What anybody outside sends keeps nothing alive (RFC 4787 REQ-6).
+            return now - LastSent(in Inward(index));
+        }
+
         // The direction seen last counts; differences survive the wrap of the counter.
-        uint own = now - this[index].LastSeen;
-        uint peer = now - this[this[index].Peer].LastSeen;
+        uint own = now - entry.LastSeen;
+        uint peer = now - this[entry.Peer].LastSeen;
         return Math.Min(own, peer);
+    }
+
+    /// <summary>When the inside was heard last on a mapped flow; where the outside counts as well, when either was.</summary>
+    private uint LastSent(in FlowEntry inward)
+    {
+        uint sent = this[inward.Peer].LastSeen;
+        return (inward.Marks & FlowMarks.RefreshedInwards) != 0 && (int)(inward.LastSeen - sent) > 0 ? inward.LastSeen : sent;
+    }
+
+    private void EndMapped(int index)
+    {
+        if ((this[index].Marks & FlowMarks.Mapped) != 0)
+        {
+            ref readonly FlowEntry inward = ref Inward(index);
+            Mappings!.End(in inward, LastSent(in inward));
+        }
     }
 
     private bool EvictFrom(uint hash, long nowNs)

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
+using Dataplane.Nat;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Tracking;
@@ -55,7 +56,8 @@ internal sealed partial class FlowTable
     public long Places => _buckets.Places;
 
     /// <summary>Bytes of entries and buckets, all of them from the start.</summary>
-    public long MemoryBytes => _entries.LengthBytes + _buckets.MemoryBytes + ((long)_free.Length * sizeof(int)) + (_connections?.LengthBytes ?? 0);
+    public long MemoryBytes => _entries.LengthBytes + _buckets.MemoryBytes + ((long)_free.Length * sizeof(int)) + (_connections?.LengthBytes ?? 0)
+        + (Mappings?.MemoryBytes ?? 0);
 
     /// <summary>Entries in use.</summary>
     public int Count => Capacity - _freeCount;
@@ -70,7 +72,18 @@ internal sealed partial class FlowTable
     public FlowTimeouts?[] TimeoutsBySlot { get; set; } = [];
 
     /// <summary>Counters by slot of <see cref="FlowEntry.Backend"/>, of which the table keeps the number of flows that remember the slot.</summary>
-    public BackendCounter[] CountersBySlot { get; set; } = [];
+    public BackendCounter[] CountersBySlot
+    {
+        get;
+        set
+        {
+            field = value;
+            Mappings?.CountersBySlot = value;
+        }
+    } = [];
+
+    /// <summary>The ports that are mapped towards everybody; null until <see cref="MapPorts"/>.</summary>
+    public PortMappings? Mappings { get; private set; }
 
     /// <summary>Those of its flows that are forwarded by something else; null: none.</summary>
     public IOffloadedFlows? Offloaded { get; set; }
@@ -98,6 +111,28 @@ internal sealed partial class FlowTable
         {
             Volatile.Write(ref _connections, new MappedArray<Connection>(Capacity));
         }
+    }
+
+    /// <summary>One for each flow, and one that is made before room is made for its flow.</summary>
+    private int MostMappings => (Capacity / 2) + 1;
+
+    /// <summary>Makes room for mapped ports, if there is none yet. Control side, before tables that need it are published.</summary>
+    /// <exception cref="LinuxException">The kernel has no such memory.</exception>
+    public void MapPorts(FlowHash hash)
+    {
+        if (Mappings is null)
+        {
+            var made = new PortMappings(hash, MostMappings) { CountersBySlot = CountersBySlot };
+            Interlocked.MemoryBarrier();
+            Mappings = made;
+        }
+    }
+
+    /// <summary>The entry of a mapped flow for what comes from outside, given either of its entries.</summary>
+    public ref FlowEntry Inward(int index)
+    {
+        ref FlowEntry entry = ref this[index];
+        return ref entry.IsInward ? ref entry : ref this[entry.Peer];
     }
 
     /// <summary>Whether connections are followed.</summary>

@@ -11,7 +11,7 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal static class HandOverStage
 {
-    public static void Process(WorkerContext context, PacketBatch batch, WorkerLinks links)
+    public static void Process(WorkerContext context, PacketBatch batch, WorkerLinks links, HandOverKind kind = HandOverKind.Forward)
     {
         if (context.Tables.Owners is not { } owners)
         {
@@ -31,7 +31,7 @@ internal static class HandOverStage
 
         if (others > 0)
         {
-            links.HandOver(batch, to);
+            links.HandOver(batch, to, kind);
         }
     }
 

@@ -49,5 +49,5 @@ internal static class NatCompiler
     }
 
     private static BackendSlots.Identity IdentityOf(NatSpec spec, IpAddress address) =>
-        new(default, 0, 0, address, 0, $"{spec.Inside} > {spec.Outside} {spec.From?.ToString()}");
+        new(default, 0, 0, address, 0, $"{spec.Inside} > {spec.Outside} {spec.From?.ToString()}{(spec.Mapping == NatMapping.EndpointIndependent ? " mapped" : "")}");
 }

@@ -26,6 +26,9 @@ internal sealed class NatRule
     /// <summary>All of them, to look up.</summary>
     public required HashSet<IpAddress> Own { get; init; }
 
+    /// <summary>Whether ports are mapped towards everybody.</summary>
+    public bool IsMapped => Spec.Mapping == NatMapping.EndpointIndependent;
+
     /// <summary>Whether packets with this source are to be translated: those that have been already are not.</summary>
     public bool Covers(IpAddress source) =>
         (source.IsIpv4 ? V4 : V6).Length > 0 && (Spec.From is not { } from || from.Contains(source)) && !Own.Contains(source);

@@ -10,6 +10,8 @@ namespace Dataplane.Nat;
 /// address carries up to 65,535 flows to <em>each</em> of them; when 64 ports were tried in vain, the packet is dropped as <c>no_free_port</c>. An inside host keeps the same pool address for all its flows (RFC 4787 REQ-2).</para>
 /// <para>Other protocols, and what an IPv6 routing header leads elsewhere, are not let out untranslated: they are dropped as <c>nat_unsupported</c>. Fragments
 /// are translated as the first of their datagram.</para>
+/// <para>On request a port is mapped for an inside address and port alone, towards everybody, and others may send to it by the rule's filtering; inside hosts reach each other
+/// by their mapped ports (RFC 4787 REQ-1, 8 and 9; RFC 5382 REQ-1, 3 and 8). Such a mapping lives as long as a flow that uses it.</para>
 /// </remarks>
 public sealed record NatSpec
 {
@@ -33,6 +35,16 @@ public sealed record NatSpec
     /// source prefix of one address, and a pool of one address of its family.
     /// </summary>
     public bool Static { get; init; }
+
+    /// <summary>What outside ports depend on. An address that sources are translated to has ports of one kind only: rules that share one agree.</summary>
+    public NatMapping Mapping { get; init; }
+
+    /// <summary>Who may send to a mapped port; anything but <see cref="NatFiltering.AddressAndPortDependent"/> needs <see cref="NatMapping.EndpointIndependent"/>.</summary>
+    public NatFiltering Filtering { get; init; }
+
+    /// <summary>Whether what comes from outside keeps a mapping alive too (RFC 4787 REQ-6b); else only what the inside sends does. Needs
+    /// <see cref="NatMapping.EndpointIndependent"/>.</summary>
+    public bool RefreshInbound { get; init; }
 
     /// <summary>How long flows may be idle.</summary>
     public NatTimeouts Timeouts { get; init; } = new();

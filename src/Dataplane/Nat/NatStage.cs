@@ -59,7 +59,9 @@ internal static class NatStage
         bool isNew = flow < 0 && reason == DropReason.None;
         if (isNew)
         {
-            flow = SourceNatFlows.Create(context, in batch.Parsed[i], address, out reason);
+            flow = rule.IsMapped
+                ? MappedFlows.CreateOutward(context, in batch.Parsed[i], rule, FlowMarks.None, out reason)
+                : SourceNatFlows.Create(context, in batch.Parsed[i], address, out reason);
         }
 
         if (flow < 0)
@@ -121,7 +123,7 @@ internal static class NatStage
             && (isFollowed ? batch.Followed[i].Flags : batch.Frame(i)[headers.TransportOffset]) == (headers.Protocol == IpProtocols.Icmp ? Icmpv4Types.EchoRequest : Icmpv6Types.EchoRequest);
     }
 
-    private static void Count(ref BackendCounts counts, int bytes)
+    internal static void Count(ref BackendCounts counts, int bytes)
     {
         counts.Flows++;
         counts.Packets++;

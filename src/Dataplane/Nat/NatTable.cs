@@ -12,9 +12,22 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     private readonly Dictionary<IpAddress, NatStatic> _statics = Statics(rules);
 
+    private readonly HashSet<IpAddress> _mapped = [.. rules.Where(rule => rule.IsMapped).SelectMany(rule => rule.Own)];
+
+    private readonly NatSpec?[] _specBySlot = BySlot(rules, rule => rule.Spec);
+
     private readonly NatIndex _index = new(rules, bridges);
 
     public NatRule[] Rules => rules;
+
+    /// <summary>Whether any port may be mapped towards everybody.</summary>
+    public bool HasMappings => _mapped.Count > 0;
+
+    /// <summary>Whether ports of an address are mapped towards everybody.</summary>
+    public bool IsMapped(IpAddress address) => _mapped.Contains(address);
+
+    /// <summary>What was said of the mapped ports of a slot's address.</summary>
+    public NatSpec MappedSpecOf(int slot) => _specBySlot[slot]!;
 
     /// <summary>Whether any address stands for one inside host.</summary>
     public bool HasStatics => _statics.Count > 0;
@@ -23,7 +36,7 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     public bool FindStatic(IpAddress address, out NatStatic target) => _statics.TryGetValue(address, out target);
 
     /// <summary>Idle times of the flows of each address' slot.</summary>
-    public FlowTimeouts?[] TimeoutsBySlot { get; } = BySlot(rules);
+    public FlowTimeouts?[] TimeoutsBySlot { get; } = BySlot(rules, rule => FlowTimeouts.Of(rule.Spec.Timeouts));
 
     public bool IsEmpty => rules.Length == 0;
 
@@ -56,14 +69,15 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
         return statics;
     }
 
-    private static FlowTimeouts?[] BySlot(NatRule[] rules)
+    private static T?[] BySlot<T>(NatRule[] rules, Func<NatRule, T> read)
+        where T : class
     {
-        var result = new FlowTimeouts?[rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Slot + 1).DefaultIfEmpty(0).Max()];
+        var result = new T?[rules.SelectMany(rule => rule.V4.Concat(rule.V6)).Select(address => address.Slot + 1).DefaultIfEmpty(0).Max()];
         foreach (NatRule rule in rules)
         {
-            foreach (int slot in rule.V4.Concat(rule.V6).Select(address => address.Slot))
+            foreach (BackendRuntime address in rule.V4.Concat(rule.V6))
             {
-                result[slot] = FlowTimeouts.Of(rule.Spec.Timeouts);
+                result[address.Slot] = read(rule);
             }
         }
 

@@ -39,21 +39,14 @@ internal static class StaticNatStage
     private static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, in NatStatic target)
         where TTracing : struct, ITracing
     {
-        ref readonly FlowKey key = ref batch.Parsed[i].Key;
-        uint hash = batch.Parsed[i].Headers.Fragment == FragmentKind.None ? batch.Parsed[i].Hash : context.Hash.Of(in key);
-        int flow = context.Flows.Find(in key, hash);
-        if (flow >= 0)
+        if (FlowStage.TryJoin<TTracing>(context, batch, i))
         {
-            // An earlier packet of this batch has made it.
-            FlowStage.Hit<TTracing>(context, batch, i, flow);
-            if (batch.Flows[i] >= 0 || batch.Verdicts[i] != Verdict.Continue)
-            {
-                return;
-            }
+            return;
         }
 
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
         IpAddress source = BalanceStage.SourceOf(context, batch, i, target.Inside);
-        flow = NatFlows.Create(context, in key, hash, batch.Parsed[i].Headers.TcpFlags, source, target.Inside, key.DestinationPort, target.Address, out DropReason reason);
+        int flow = NatFlows.Create(context, in key, context.Hash.Of(in key), batch.Parsed[i].Headers.TcpFlags, source, target.Inside, key.DestinationPort, target.Address, out DropReason reason);
         if (flow < 0)
         {
             batch.Drop(i, reason);
@@ -65,10 +58,7 @@ internal static class StaticNatStage
             FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
             if (!TTracing.IsOn)
             {
-                ref BackendCounts counts = ref context.Tables.BackendCounters[target.Address.Slot].Counts;
-                counts.Flows++;
-                counts.Packets++;
-                counts.Bytes += batch.Lengths[i];
+                NatStage.Count(ref context.Tables.BackendCounters[target.Address.Slot].Counts, batch.Lengths[i]);
             }
         }
 

@@ -35,4 +35,7 @@ internal enum PacketMarks : ushort
 
     /// <summary>Stands in its outer header: where its headers are is not where the parser found them.</summary>
     Enclosed = 512,
+
+    /// <summary>From one inside host to another by their mapped ports: has the sender's outside address, and is to be judged as what comes from outside.</summary>
+    Hairpin = 1024,
 }

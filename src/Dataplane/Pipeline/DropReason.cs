@@ -143,6 +143,9 @@ public enum DropReason : byte
     /// <summary>Protocol, or ICMP message, whose source would need to be translated and cannot: TCP, UDP and ICMP echo can.</summary>
     NatUnsupported,
 
+    /// <summary>To a mapped port, from an address or port that its rule's filtering does not let in: the inside has not sent to it from that port.</summary>
+    NatFiltered,
+
     /// <summary>The service has no backend that takes new flows; whether the sender hears of it is the service's choice.</summary>
     NoBackend,
 

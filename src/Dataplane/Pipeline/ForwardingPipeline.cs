@@ -111,6 +111,26 @@ internal static class ForwardingPipeline
         context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
     }
 
+    /// <summary>Packets from one inside host to another by their mapped ports, once they have the sender's: rules have let them pass as they were sent.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="batch">The packets.</param>
+    /// <param name="links">The rings to other workers, whose the mapped ports may be; null when this one's they are.</param>
+    public static void Return<TTracing>(WorkerContext context, PacketBatch batch, WorkerLinks? links)
+        where TTracing : struct, ITracing
+    {
+        PacketParser.Process(batch, context.Hash);
+        FragmentStage.Process<TTracing>(context, batch);
+        if (links is not null)
+        {
+            HandOverStage.Process(context, batch, links, HandOverKind.Hairpin);
+        }
+
+        IngressStage.Restore(context, batch);
+        ConnectionStage.Process<TTracing>(context, batch);
+        Forward<TTracing>(context, batch);
+        context.Stages.Process<TTracing>(StagePosition.BeforeTransmit, context, batch);
+    }
+
     /// <summary>Packets the engine made: they only need a way out.</summary>
     public static void Originate<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
@@ -128,6 +148,7 @@ internal static class ForwardingPipeline
         Mark<TTracing>(context, TimedStage.Flow);
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
         StaticNatStage.Process<TTracing>(context, batch);                                           // address  -> the host it stands for, new flow
+        MappingStage.Process<TTracing>(context, batch);                                             // mapped port -> inside host, or filtered; hairpins
         Mark<TTracing>(context, TimedStage.Balance);
         SwitchStage.Process<TTracing>(context, batch);                                              // endpoint -> endpoint of its network
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused

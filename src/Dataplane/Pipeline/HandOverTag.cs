@@ -9,6 +9,9 @@ internal enum HandOverKind : byte
     /// <summary>It belongs to a flow of that worker; the port is the one it came by.</summary>
     Forward = 0,
 
+    /// <summary>It goes from one inside host to another by their outside addresses, has the sender's already, and is for a mapped port of that worker.</summary>
+    Hairpin,
+
     /// <summary>It leaves by a port of that worker, as it stands.</summary>
     Transmit,
 

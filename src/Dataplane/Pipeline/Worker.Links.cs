@@ -1,3 +1,4 @@
+using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -58,6 +59,10 @@ internal sealed partial class Worker
                 batch.Verdicts.AsSpan(0, batch.Count).Fill(Verdict.Transmit);
                 batch.OutPorts.AsSpan(0, batch.Count).Fill(tag.Port);
                 break;
+            case HandOverKind.Hairpin:
+                HairpinPackets.Mark(batch);
+                ForwardingPipeline.Return<TracingOff>(Context, batch, links: null);
+                break;
             case HandOverKind.Forward when isTimed:
                 ForwardingPipeline.TakeOver<TracingTimed>(Context, batch);
                 break;
@@ -70,6 +75,7 @@ internal sealed partial class Worker
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, 0, 0, batch.Count);
         RunInner(batch, ports);
+        RunHairpins(batch, ports);
         if (isTimed)
         {
             Context.Times.Mark(TimedStage.Transmit);

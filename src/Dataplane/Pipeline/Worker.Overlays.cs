@@ -28,6 +28,7 @@ internal sealed partial class Worker
             _transmit.Process(inner, ports);
             Context.Counters.CountBatch(inner, 0, 0, inner.Count);
             Observer?.Observe(inner);
+            RunHairpins(inner, ports);
         }
     }
 

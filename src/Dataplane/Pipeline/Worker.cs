@@ -256,6 +256,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         Context.Counters.CountBatch(batch, received, 0, 0);
         Observer?.Observe(batch);
         RunInner(batch, ports);
+        RunHairpins(batch, ports);
         port.Release(batch);
         if (isTimed)
         {
@@ -265,6 +266,18 @@ internal sealed partial class Worker : IPortWaker, IDisposable
 
         RunOriginated(ports);
         return received;
+    }
+
+    /// <summary>Packets of a batch that go from one inside host to another by their mapped ports; they lie in its memory, and count as released what the batch holds.</summary>
+    private void RunHairpins(PacketBatch sent, IPort?[] ports)
+    {
+        if (Context.Hairpins.HasPending)
+        {
+            PacketBatch batch = Context.Hairpins.Take(sent, Context.NowNs);
+            ForwardingPipeline.Return<TracingOff>(Context, batch, Context.Links);
+            _transmit.Process(batch, ports);
+            Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        }
     }
 
     private void Flush(IPort?[] ports, bool isTimed)
@@ -308,6 +321,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         ForwardingPipeline.Resume<TracingOff>(Context, batch);
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        RunHairpins(batch, ports);
         held.FinishRelease();
         RunOriginated(ports);
     }
@@ -319,6 +333,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         ForwardingPipeline.Release<TracingOff>(Context, batch);
         _transmit.Process(batch, ports);
         Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        RunHairpins(batch, ports);
         Context.Held.FinishRelease();
         RunOriginated(ports);
     }
@@ -337,6 +352,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             {
                 // Done when the tables were published, unless by a test.
                 Context.Flows.Track();
+            }
+
+            if (published.Tables.Nat.HasMappings)
+            {
+                Context.Flows.MapPorts(Context.Hash);
             }
 
             Context.Flows.CountersBySlot = published.Tables.BackendCounters;

@@ -1,6 +1,7 @@
 using Dataplane.Balancing;
 using Dataplane.Flows;
 using Dataplane.Names;
+using Dataplane.Nat;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Reassembly;
@@ -58,6 +59,9 @@ internal sealed class WorkerContext
     public FragmentTable Fragments { get; }
 
     public OriginatedPackets Originated { get; }
+
+    /// <summary>Packets of the batch in hand that go from one inside host to another by their outside addresses.</summary>
+    public HairpinPackets Hairpins { get; } = new();
 
     public TokenBucket IcmpLimit { get; }
 

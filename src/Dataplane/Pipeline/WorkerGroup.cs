@@ -71,6 +71,11 @@ internal sealed class WorkerGroup : IDisposable
             Array.ForEach(_workers, worker => worker.Context.Flows.Track());
         }
 
+        if (tables.Nat.HasMappings)
+        {
+            Array.ForEach(_workers, worker => worker.Context.Flows.MapPorts(worker.Context.Hash));
+        }
+
         if (Count > 1)
         {
             bool hasFlows = !tables.Services.IsEmpty || !tables.Nat.IsEmpty || tables.Tracked is not null;

@@ -45,9 +45,10 @@ internal sealed class WorkerLinks
     /// <summary>Hands over packets that belong to others.</summary>
     /// <param name="batch">The batch.</param>
     /// <param name="owners">By packet: the worker it belongs to, or -1 for those that stay.</param>
-    public void HandOver(PacketBatch batch, ReadOnlySpan<sbyte> owners)
+    /// <param name="kind">What they are to do with them.</param>
+    public void HandOver(PacketBatch batch, ReadOnlySpan<sbyte> owners, HandOverKind kind)
     {
-        var tag = new HandOverTag(HandOverKind.Forward, batch.Port.Value);
+        var tag = new HandOverTag(kind, batch.Port.Value);
         for (int worker = 0; worker < _to.Length; worker++)
         {
             int count = 0;

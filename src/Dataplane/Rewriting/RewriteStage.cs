@@ -81,6 +81,19 @@ internal static class RewriteStage
         LinkHeader.Write(memory.Slice(network - link, link), mac, way, isV4 ? EtherTypes.Ipv4 : EtherTypes.Ipv6);
     }
 
+    /// <summary>Writes the addresses and ports of a flow into a packet that is not to leave yet: its TTL stays.</summary>
+    public static void Translate(Span<byte> packet, in PacketHeaders headers, in FlowEntry entry)
+    {
+        if (headers.IpVersion == 4)
+        {
+            TranslateV4(packet, in headers, takeTtl: false, in entry);
+        }
+        else
+        {
+            TranslateV6(packet, in headers, takeTtl: false, in entry);
+        }
+    }
+
     private static void TakeTtl(Span<byte> packet, bool isV4, bool takeTtl)
     {
         if (!takeTtl)

@@ -58,7 +58,9 @@ internal static class FlowSnapshots
             return true;
         }
 
-        int index = context.Flows.InsertPair(in forward, in reverse, context.NowNs);
+        int index = (forward.Marks & FlowMarks.Mapped) != 0
+            ? Nat.MappedFlows.Adopt(context, in forward, in reverse)
+            : context.Flows.InsertPair(in forward, in reverse, context.NowNs);
         if (index < 0)
         {
             return false;
@@ -66,6 +68,11 @@ internal static class FlowSnapshots
 
         uint seen = FlowTable.Ticks(Math.Max(0, context.NowNs - ((saved.IdleMs + awayMs) * 1_000_000)));
         context.Flows[index].LastSeen = context.Flows[context.Flows[index].Peer].LastSeen = seen;
+        if ((forward.Marks & FlowMarks.Mapped) != 0)
+        {
+            context.Flows.Mappings!.Refresh(in context.Flows.Inward(index), seen);
+        }
+
         if (context.Flows.IsTracking)
         {
             context.Flows.ConnectionOf(index) = saved.Connection;

@@ -50,7 +50,9 @@ internal struct SavedFlow
             Reverse = Read(source[(FixedBytes + DirectionBytes)..]),
             Connection = MemoryMarshal.Read<Connection>(source[(FixedBytes + (2 * DirectionBytes))..]),
         };
-        const FlowMarks All = FlowMarks.PickedUp | FlowMarks.Answered | FlowMarks.Assured;
+        const FlowMarks OfMapped = FlowMarks.FromOutside | FlowMarks.RefreshedInwards | FlowMarks.Hairpin;
+        const FlowMarks All = FlowMarks.PickedUp | FlowMarks.Answered | FlowMarks.Assured | FlowMarks.Mapped | OfMapped;
+        bool isMapped = (flow.Marks & FlowMarks.Mapped) != 0 ? !flow.IsPlain : (flow.Marks & OfMapped) == 0;
         byte protocol = flow.Forward.Key.Protocol;
         bool isState = flow.State switch
         {
@@ -60,7 +62,7 @@ internal struct SavedFlow
             FlowState.Other => flow.IsPlain,
             _ => false,
         };
-        return isState && source[10] <= PlainFlag && (flow.Marks & ~All) == 0 && flow.Forward.Key.Family is 4 or 6 && flow.Forward.Key.Family == flow.Reverse.Key.Family
+        return isState && isMapped && source[10] <= PlainFlag && (flow.Marks & ~All) == 0 && flow.Forward.Key.Family is 4 or 6 && flow.Forward.Key.Family == flow.Reverse.Key.Family
             && protocol == flow.Reverse.Key.Protocol;
     }
 

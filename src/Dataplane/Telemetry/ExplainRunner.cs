@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Flows;
+using Dataplane.Nat;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -201,6 +202,7 @@ internal sealed class ExplainRunner
             }
         }
 
+        MappedFlows.CopyMappings(live, shadow, in key);
         CopyFlow(live, shadow, in key);
         int quoted = headers.TransportOffset + 8;
         if (headers.TransportOffset != 0 && headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && quoted < headers.EndOffset
@@ -223,8 +225,9 @@ internal sealed class ExplainRunner
 
         ref FlowEntry entry = ref live.Flows[index];
         ref FlowEntry peer = ref live.Flows[entry.Peer];
-        int copy = shadow.Flows.InsertPair(entry.IsForward ? entry : peer, entry.IsForward ? peer : entry, live.NowNs);
-        if (live.Tables.Tracked is not null)
+        FlowEntry forward = entry.IsForward ? entry : peer, reverse = entry.IsForward ? peer : entry;
+        int copy = (entry.Marks & FlowMarks.Mapped) != 0 ? MappedFlows.Adopt(shadow, in forward, in reverse) : shadow.Flows.InsertPair(in forward, in reverse, live.NowNs);
+        if (copy >= 0 && live.Tables.Tracked is not null)
         {
             shadow.Flows.ConnectionOf(copy) = live.Flows.ConnectionOf(index);
         }

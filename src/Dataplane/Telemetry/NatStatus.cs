@@ -1,3 +1,4 @@
+using Dataplane.Nat;
 using Dataplane.Packets;
 
 namespace Dataplane.Telemetry;
@@ -10,4 +11,14 @@ namespace Dataplane.Telemetry;
 /// <param name="Flows">Flows begun.</param>
 /// <param name="Packets">Packets, both ways.</param>
 /// <param name="Bytes">Their bytes.</param>
-public sealed record NatStatus(string Inside, string Outside, IpPrefix? From, IpAddress Address, long Flows, long Packets, long Bytes);
+public sealed record NatStatus(string Inside, string Outside, IpPrefix? From, IpAddress Address, long Flows, long Packets, long Bytes)
+{
+    /// <summary>What its ports depend on.</summary>
+    public NatMapping Mapping { get; init; }
+
+    /// <summary>Who may send to a mapped port.</summary>
+    public NatFiltering Filtering { get; init; }
+
+    /// <summary>Ports mapped towards everybody now.</summary>
+    public long Mappings { get; init; }
+}

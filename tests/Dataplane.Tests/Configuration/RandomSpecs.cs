@@ -142,6 +142,9 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Outside = Needed(),
         From = Null(Prefix()),
         Static = In(0, 5) == 0,
+        Mapping = Pick<NatMapping>(),
+        Filtering = Pick<NatFiltering>(),
+        RefreshInbound = Coin(),
         Pool = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(4)).Select(_ => Address())])!,
         Timeouts = Maybe(new NatTimeouts { Udp = Timeout(), TcpEstablished = Timeout(), TcpTransitory = Timeout(), TcpClosing = Timeout(), Icmp = Timeout() })!,
     };

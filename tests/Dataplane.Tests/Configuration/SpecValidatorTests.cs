@@ -150,6 +150,27 @@ public class SpecValidatorTests
         ["flags outside the mask"] = (Rule(new FilterRuleSpec { Protocol = 6, TcpFlags = new TcpFlagMatch(2, 3) }),
             "filter.rules[0].tcp_flags: \"mask 0x02, value 0x03\": asks for flags it does not look at, so that no packet could match; "
                 + "a mask with at least one flag, and a value inside the mask are needed"),
+        ["mapped ports of one host"] = (s_good with
+        {
+            Nat = [Mapped(Nat("lan", "wan", "198.51.100.9")) with { From = IpPrefix.Parse("10.1.0.9/32"), Static = true }],
+        }, "nat[0].mapping: \"endpoint_independent\": has no meaning where static is set: that host has all ports of the address towards everybody; leave it out"),
+        ["filtering of ports that are not mapped"] = (s_good with { Nat = [Nat("lan", "wan") with { Filtering = NatFiltering.AddressDependent }] },
+            "nat[0].filtering: \"address_dependent\": needs mapping: endpoint_independent; other ports outside are good for one remote address and port only"),
+        ["refreshing what is not mapped"] = (s_good with { Nat = [Nat("lan", "wan") with { RefreshInbound = true }] },
+            "nat[0].refresh_inbound: \"true\": needs mapping: endpoint_independent; other flows live by what either side sends"),
+        ["mapping out of the enumeration"] = (s_good with { Nat = [Nat("lan", "wan") with { Mapping = (NatMapping)2 }] },
+            "nat[0].mapping: \"2\": is not address_and_port_dependent or endpoint_independent"),
+        ["filtering out of the enumeration"] = (s_good with { Nat = [Mapped(Nat("lan", "wan")) with { Filtering = (NatFiltering)3 }] },
+            "nat[0].filtering: \"3\": is not address_and_port_dependent, address_dependent or endpoint_independent"),
+        ["mapped and other ports of one address"] = (s_good with { Nat = [Nat("lan", "wan", "192.0.2.9", "192.0.2.10"), Mapped(Nat("lan", "wan", "192.0.2.10"))] },
+            "nat[1].mapping: \"endpoint_independent\": differs from that of nat[0], which has the address 192.0.2.10 too; an address has ports of one kind, so let both say the "
+                + "same or give one of them another pool"),
+        ["mapped and other ports of the interface"] = (s_good with { Nat = [Mapped(Nat("lan", "wan")) with { From = IpPrefix.Parse("10.1.0.9/32") }, Nat("lan", "wan")] },
+            "nat[1].mapping: \"address_and_port_dependent\": differs from that of nat[0], which has the address 198.51.100.2 too; an address has ports of one kind, so let both "
+                + "say the same or give one of them another pool"),
+        ["mapped by one way and not by another"] = (s_good with { Ports = [.. s_good.Ports, Memory("dsl")], Nat = [Nat("lan", "wan", "192.0.2.9"), Mapped(Nat("lan", "dsl", "192.0.2.10"))] },
+            "nat[1].mapping: \"endpoint_independent\": differs from that of nat[0], which covers the same sources on their way to wan; who a flow belongs to depends on it, so "
+                + "let both say the same or keep their sources apart by from"),
         ["null NAT rule"] = (s_good with { Nat = [null!] }, "nat[0]: is null; leave it out"),
         ["NAT of no port"] = (s_good with { Nat = [Nat("lan", "wam")] }, "nat[0].outside: \"wam\": is not a port; the ports are wan, lan; did you mean \"wan\"?"),
         ["NAT to itself"] = (s_good with { Nat = [Nat("lan", "lan")] },
@@ -273,6 +294,8 @@ public class SpecValidatorTests
 
     private static NatSpec Nat(string inside, string outside, params string[] pool) =>
         new() { Inside = inside, Outside = outside, Pool = [.. pool.Select(address => IpAddress.Parse(address))] };
+
+    private static NatSpec Mapped(NatSpec rule) => rule with { Mapping = NatMapping.EndpointIndependent };
 
     public static TheoryData<string> Bad => [.. s_bad.Keys];
 

@@ -77,6 +77,7 @@ public sealed class DropReasonTests
         [DropReason.FragmentTimeout] = () => Many([V4("10.1.0.11").Udp(1, 2).PayloadOf(100).BuildFragments(64)[1]], builder => builder.Nat("wan", "lan"), seconds: 6),
         [DropReason.FragmentStoreFull] = () => Many([.. Enumerable.Range(1, 17).Select(id => Pieces.Of(V4("10.1.0.11").Udp(1, 2).PayloadOf(100), 64, (uint)id)[1])],
             builder => builder.Nat("wan", "lan")),
+        [DropReason.NatFiltered] = SendToMappedPort,
         [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
         [DropReason.FlowReset] = ResetAFlow,
@@ -166,6 +167,14 @@ public sealed class DropReasonTests
         await using TestPlane plane = net.Create();
         byte[] left = plane.SendForOne("wan", net.Net.FromClient().Tcp(1, 80).Build(), "lan");
         plane.Send("lan", OuterErrorTests.About(left, 3, 1, 0));
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> SendToMappedPort()
+    {
+        var net = new MappedNet(4);
+        await using TestPlane plane = MappedNet.Create(MappedNet.Rule());
+        plane.Send("wan", net.FromRemote(net.Remote(2)).Udp(53, net.Open(plane, 11, 4000, net.Remote(1))).Build());
         return plane.Engine.ReadAccounting();
     }
 
