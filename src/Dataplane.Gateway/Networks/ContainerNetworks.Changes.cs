@@ -206,7 +206,8 @@ internal sealed partial class ContainerNetworks
             }
         }
 
-        return new InterfaceSettings { Addresses = addresses, Routes = routes };
+        // Beside what is set here they would only add a default route, which a second interface is not to have.
+        return new InterfaceSettings { Addresses = addresses, Routes = routes, AcceptRouterAdvertisements = network.RouterAdvertisements && endpoint.DefaultRoute };
     }
 
     private static void ThrowIfTaken(NetworkRecord network, EndpointRecord request)

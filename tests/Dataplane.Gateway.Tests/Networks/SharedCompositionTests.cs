@@ -58,6 +58,13 @@ public sealed class SharedCompositionTests
         Assert.True(Compose(s_options, s_web).Networks[0] is { RouterAdvertisements: null, Dhcp: null });
     }
 
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    public void SettingsOf_AnEndpoint_ListensToAdvertisementsWhereItsDefaultRouteIs(bool isAdvertised, bool isDefault, bool listens) => Assert.Equal(
+        listens, ContainerNetworks.SettingsOf(s_web.Network with { RouterAdvertisements = isAdvertised }, s_web.Endpoints[0] with { DefaultRoute = isDefault }).AcceptRouterAdvertisements);
+
     [Fact]
     public void Compose_NetworkOfThisHostAlone_HasNone()
     {

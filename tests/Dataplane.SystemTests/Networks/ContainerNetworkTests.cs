@@ -170,6 +170,21 @@ public sealed class ContainerNetworkTests : IAsyncLifetime
         Assert.Equal(1, one[0]);
     }
 
+    [SystemFact("nsenter", "busybox", "ip")]
+    public async Task Network_ThatTellsOfItself_IsHeardByTheKernelAndByDhcpClients()
+    {
+        _host = await ContainerHost.CreateAsync(withUplink: false);
+        (await _host.CallAsync("network", "create", "web", "--subnet", "10.81.0.0/24", "--subnet", "fd81::/64", "--router-advertisements", "--dhcp", "--search", "web.example")).MustSucceed();
+        string a = await AttachAsync("web", "a");
+        await ChildProgram.RunUntilAsync(a, output => output.Contains("default via fe80::", StringComparison.Ordinal), "ip", "-6", "route", "show", "proto", "ra");
+        string address = Assert.Single(await _host.AddressesAsync("web", "a"), text => text.Contains('.', StringComparison.Ordinal));
+        using var files = new ScratchDirectory();
+        string script = files.Write("lease", "#!/bin/sh\necho \"$1 $ip/$mask $router $dns $search\"", isProgram: true);
+        ProgramResult heard = (await ChildProgram.RunAsync(a, ["busybox", "udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "10", "-T", "2", "-s", script, "-O", "search"])).MustSucceed();
+        Assert.Contains($"bound {address}/24 10.81.0.1 10.81.0.1 web.example", heard.Lines);
+        await _host.StopServiceAsync();
+    }
+
     private async Task CreateAsync(string name, params string[] subnets) =>
         (await _host.CallAsync(["network", "create", name, .. subnets.SelectMany(subnet => new[] { "--subnet", subnet })])).MustSucceed();
 

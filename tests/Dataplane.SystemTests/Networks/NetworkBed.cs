@@ -88,16 +88,7 @@ internal sealed class NetworkBed : IAsyncDisposable
     public async Task<ProgramResult> RunAsync(string endpoint, params string[] command) => await ChildProgram.RunAsync(_homes[endpoint].Name, command);
 
     /// <summary>Runs a command again and again until what it prints is as wanted.</summary>
-    public async Task AwaitAsync(string endpoint, Func<string, bool> isWanted, params string[] command)
-    {
-        DateTime patience = DateTime.UtcNow + ChildProgram.Patience;
-        string output;
-        while (!isWanted(output = (await RunAsync(endpoint, command)).Output))
-        {
-            Assert.True(DateTime.UtcNow < patience, $"{string.Join(' ', command)} has printed this to the end: {output}");
-            await Task.Delay(20);
-        }
-    }
+    public Task AwaitAsync(string endpoint, Func<string, bool> isWanted, params string[] command) => ChildProgram.RunUntilAsync(_homes[endpoint].Name, isWanted, command);
 
     /// <summary>Ends the engine; it must know what became of every packet.</summary>
     public async Task<Accounting> StopAsync()

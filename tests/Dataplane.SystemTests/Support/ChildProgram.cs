@@ -67,6 +67,18 @@ internal sealed class ChildProgram : IAsyncDisposable
         return await program.EndAsync();
     }
 
+    /// <summary>Runs a command again and again until what it prints is as wanted.</summary>
+    public static async Task RunUntilAsync(string networkNamespace, Func<string, bool> isWanted, params string[] command)
+    {
+        DateTime patience = DateTime.UtcNow + Patience;
+        string output;
+        while (!isWanted(output = (await RunAsync(networkNamespace, command)).Output))
+        {
+            Assert.True(DateTime.UtcNow < patience, $"{string.Join(' ', command)} has printed this to the end: {output}");
+            await Task.Delay(20);
+        }
+    }
+
     /// <summary>Waits for its end.</summary>
     public async Task<ProgramResult> EndAsync()
     {
