@@ -121,7 +121,11 @@ internal sealed partial class FlowTable
         }
     }
 
-    private bool HasPassed(int index) => Offloaded is { } offloaded && (offloaded.HasPassed(index) || offloaded.HasPassed(this[index].Peer));
+    private bool HasPassed(int index) => Offloaded is { } offloaded
+        && (LivesByInside(in this[index]) ? offloaded.HasPassed(Inward(index).Peer) : offloaded.HasPassed(index) || offloaded.HasPassed(this[index].Peer));
+
+    /// <summary>What anybody outside sends to a mapped port keeps nothing alive (RFC 4787 REQ-6), unless it is told to.</summary>
+    private static bool LivesByInside(in FlowEntry entry) => (entry.Marks & (FlowMarks.Mapped | FlowMarks.RefreshedInwards)) == FlowMarks.Mapped;
 
     private FlowTimeouts TimeoutsOf(in FlowEntry entry)
     {
@@ -132,9 +136,8 @@ internal sealed partial class FlowTable
     private uint IdleTicks(int index, uint now)
     {
         ref readonly FlowEntry entry = ref this[index];
-        if ((entry.Marks & (FlowMarks.Mapped | FlowMarks.RefreshedInwards)) == FlowMarks.Mapped)
+        if (LivesByInside(in entry))
         {
-            // What anybody outside sends keeps nothing alive (RFC 4787 REQ-6).
             return now - LastSent(in Inward(index));
         }
 
