@@ -152,6 +152,7 @@ public sealed partial class DataplaneEngine
             Established = counts.Established,
             Refused = counts.Refused,
             Unanswered = counts.Unanswered,
+            Diverted = counts.Diverted,
         };
     }
 }

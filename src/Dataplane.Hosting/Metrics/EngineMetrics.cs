@@ -138,6 +138,8 @@ internal static class EngineMetrics
         new("dataplane.backend.flow.active", MetricKind.UpDownCounter, "{flow}", "Flows that remember a backend now.",
             reading => PerBackend(reading, backend => backend.ActiveFlows)),
         new("dataplane.backend.flow.count", MetricKind.Counter, "{flow}", "Flows a backend has been given.", reading => PerBackend(reading, backend => backend.Flows)),
+        new("dataplane.backend.flow.diverted", MetricKind.Counter, "{flow}", "Flows that the hash gave a backend and that went to others, since it had as many as it may.",
+            reading => PerBackend(reading, backend => backend.Diverted)),
         new("dataplane.backend.packet.count", MetricKind.Counter, "{packet}", "Packets to and from a backend.",
             reading => PerBackend(reading, backend => backend.Packets)),
         new("dataplane.backend.io", MetricKind.Counter, "By", "Bytes to and from a backend.", reading => PerBackend(reading, backend => backend.Bytes)),

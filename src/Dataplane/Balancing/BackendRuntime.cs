@@ -26,6 +26,9 @@ internal struct BackendCounts
 
     /// <summary>Ports mapped towards everybody now, of an address that sources are translated to.</summary>
     public long Mappings;
+
+    /// <summary>Flows that its slots would have given it and that went past it, since it had as many as it may.</summary>
+    public long Diverted;
 }
 
 /// <summary>One backend in force: its addresses, and a slot number that stays its own as long as it is configured.</summary>
@@ -84,6 +87,7 @@ internal sealed class BackendCounter
                 total.Refused += other.Counts.Refused;
                 total.Unanswered += other.Counts.Unanswered;
                 total.Mappings += Volatile.Read(ref other.Counts.Mappings);
+                total.Diverted += other.Counts.Diverted;
             }
 
             return total;

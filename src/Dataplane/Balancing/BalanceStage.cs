@@ -65,8 +65,13 @@ internal static class BalanceStage
         }
 
         int slot = -1;
-        BackendRuntime? backend = service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs)
-            ?? service.Choose(in batch.Parsed[i].Key, hash, context.Tables.BackendCounters, out slot);
+        BackendCounter[] counters = context.Tables.BackendCounters;
+        BackendRuntime? backend = service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs);
+        if (backend is null || service.Bound?.HasRoom(backend, counters) == false)
+        {
+            backend = service.Choose(in batch.Parsed[i].Key, hash, counters, out slot);
+        }
+
         if (backend is null)
         {
             Refuse(context, batch, i, service);
@@ -93,7 +98,12 @@ internal static class BalanceStage
                 FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
                 if (!TTracing.IsOn)
                 {
-                    Count(context.Tables.BackendCounters[backend.Slot], batch.Lengths[i]);
+                    Count(counters[backend.Slot], batch.Lengths[i]);
+                    if (IsDiverted(service, slot, backend))
+                    {
+                        counters[service.BackendOf(slot).Slot].Counts.Diverted++;
+                    }
+
                     service.Remember(in batch.Parsed[i].Key, context.Hash, context.NowNs, backend);
                 }
             }
@@ -146,6 +156,10 @@ internal static class BalanceStage
         return target == client ? tables.Interfaces[came].SourceFor(client) : client;
     }
 
+    /// <summary>Whether a flow went past the backend of its slot, since that had as many as it may.</summary>
+    private static bool IsDiverted(ServiceRuntime service, int slot, BackendRuntime? backend) =>
+        service.Bound is not null && slot >= 0 && !ReferenceEquals(service.BackendOf(slot), backend);
+
     private static void Count(BackendCounter counter, int bytes)
     {
         ref BackendCounts counts = ref counter.Counts;
@@ -159,6 +173,7 @@ internal static class BalanceStage
         string policy = SpecNames.Policies.NameOf(service.Spec.Balance)!;
         string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : backend!.ToString();
         string place = slot < 0 ? backend is null ? "without a choice" : "remembers the client and"
+            : IsDiverted(service, slot, backend) ? $"slot {slot} of {service.Spec.TableSize}, whose backend {service.BackendOf(slot)} has as many flows as it may,"
             : service.Table is not null ? $"slot {slot} of {service.Spec.TableSize}"
             : service.Schedule is not null ? $"turn {slot}"
             : $"number {slot} of {service.Eligible.Length}";

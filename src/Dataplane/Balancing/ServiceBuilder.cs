@@ -57,6 +57,10 @@ public sealed class ServiceBuilder
     /// <param name="seed">Begins the hash; gateways that are to agree have the same.</param>
     public ServiceBuilder Hash(HashFields fields, ulong seed = 0) => With(_spec with { Hash = fields, HashSeed = seed });
 
+    /// <summary>Bounds the flows of each backend: its share of all, times a factor, rounded up.</summary>
+    /// <param name="factor">1 to 100, to two digits.</param>
+    public ServiceBuilder MaxLoad(double factor) => With(_spec with { MaxLoad = factor });
+
     /// <summary>Sends packets to the backend's hardware address as they are (direct server return).</summary>
     public ServiceBuilder Dsr() => With(_spec with { Forward = ForwardMode.Dsr });
 

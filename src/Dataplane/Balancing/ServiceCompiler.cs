@@ -187,6 +187,7 @@ internal sealed class ServiceCompiler
             IsPanicking = isPanicking,
             Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, isNewGeneration ? null : before?.Table) : null,
             Rendezvous = spec.Balance == BalancePolicy.Rendezvous ? new Rendezvous(eligible) : null,
+            Bound = spec.MaxLoad is { } most && eligible.Length > 0 ? new LoadBound(most, eligible) : null,
             Affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable(),
             Schedule = spec.Balance switch
             {

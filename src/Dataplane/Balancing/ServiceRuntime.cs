@@ -31,6 +31,9 @@ internal sealed class ServiceRuntime
     /// <summary>For the policy of that name; null for others.</summary>
     public Rendezvous? Rendezvous { get; init; }
 
+    /// <summary>How many flows backends may have; null for no bound.</summary>
+    public LoadBound? Bound { get; init; }
+
     /// <summary>Where clients went last; null when the service does not ask.</summary>
     public AffinityTable? Affinity { get; init; }
 
@@ -57,6 +60,7 @@ internal sealed class ServiceRuntime
         Schedule = Schedule,
         Rendezvous = Rendezvous,
         Affinity = Affinity,
+        Bound = Bound,
         IsPanicking = IsPanicking,
         Cursor = cursor,
     };
@@ -79,7 +83,7 @@ internal sealed class ServiceRuntime
             case BalancePolicy.Maglev or BalancePolicy.SourceHash:
                 uint of = _hash.Of(in key);
                 place = (int)(((ulong)of * (uint)Table!.Size) >> 32);
-                return Eligible[Table.Lookup(of)];
+                return Bound is null ? Eligible[Table.Lookup(of)] : Bound.Choose(Table, place, counters);
             case BalancePolicy.Rendezvous:
                 place = Rendezvous!.Choose(_hash.Of(in key));
                 break;
@@ -97,6 +101,9 @@ internal sealed class ServiceRuntime
 
         return Eligible[place];
     }
+
+    /// <summary>The backend that a slot of the table is of.</summary>
+    public BackendRuntime BackendOf(int slot) => Eligible[Table!.MemberAt(slot)];
 
     /// <summary>Chooses a backend by nothing but the packet: as the policy does if it chooses by hash, else any of those that take new flows, each as often.</summary>
     public BackendRuntime? ChooseByHash(in FlowKey key)

@@ -48,6 +48,10 @@ public sealed record ServiceSpec
     /// <summary>Begins the hash. Another one spreads flows otherwise, such as make up one backend's load by chance or by intent; gateways that are to agree have the same.</summary>
     public ulong HashSeed { get; init; }
 
+    /// <summary>How many flows a backend may have: its share of the service's, by weight, times this, rounded up; 1 to 100, to two digits. More go to the backends of the next
+    /// slots. Null: no bound. For policies with a table.</summary>
+    public double? MaxLoad { get; init; }
+
     /// <summary>How packets reach the backend.</summary>
     public ForwardMode Forward { get; init; }
 

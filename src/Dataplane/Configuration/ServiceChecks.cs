@@ -56,6 +56,7 @@ internal static class ServiceChecks
                 checks.Error($"{path}.hash", "is not what balance: source_hash goes by; balance: maglev does by any", SpecNames.HashFields.NameOf(service.Hash));
             }
 
+            CheckMaxLoad(checks, service, path);
             checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
             checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
             checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
@@ -65,6 +66,22 @@ internal static class ServiceChecks
         }
 
         overlaps.Check();
+    }
+
+    /// <summary>Whether a factor is one that loads can be bounded by.</summary>
+    public static bool IsMaxLoad(double factor) => factor is >= 1 and <= 100 && Math.Abs((factor * 100) - Math.Round(factor * 100)) < 1e-6;
+
+    private static void CheckMaxLoad(Checks checks, ServiceSpec service, string path)
+    {
+        string? value = service.MaxLoad?.ToString(CultureInfo.InvariantCulture);
+        if (service.MaxLoad is { } factor && !IsMaxLoad(factor))
+        {
+            checks.Error($"{path}.max_load", SpecLimits.MaxLoadProblem, value);
+        }
+        else if (value is not null && service.Balance is not (BalancePolicy.Maglev or BalancePolicy.SourceHash))
+        {
+            checks.Error($"{path}.max_load", "is for balance: maglev and source_hash, whose tables say who is next when a backend is full; least_connections needs no bound", value);
+        }
     }
 
     private static void CheckPorts(Checks checks, ServiceSpec service, string path)

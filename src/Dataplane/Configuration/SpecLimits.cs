@@ -32,6 +32,8 @@ internal static class SpecLimits
 
     public static IntRange TransportPort => new("port", 1, ushort.MaxValue);
 
+    public const string MaxLoadProblem = "is not a factor from 1 to 100 with two decimal places at most, such as 1.25";
+
     public const string ServicePortProblem = "is not a port from 1 to 65535, a range such as 8000-8100, or any";
 
     /// <summary>Shorter ones would take in addresses that no host has.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
@@ -185,6 +186,7 @@ public sealed partial class SpecReader
             Balance = map.Choice("balance", SpecNames.Policies) ?? BalancePolicy.Maglev,
             Hash = map.Choice("hash", SpecNames.HashFields) ?? HashFields.Flow,
             HashSeed = map.OptionalUnsigned("hash_seed") ?? 0,
+            MaxLoad = ReadMaxLoad(map),
             Forward = map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat,
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
@@ -197,6 +199,22 @@ public sealed partial class SpecReader
             Protocol = ReadServiceProtocol(map) ?? service.Protocol,
             TableSize = (int)map.Integer("table_size", SpecLimits.TableSize, service.TableSize),
         };
+    }
+
+    private static double? ReadMaxLoad(in MappingReader map)
+    {
+        if (map.Scalar("max_load", null, "a factor") is not { } text)
+        {
+            return null;
+        }
+
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double factor) && ServiceChecks.IsMaxLoad(factor))
+        {
+            return factor;
+        }
+
+        map.Error("max_load", SpecLimits.MaxLoadProblem, text);
+        return null;
     }
 
     private static PortRange ReadServicePorts(in MappingReader map)

@@ -215,6 +215,7 @@ public static partial class SpecWriter
             map.Value("hash_seed", service.HashSeed);
         }
 
+        map.Optional("max_load", service.MaxLoad);
         map.Word("forward", service.Forward, SpecNames.ForwardModes, defaults.Forward);
         map.Number("table_size", service.TableSize, defaults.TableSize);
         if (service.Affinity is { } affinity)

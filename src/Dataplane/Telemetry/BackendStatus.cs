@@ -29,4 +29,7 @@ public sealed record BackendStatus(IpAddress Address, ushort Port, int Weight, l
 
     /// <summary>SYNs that clients repeated, since the first had no answer.</summary>
     public long Unanswered { get; init; }
+
+    /// <summary>Flows that the hash gave it and that went to others, since it had as many as <see cref="ServiceSpec.MaxLoad"/> allows.</summary>
+    public long Diverted { get; init; }
 }

@@ -170,6 +170,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Protocol = isWild ? (byte)In(0, 255) : Coin() ? (byte)6 : (byte)17,
         Balance = Pick<BalancePolicy>(),
         Hash = Pick<HashFields>(),
+        MaxLoad = Coin() ? null : In(100, 10_000) / 100.0,
         HashSeed = Coin() ? 0 : (ulong)_random.NextInt64(long.MinValue, long.MaxValue),
         Forward = Pick<ForwardMode>(),
         TableSize = Coin() ? 65537 : In(251, 5_000_011),
