@@ -185,6 +185,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     {
         _closed = true;
         _dueTimer?.Dispose();
+        _workers?.DropUnsent();
         foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
         {
             port.Dispose();

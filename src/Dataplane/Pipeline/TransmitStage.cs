@@ -65,7 +65,27 @@ internal sealed class TransmitStage(WorkerCounters counters)
             {
                 _touched[port] = false;
                 ports[port]?.Flush();
+                DropWithdrawn(ports[port], isEnd: false);
             }
+        }
+    }
+
+    /// <summary>Drops what ports accepted and have not sent. Once forwarding has ended.</summary>
+    public void DropUnsent(IPort?[] ports)
+    {
+        foreach (IPort? port in ports)
+        {
+            DropWithdrawn(port, isEnd: true);
+        }
+
+        counters.SettleWithdrawn();
+    }
+
+    private void DropWithdrawn(IPort? port, bool isEnd)
+    {
+        if (port is not null && port.TakeWithdrawn(isEnd, out DropReason reason) is var withdrawn and > 0)
+        {
+            counters.CountWithdrawn(withdrawn, reason);
         }
     }
 

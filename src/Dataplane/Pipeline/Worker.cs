@@ -195,6 +195,16 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         return received;
     }
 
+    /// <summary>Drops what ports have accepted and not sent. Once forwarding has ended, before the ports are closed.</summary>
+    public void DropUnsent()
+    {
+        if (_plan is { } plan)
+        {
+            // The other stage sends by the same ports.
+            _transmit.DropUnsent(plan.Tables.Ports);
+        }
+    }
+
     /// <summary>Drops what is still held, and what other workers have handed over. Once forwarding has ended.</summary>
     public void DropHeld()
     {

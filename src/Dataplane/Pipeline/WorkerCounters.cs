@@ -19,6 +19,10 @@ internal sealed class WorkerCounters
     private long _transmitted;
     private long _held;
 
+    // Packets counted as transmitted that were not, by reason; and their sum.
+    private readonly long[] _owed = new long[DropReasonNames.Count];
+    private long _owes;
+
     /// <summary>Counts what became of a batch.</summary>
     /// <param name="batch">A batch of which every packet is decided.</param>
     /// <param name="received">How many of it the ports handed over.</param>
@@ -53,9 +57,43 @@ internal sealed class WorkerCounters
 
         _received += received;
         _originated += originated;
-        _transmitted += transmitted;
+        _transmitted += _owes == 0 ? transmitted : transmitted - Settle(transmitted);
         _held += held - released;
         End();
+    }
+
+    /// <summary>Counts packets as dropped that have been counted as transmitted.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="reason">Why they did not leave.</param>
+    /// <remarks>No counter ever goes back, except at the end: whoever watches them would take it for a restart. So they take the place of the next that are transmitted.</remarks>
+    public void CountWithdrawn(int count, DropReason reason)
+    {
+        _owed[(int)reason] += count;
+        _owes += count;
+    }
+
+    /// <summary>Counts what is left of them. Once nothing more will be transmitted.</summary>
+    public void SettleWithdrawn()
+    {
+        Begin();
+        _transmitted -= Settle(_owes);
+        End();
+    }
+
+    /// <summary>Counts packets that are owed as dropped, as many as there is room for.</summary>
+    private long Settle(long room)
+    {
+        long settled = 0;
+        for (int reason = 0; reason < _owed.Length; reason++)
+        {
+            long part = Math.Min(_owed[reason], room - settled);
+            _owed[reason] -= part;
+            _dropped[reason] += part;
+            settled += part;
+        }
+
+        _owes -= settled;
+        return settled;
     }
 
     /// <summary>Counts packets that were received and sent without the worker, by a program of the kernel.</summary>

@@ -220,6 +220,9 @@ internal sealed class WorkerGroup : IDisposable
         return Sum(read);
     }
 
+    /// <summary>Drops what ports have accepted and not sent. Once none runs, before the ports are closed.</summary>
+    public void DropUnsent() => Array.ForEach(_workers, worker => worker.DropUnsent());
+
     /// <summary>Drops what workers hold, and frees them. Once none runs.</summary>
     public void Dispose()
     {

@@ -26,6 +26,8 @@ internal sealed class AfPacketPort : IPort
     private readonly AfPacketTransmitter _transmitter;
     private readonly Memory<byte> _memory;
     private long _lastLookNs;
+    private int _withdrawn;                                                // accepted, and not yet said to be lost
+    private DropReason _withdrawnFor;
     private long _stuckSinceNs;
     private long _refused;
     private long _receivedSuperFrames;
@@ -156,10 +158,25 @@ internal sealed class AfPacketPort : IPort
                 WaitOrGiveUp(moved: _transmitter.PendingFrames < before);
                 break;
             case TransmitResult.LinkDown or TransmitResult.Gone:
-                Withdraw();
+                Withdraw(DropReason.LinkDown);
                 Look();
                 break;
         }
+    }
+
+    /// <inheritdoc/>
+    int IPort.TakeWithdrawn(bool isEnd, out DropReason reason)
+    {
+        if (isEnd)
+        {
+            _transmitter.Kick();
+            Withdraw(DropReason.Stopped);
+        }
+
+        reason = _withdrawnFor;
+        int withdrawn = _withdrawn;
+        _withdrawn = 0;
+        return withdrawn;
     }
 
     /// <inheritdoc/>
@@ -181,6 +198,7 @@ internal sealed class AfPacketPort : IPort
             TransmittedBytes = tx.SubmittedBytes,
             KernelDrops = rx.KernelDrops,
             TransmitRefused = Volatile.Read(ref _refused),
+            TransmitLost = tx.WithdrawnFrames,
             ReceivedSuperFrames = Volatile.Read(ref _receivedSuperFrames),
             TransmittedSuperFrames = Volatile.Read(ref _transmittedSuperFrames),
             Errors = rx.Malformed + rx.Oversized + rx.UnsupportedSuperFrames + tx.RejectedFrames,
@@ -223,7 +241,7 @@ internal sealed class AfPacketPort : IPort
         }
         else if (now - _stuckSinceNs >= CongestionLimitNs)
         {
-            Withdraw();
+            Withdraw(DropReason.TransmitRingFull);
             Look();
         }
 
@@ -231,9 +249,16 @@ internal sealed class AfPacketPort : IPort
         Thread.Yield();
     }
 
-    private void Withdraw()
+    /// <summary>Takes back what the kernel has not sent.</summary>
+    private void Withdraw(DropReason reason)
     {
-        Volatile.Write(ref _refused, _refused + _transmitter.Withdraw());
+        int count = _transmitter.Withdraw();
+        if (count > 0)
+        {
+            _withdrawn += count;
+            _withdrawnFor = reason;
+        }
+
         _stuckSinceNs = 0;
     }
 

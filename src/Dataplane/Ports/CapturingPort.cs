@@ -102,6 +102,9 @@ public sealed class CapturingPort : IPort
     public void Flush() => _inner.Flush();
 
     /// <inheritdoc/>
+    int IPort.TakeWithdrawn(bool isEnd, out DropReason reason) => _inner.TakeWithdrawn(isEnd, out reason);
+
+    /// <inheritdoc/>
     public void SetWaker(IPortWaker waker) => _inner.SetWaker(waker);
 
     /// <inheritdoc/>

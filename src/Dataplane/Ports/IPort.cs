@@ -1,5 +1,6 @@
 using Dataplane.Native;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
@@ -53,6 +54,15 @@ public interface IPort : IDisposable
 
     /// <summary>Makes everything transmitted visible to the other side; one system call at most. Called once per batch.</summary>
     void Flush();
+
+    /// <summary>Takes the number of frames that were accepted and will not leave after all, since the last time it was asked. Behind a flush; the worker.</summary>
+    /// <param name="isEnd">Whether nothing is flushed any more: what the system does not take at once does not leave.</param>
+    /// <param name="reason">Why, of the latest.</param>
+    internal int TakeWithdrawn(bool isEnd, out DropReason reason)
+    {
+        reason = DropReason.None;
+        return 0;
+    }
 
     /// <summary>Hands over what the port calls to wake the worker when frames arrive while it sleeps (ports without a descriptor).</summary>
     void SetWaker(IPortWaker waker);

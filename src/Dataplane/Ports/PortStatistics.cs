@@ -21,7 +21,7 @@ public struct PortStatistics
     /// <summary>Frames the port refused to send because its ring was full or its link not up.</summary>
     public long TransmitRefused;
 
-    /// <summary>Frames accepted from the engine that were lost because the peer went away before they were handed to it.</summary>
+    /// <summary>Frames accepted from the engine that did not leave, because the peer or the link went away before they were handed on.</summary>
     public long TransmitLost;
 
     /// <summary>Frames that were malformed at the ring itself: descriptors out of range, lengths beyond the slot.</summary>

@@ -1,5 +1,6 @@
 using Dataplane.Native;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
@@ -60,6 +61,9 @@ internal sealed class QueueBundle : IPort
 
     /// <inheritdoc/>
     public void Flush() => _queues[0].Flush();
+
+    /// <inheritdoc/>
+    int IPort.TakeWithdrawn(bool isEnd, out DropReason reason) => _queues[0].TakeWithdrawn(isEnd, out reason);
 
     /// <inheritdoc/>
     public void SetWaker(IPortWaker waker)

@@ -1,5 +1,6 @@
 using Dataplane.Native;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 
 namespace Dataplane.Ports;
 
@@ -72,6 +73,9 @@ internal sealed class QueuedPort : IQueuedPort
 
     /// <inheritdoc/>
     public void Flush() => _sole.Flush();
+
+    /// <inheritdoc/>
+    int IPort.TakeWithdrawn(bool isEnd, out DropReason reason) => _sole.TakeWithdrawn(isEnd, out reason);
 
     /// <inheritdoc/>
     public void PrepareSleep() => _sole.PrepareSleep();

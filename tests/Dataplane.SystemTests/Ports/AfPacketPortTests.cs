@@ -128,15 +128,20 @@ public class AfPacketPortTests
             port.Flush();
             port.ReadStatistics(out statistics);
         }
-        while (statistics.TransmitRefused <= offered - accepted && MonotonicClock.NowNs < end);
-        Assert.True(statistics.TransmitRefused > offered - accepted);
+        while (statistics.TransmitLost == 0 && MonotonicClock.NowNs < end);
+        Assert.True(statistics.TransmitLost > 0);
+        Assert.Equal(offered - accepted, statistics.TransmitRefused);
+
+        // And told once, by name.
+        Assert.Equal(statistics.TransmitLost, port.TakeWithdrawn(isEnd: false, out DropReason reason));
+        Assert.Equal((DropReason.TransmitRingFull, 0), (reason, port.TakeWithdrawn(isEnd: false, out _)));
 
         // Once somebody reads, what was not given up has passed, and new frames pass.
         byte[] buffer = new byte[2000];
         int read = 0;
         for (int length; (length = tap.Read(buffer)) > 0;)
             read += Frames.IsNumbered(buffer.AsSpan(0, length)) ? 1 : 0;
-        Assert.Equal(offered, read + statistics.TransmitRefused);
+        Assert.Equal(offered, read + statistics.TransmitRefused + statistics.TransmitLost);
         bed.SendFrom(port, Frames.Numbered(77, 60));
         Assert.Equal(77, ReadNumbered(tap, buffer));
     }

@@ -97,7 +97,7 @@ internal sealed class QueueBed : IAsyncDisposable
         Assert.True(accounting.IsBalanced, accounting.ToString());
         Assert.Equal(0, accounting.Held);
         Assert.Equal(accounting.Received, Engine.ReadPorts().Sum(port => port.Statistics.ReceivedPackets));
-        Assert.Equal(accounting.Transmitted, Engine.ReadPorts().Sum(port => port.Statistics.TransmittedPackets));
+        Assert.Equal(accounting.Transmitted, Engine.ReadPorts().Sum(port => port.Statistics.TransmittedPackets - port.Statistics.TransmitLost));
         foreach (PortStatus port in Engine.ReadPorts())
         {
             Assert.Equal(_queues, port.Queues.Count);
