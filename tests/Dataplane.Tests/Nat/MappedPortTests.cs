@@ -166,13 +166,41 @@ public sealed class MappedPortTests
         Assert.False(net.Reaches(plane, net.Remote(2), 53, outside, 12, 4000));
     }
 
+    /// <summary>Who was answered has been sent to, whoever has begun; and who was not, has not.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task AddressFilter_OpensWithAnAnswer_AndStaysOpenWithIt(int family)
+    {
+        var net = new MappedNet(family);
+        NatSpec rule = MappedNet.Rule(NatFiltering.EndpointIndependent) with { Timeouts = new NatTimeouts { Udp = TimeSpan.FromSeconds(30) } };
+        await using TestPlane plane = MappedNet.Create(rule);
+        ushort outside = net.Open(plane, 11, 4000, net.Remote(1));
+        Assert.True(net.Reaches(plane, net.Remote(2), 54, outside, 11, 4000));
+        Assert.True(net.Reaches(plane, net.Remote(3), 54, outside, 11, 4000));
+        net.Open(plane, 11, 4000, net.Remote(3), 54);
+        Task update = plane.Engine.UpdateAsync(spec => spec with { Nat = [rule with { Filtering = NatFiltering.AddressDependent }] });
+        plane.Run();
+        await update;
+        Assert.False(net.Reaches(plane, net.Remote(2), 55, outside, 11, 4000));
+        for (int turn = 0; turn < 10; turn++)
+        {
+            // The flow to the first address ends meanwhile, and with it the right to come in.
+            plane.Wait(TimeSpan.FromSeconds(12));
+            net.Open(plane, 11, 4000, net.Remote(3), 54);
+        }
+
+        Assert.True(net.Reaches(plane, net.Remote(3), 56, outside, 11, 4000));
+        Assert.False(net.Reaches(plane, net.Remote(1), 53, outside, 11, 4000));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
     public async Task Exhaustion_RefusesByNameAndCorruptsNothing(int workers)
     {
         var net = new MappedNet(4);
-        await using TestPlane plane = MappedNet.Create(MappedNet.Rule(), workers);
+        await using TestPlane plane = MappedNet.Create(MappedNet.Rule(), workers, builder => builder.Route("10.1.0.0/16", "10.1.0.11"));
         var taken = new Dictionary<int, int>();
         int refused = 0;
         for (int host = 0; host < 700; host++)
@@ -191,6 +219,12 @@ public sealed class MappedPortTests
         }
 
         Assert.Equal(refused, plane.Engine.ReadAccounting().DroppedFor(DropReason.NoFreePort));
+        foreach ((int port, int host) in taken)
+        {
+            ReferencePacket answer = ReferenceDecoder.Decode(plane.SendForOne("wan", net.FromRemote(net.Remote(1 + (host % 200))).Udp(53, (ushort)port).Build(), "lan"));
+            Assert.Equal((IpAddress.FromV4(0x0A01_0000u | (uint)(256 + host)).ToString(), 123), (answer.Destination, answer.DestinationPort));
+        }
+
         Assert.InRange(taken.Count, 490 / workers, 512);
         Assert.Equal(taken.Count, plane.Engine.ReadNat().Sum(entry => entry.Mappings));
     }

@@ -31,8 +31,8 @@ public sealed class SourceNatModelTests
     public async Task ManyHostsOfOnePort_EachGetsAnotherOrIsRefusedByName()
     {
         NatNet net = NatNet.Of(4);
-        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan").Workers(workers => workers with { FlowEntries = 8192 }));
-        var taken = new HashSet<int>();
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan").Route("10.1.0.0/16", "10.1.0.11").Workers(workers => workers with { FlowEntries = 8192 }));
+        var taken = new Dictionary<int, IpAddress>();
         int refused = 0;
         for (int host = 0; host < 700; host++)
         {
@@ -47,7 +47,13 @@ public sealed class SourceNatModelTests
             }
 
             int port = ReferenceDecoder.Decode(sent[0].Frame).SourcePort;
-            Assert.True(taken.Add(port) && (port & 1) == 1 && port < 1024, $"host {host} got port {port}");
+            Assert.True(taken.TryAdd(port, source) && (port & 1) == 1 && port < 1024, $"host {host} got port {port}");
+        }
+
+        foreach ((int port, IpAddress source) in taken)
+        {
+            ReferencePacket answer = ReferenceDecoder.Decode(plane.SendForOne("wan", net.FromOutside().Udp(53, (ushort)port).Build(), "lan"));
+            Assert.Equal((source.ToString(), 123), (answer.Destination, answer.DestinationPort));
         }
 
         Assert.Equal(refused, plane.Engine.ReadAccounting().DroppedFor(Dataplane.Pipeline.DropReason.NoFreePort));
