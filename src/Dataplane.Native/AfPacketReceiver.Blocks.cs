@@ -120,7 +120,7 @@ public sealed unsafe partial class AfPacketReceiver
     private bool TryOpenBlock()
     {
         // A held block still says that it is ours: without this we would list its frames again.
-        if (_heldBlocks == _blockCount)
+        if (_heldBlocks == _blockCount || IsPaused)
             return false;
         var block = (tpacket_block_desc*)(_ring + ((long)_nextBlock * _blockBytes));
         // Acquire: the frames are read after the kernel has handed them over. Pairs with the kernel's barrier in prb_close_block.

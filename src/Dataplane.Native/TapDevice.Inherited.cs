@@ -13,9 +13,30 @@ public sealed unsafe partial class TapDevice
     /// <param name="options">MTU as the interface has it (0 stands for 1,500) and whether to use offloads; everything else is the parent's business.</param>
     /// <exception cref="LinuxException">There is no such descriptor, or it is none of a TAP device.</exception>
     /// <exception cref="IOException">It is of a TUN device, or of one that puts other headers before its frames.</exception>
-    public static TapDevice FromDescriptor(int descriptor, TapOptions? options = null)
+    public static TapDevice FromDescriptor(int descriptor, TapOptions? options = null) => From(descriptor, null, options ?? new TapOptions());
+
+    /// <summary>Goes on with a device that another process opened by name with the same options, and still has open: it is left as it is.</summary>
+    /// <param name="descriptor">Its descriptor, which belongs to the device once this has returned.</param>
+    /// <param name="options">As it was opened.</param>
+    /// <exception cref="LinuxException">It is no descriptor of a TAP device, or the namespace cannot be entered.</exception>
+    /// <exception cref="IOException">It is of another kind of device, or the interface is not in the namespace.</exception>
+    internal static TapDevice Adopt(FileDescriptor descriptor, TapOptions options)
     {
-        options ??= new TapOptions();
+        TapDevice device = From(descriptor.Number, descriptor, options);
+        InterfaceControl control = InterfaceControl.Open(options.NetworkNamespace);
+        if (control.TryRead(device.Interface.Name) is { } info)
+        {
+            var known = new TapDevice(descriptor, control, info, new TapOffload(device.HeaderBytes, device.Offloads, device.OffloadNote));
+            known.RefreshState();
+            return known;
+        }
+
+        control.Dispose();
+        throw new IOException($"Interface {device.Interface.Name} of {descriptor} is not in the network namespace that the port is configured for.");
+    }
+
+    private static TapDevice From(int descriptor, FileDescriptor? owned, TapOptions options)
+    {
         string subject = $"descriptor {descriptor}";
         ifreq_flags request = default;
         if (Libc.Ioctl(descriptor, Tun.TUNGETIFF, &request) != 0)
@@ -44,7 +65,7 @@ public sealed unsafe partial class TapDevice
         TapOffload offload = TapOffload.Negotiate(descriptor, request.ifr_flags, options.Offload);
         if (options.Offload && offload.HeaderBytes == 0)
             offload = offload with { Note = "the descriptor was made without an offload header (IFF_VNET_HDR)" };
-        return new TapDevice(new FileDescriptor(descriptor), null, info, offload);
+        return new TapDevice(owned ?? new FileDescriptor(descriptor), null, info, offload);
     }
 
     /// <summary>What nobody can be asked about is up when it works.</summary>

@@ -8,7 +8,7 @@ namespace Dataplane.Native;
 
 /// <summary>Unix sockets that keep messages whole (SOCK_SEQPACKET) and carry descriptors. Nothing here waits.</summary>
 /// <remarks>A path that begins with <c>@</c> is a name in the abstract space (unix(7)), which leaves no file behind.</remarks>
-internal static unsafe class UnixSocket
+internal static unsafe partial class UnixSocket
 {
     /// <summary>Descriptors taken from one message; more are closed by the kernel.</summary>
     private const int MaxDescriptors = 16;
@@ -16,12 +16,16 @@ internal static unsafe class UnixSocket
     private const int Backlog = 16;
 
     /// <summary>Listens at a path. A file that a socket nobody listens on has left there is replaced.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="ownerOnly">Whether the file is for its owner alone (mode 0600) from the moment it is there.</param>
     /// <exception cref="LinuxException">Someone listens there, or the path cannot be made.</exception>
-    public static FileDescriptor Listen(string path)
+    public static FileDescriptor Listen(string path, bool ownerOnly = false)
     {
         FileDescriptor socket = Open(path);
         try
         {
+            if (ownerOnly)
+                SetOwnerOnly(socket, path);
             if (Bind(socket, path) != 0 && (Marshal.GetLastPInvokeError() != Errno.EADDRINUSE || !RemoveStale(path) || Bind(socket, path) != 0))
             {
                 throw LinuxException.FromLastError("bind(AF_UNIX)", path, Marshal.GetLastPInvokeError() == Errno.EADDRINUSE

@@ -8,6 +8,9 @@ namespace Dataplane;
 public sealed partial class DataplaneEngine
 {
     private readonly Dictionary<int, PortOpener> _openers = [];
+
+    /// <summary>By port: the descriptors of its queues that another process has passed; only while that one's ports are taken over.</summary>
+    private IReadOnlyDictionary<string, FileDescriptor[]> _passed = new Dictionary<string, FileDescriptor[]>();
     private XdpFlowMap? _flowMap;
     private XdpOffload? _offload;
 
@@ -59,8 +62,8 @@ public sealed partial class DataplaneEngine
         }
     }
 
-    private IPort Open(PortSpec port, int[] workers) => workers.Length == 1
-        ? OpenerOf(workers[0]).Open(port)
+    private IPort Open(PortSpec port, int[] workers) => _passed.TryGetValue(port.Name, out FileDescriptor[]? passed) ? OpenerOf(workers[0]).Adopt(port, passed, workers)
+        : workers.Length == 1 ? OpenerOf(workers[0]).Open(port)
         : OpenerOf(workers[0]).Open(port, workers, worker => OpenerOf(worker).Memories);
 
     private PortOpener OpenerOf(int worker)

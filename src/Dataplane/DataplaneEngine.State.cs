@@ -23,28 +23,7 @@ public sealed partial class DataplaneEngine
         try
         {
             ThrowIfNotRunning();
-            DateTimeOffset now = _options.TimeProvider.GetUtcNow();
-            var writer = new StateWriter(target);
-            await writer.BeginAsync(now, _slots.Taken, cancellationToken).ConfigureAwait(false);
-            var flows = new SavedFlow[StateBlock];
-            for (int worker = 0; worker < _workers!.Count; worker++)
-            {
-                int cursor = 0, capacity = 1, count = 0, number = worker;
-                while (cursor < capacity)
-                {
-                    await Task.Run(() => AtQuiescentPoint(number, context =>
-                    {
-                        capacity = context.Flows.Capacity;
-                        count = FlowSnapshots.Copy(context, ref cursor, flows, StateLooks);
-                    }), cancellationToken).ConfigureAwait(false);
-                    if (count > 0)
-                    {
-                        await writer.AddAsync(flows, count, cancellationToken).ConfigureAwait(false);
-                    }
-                }
-            }
-
-            return new StateReceipt(StateRefusal.None, await writer.EndAsync(cancellationToken).ConfigureAwait(false)) { WrittenAt = now };
+            return await WriteStateAsync(target, null, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -106,6 +85,33 @@ public sealed partial class DataplaneEngine
         }
     }
 
+    /// <summary>Writes the flows known now, or only those of which a packet was seen since a tick of the flow tables. Updates wait meanwhile.</summary>
+    private async Task<StateReceipt> WriteStateAsync(Stream target, uint? since, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = _options.TimeProvider.GetUtcNow();
+        var writer = new StateWriter(target);
+        await writer.BeginAsync(now, _slots.Taken, cancellationToken).ConfigureAwait(false);
+        var flows = new SavedFlow[StateBlock];
+        for (int worker = 0; worker < _workers!.Count; worker++)
+        {
+            int cursor = 0, capacity = 1, count = 0, number = worker;
+            while (cursor < capacity)
+            {
+                await Task.Run(() => AtQuiescentPoint(number, context =>
+                {
+                    capacity = context.Flows.Capacity;
+                    count = FlowSnapshots.Copy(context, ref cursor, flows, StateLooks, since);
+                }), cancellationToken).ConfigureAwait(false);
+                if (count > 0)
+                {
+                    await writer.AddAsync(flows, count, cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+
+        return new StateReceipt(StateRefusal.None, await writer.EndAsync(cancellationToken).ConfigureAwait(false)) { WrittenAt = now };
+    }
+
     private static async Task<(StateRefusal Refusal, StateReader Reader)> ReadStateAsync(Stream source, CancellationToken cancellationToken)
     {
         using var bytes = new MemoryStream();
@@ -123,7 +129,7 @@ public sealed partial class DataplaneEngine
         return (StateReader.Open(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), out StateReader reader), reader);
     }
 
-    private async Task<StateReceipt> TakeOverAsync(StateReader reader, CancellationToken cancellationToken)
+    private async Task<StateReceipt> TakeOverAsync(StateReader reader, CancellationToken cancellationToken, bool replaces = false)
     {
         // A clock that was set back has not made the flows younger.
         long awayMs = (long)Math.Max(0, (_options.TimeProvider.GetUtcNow() - reader.WrittenAt).TotalMilliseconds);
@@ -150,7 +156,7 @@ public sealed partial class DataplaneEngine
             {
                 await Task.Run(() => AtQuiescentPoint(worker, context => byWorker[worker].ForEach(entry =>
                 {
-                    bool? hindered = FlowSnapshots.Insert(context, in entry.Flow, entry.Slot.Number, entry.Slot.Generation, awayMs);
+                    bool? hindered = FlowSnapshots.Insert(context, in entry.Flow, entry.Slot.Number, entry.Slot.Generation, awayMs, replaces);
                     taken += hindered is null ? 1 : 0;
                     replaced += hindered == true ? 1 : 0;
                     withoutRoom += hindered == false ? 1 : 0;

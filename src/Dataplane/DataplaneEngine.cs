@@ -25,6 +25,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private PortSet _ports = PortSet.Empty;
     private WorkerGroup? _workers;
+    private ulong? _seed;
     private bool _closed;
 
     /// <summary>Checks the specification; opens nothing yet.</summary>
@@ -129,7 +130,11 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
     }
 
     /// <summary>Stops if need be, and frees everything.</summary>
-    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _successor?.Dispose();
+    }
 
     private static void ThrowIfInvalid(DataplaneSpec spec, DataplaneSpec? valid = null)
     {
@@ -152,8 +157,8 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         {
             int maxMtu = Math.Max(DefaultMtu, _ports.Entries.Select(entry => entry.Port.Mtu).DefaultIfEmpty(0).Max());
             int maxReceived = _ports.Entries.Any(entry => entry.Port.Offloads != FrameOffloads.None) ? ushort.MaxValue : maxMtu;
-            ulong seed = Spec.Workers.Seed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
-            _workers = new WorkerGroup(Spec.Workers, new FlowHash(seed), maxMtu, maxReceived, _options, _periods);
+            _seed ??= Spec.Workers.Seed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+            _workers = new WorkerGroup(Spec.Workers, new FlowHash(_seed.Value), maxMtu, maxReceived, _options, _periods);
             SetWakers(_ports, opened);
             CompiledTables compiled = TableCompiler.Compile(Spec, _ports, _slots, null, [], _periods, NowNs);
             _workers.Publish(compiled.Tables, _ports);
@@ -171,15 +176,17 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
 
     private void Begin()
     {
-        _workers!.Start(Spec.Workers, error =>
-        {
-            State = EngineState.Failed;
-            _completion.TrySetException(error);
-        });
+        StartWorkers();
         StartOffload();
         Arm(_dueNs);
         FollowHealth();
     }
+
+    private void StartWorkers() => _workers!.Start(Spec.Workers, error =>
+    {
+        State = EngineState.Failed;
+        _completion.TrySetException(error);
+    });
 
     private void Close()
     {

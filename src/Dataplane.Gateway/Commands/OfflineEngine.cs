@@ -8,16 +8,19 @@ internal static class OfflineEngine
     /// <summary>Makes and starts an engine without a worker thread, for explaining.</summary>
     public static DataplaneEngine Start(DataplaneSpec spec)
     {
-        var engine = new DataplaneEngine(spec with
-        {
-            Ports = [.. HardwareAddresses.Complete(spec).Ports.Select(InMemory)],
-
-            // Nothing is forwarded, so that a table of millions of flows would be made for nothing. Choices by chance are those of a replay.
-            Workers = spec.Workers with { FlowEntries = 1024, Cpu = null, Pin = [], Count = 1, Seed = spec.Workers.Seed ?? 0 },
-        });
+        var engine = new DataplaneEngine(SpecOf(spec));
         engine.StartManual();
         return engine;
     }
+
+    /// <summary>The same configuration with every port in memory, and small tables.</summary>
+    public static DataplaneSpec SpecOf(DataplaneSpec spec) => spec with
+    {
+        Ports = [.. HardwareAddresses.Complete(spec).Ports.Select(InMemory)],
+
+        // Nothing is forwarded, so that a table of millions of flows would be made for nothing. Choices by chance are those of a replay.
+        Workers = spec.Workers with { FlowEntries = 1024, Cpu = null, Pin = [], Count = 1, Seed = spec.Workers.Seed ?? 0 },
+    };
 
     private static PortSpec InMemory(PortSpec port)
     {

@@ -17,6 +17,7 @@ internal sealed class RunCommand : Command
     private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
     private static readonly Option s_state = new("--state", "FILE", "take over the flows of FILE at the start, and write them to it at the end");
     private static readonly Option s_stateEvery = new("--state-every", "MS", "with --state: write them every MS milliseconds too, 100 to 3600000");
+    private static readonly Option s_handover = new("--handover", "PATH", "take over ports and flows from the process that waits at PATH, then wait there for the next");
     private static readonly Option s_whileInput = new("--while-input", "", "stop when standard input ends, so as to end with a parent process") { IsHidden = true };
 
     public override string Name => "run";
@@ -34,7 +35,7 @@ internal sealed class RunCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, .. AnnounceOptions.Options, s_whileInput];
+    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, s_handover, .. AnnounceOptions.Options, s_whileInput];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -48,6 +49,11 @@ internal sealed class RunCommand : Command
 
         long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
         AnnounceOptions? announcing = AnnounceOptions.Read(arguments);
+        if (announcing is not null && arguments.Has(s_handover))
+        {
+            throw new UsageException("--handover and --announce do not go together: the process before withdraws the routes that its successor has just announced.");
+        }
+
         await using var mesh = new MeshRuntime(TimeProvider.System);
         var source = new MeshSpecSource(new FileSpecSource(arguments.Positionals[0], TimeProvider.System), mesh);
         DataplaneSpec spec = source.LoadFirst().GetSpec();
@@ -59,7 +65,9 @@ internal sealed class RunCommand : Command
 
         engine.BackendChanged += (_, happened) => Tell(happened, print);
         await using StateFile? kept = statePath is null ? null : new StateFile(statePath, engine, print);
-        await (kept?.StartAsync() ?? engine.StartAsync()).ConfigureAwait(false);
+        await using Succession? succession = arguments.Get(s_handover) is { } path ? new Succession(path, engine, print) : null;
+        Task predecessor = succession is null ? kept?.StartAsync() ?? engine.StartAsync() : await succession.StartAsync(kept).ConfigureAwait(false);
+        await predecessor.ConfigureAwait(false);
         state.Started(TimeProvider.System.GetUtcNow());
 
         await using RouteAnnouncer? announcer = announcing is null ? null : new RouteAnnouncer(engine, announcing.Device, announcing.Table, print);
@@ -81,6 +89,7 @@ internal sealed class RunCommand : Command
             kept!.SaveEvery(TimeSpan.FromMilliseconds(everyMs));
         }
 
+        succession?.Wait();
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => StatusLine.Write(engine)) : null)
         {
@@ -91,7 +100,13 @@ internal sealed class RunCommand : Command
             }
         }
 
-        if (kept is not null)
+        bool isHandedOver = succession is not null && await succession.EndAsync().ConfigureAwait(false);
+        if (isHandedOver)
+        {
+            print.Line("handed over");
+        }
+
+        if (kept is not null && !isHandedOver)
         {
             await kept.DisposeAsync().ConfigureAwait(false);
             await kept.SaveAsync().ConfigureAwait(false);

@@ -10,22 +10,31 @@ internal sealed class StateFile(string path, DataplaneEngine engine, LinePrinter
     private bool _isDisposed;
     private Task _saving = Task.CompletedTask;
 
-    /// <summary>Starts the engine with the flows of the state, if there is one; says what has become of them, or why it is a cold start.</summary>
-    public async Task StartAsync()
+    /// <summary>Reads the state.</summary>
+    /// <returns>Null when there is none, or none that can be read: then it has said why it is a cold start.</returns>
+    public async Task<Stream?> OpenAsync()
     {
-        byte[] bytes;
         try
         {
-            bytes = await File.ReadAllBytesAsync(path).ConfigureAwait(false);
+            return new MemoryStream(await File.ReadAllBytesAsync(path).ConfigureAwait(false));
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
             print.Line(wrong is FileNotFoundException ? $"state: {path} is not there: cold start" : $"state: {path} cannot be read: cold start: {wrong.Message}");
+            return null;
+        }
+    }
+
+    /// <summary>Starts the engine with the flows of the state, if there is one; says what has become of them, or why it is a cold start.</summary>
+    public async Task StartAsync()
+    {
+        if (await OpenAsync().ConfigureAwait(false) is not { } saved)
+        {
             await engine.StartAsync().ConfigureAwait(false);
             return;
         }
 
-        StateReceipt receipt = await engine.StartAsync(new MemoryStream(bytes)).ConfigureAwait(false);
+        StateReceipt receipt = await engine.StartAsync(saved).ConfigureAwait(false);
         print.Line(receipt.Refusal == StateRefusal.None ? $"state: took over {receipt}" : $"state: {path}: {receipt}");
     }
 

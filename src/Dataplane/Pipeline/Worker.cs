@@ -99,6 +99,9 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         _wake.Signal();
     }
 
+    /// <summary>Lets <see cref="Run"/> be called again after <see cref="Stop"/>.</summary>
+    public void Rearm() => Volatile.Write(ref _stopping, 0);
+
     /// <inheritdoc/>
     public void Wake()
     {

@@ -156,6 +156,12 @@ internal sealed class WorkerGroup : IDisposable
         Array.ForEach(_threads, thread => thread.Join());
     }
 
+    /// <summary>Lets go of what the workers sleep on, so that descriptors that are closed are closed indeed. Once none runs; before they do again, tables are published.</summary>
+    public void LetGo() => Array.ForEach(_plans, plan => plan.Dispose());
+
+    /// <summary>Lets the workers be started again after <see cref="Stop"/>.</summary>
+    public void Rearm() => Array.ForEach(_workers, worker => worker.Rearm());
+
     /// <summary>Has a worker do something between two batches, or does it here when none runs.</summary>
     public void AtQuiescentPoint(int number, Action<WorkerContext> action)
     {

@@ -12,7 +12,7 @@ namespace Dataplane.Ports;
 /// When the driver has no room, frames wait in the transmit ring, in order, and every round of the worker tries again; new frames are
 /// refused once the ring is full. What has waited longer than <see cref="CongestionLimitNs"/> without anything leaving is given up.
 /// </remarks>
-internal sealed class AfPacketPort : IPort
+internal sealed class AfPacketPort : IPassedPort
 {
     /// <summary>Longest time that frames wait for a driver that takes none.</summary>
     private const long CongestionLimitNs = 20_000_000;
@@ -69,6 +69,26 @@ internal sealed class AfPacketPort : IPort
 
     /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => _receiver.Descriptor;
+
+    /// <inheritdoc/>
+    public FileDescriptor PassedDescriptor => _receiver.Descriptor;
+
+    /// <inheritdoc/>
+    public bool IsPaused
+    {
+        get => _receiver.IsPaused;
+        set => _receiver.IsPaused = value;
+    }
+
+    /// <inheritdoc/>
+    public bool IsAtRest => _receiver.IsAtRest && _transmitter.PendingFrames == 0;
+
+    /// <inheritdoc/>
+    public int Position
+    {
+        get => _receiver.NextBlock;
+        set => _receiver.NextBlock = value;
+    }
 
     /// <inheritdoc/>
     public int Receive(PacketBatch batch)

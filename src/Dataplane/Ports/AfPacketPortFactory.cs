@@ -10,7 +10,7 @@ namespace Dataplane.Ports;
 /// spreads frames over several queues by a hash of addresses and ports that is the same for both directions; fragments by their addresses alone.
 /// </remarks>
 /// <param name="interfaceName">Name of the interface.</param>
-public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory, IQueueFactory
+public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory, IQueueFactory, IPassedPortFactory
 {
     /// <inheritdoc/>
     public string Kind => "af_packet";
@@ -40,9 +40,14 @@ public sealed class AfPacketPortFactory(string interfaceName) : IPortFactory, IQ
         return QueuedPort.Open(workers, _ => Open(fanout));
     }
 
-    private AfPacketPort Open(PacketFanout? fanout)
+    /// <inheritdoc/>
+    IPort IPassedPortFactory.Adopt(FileDescriptor descriptor) => Open(AfPacketReceiver.Adopt(interfaceName, descriptor, ReceiveOptions with { KeepUnfinished = Offload }));
+
+    private AfPacketPort Open(PacketFanout? fanout) =>
+        Open(AfPacketReceiver.Open(interfaceName, ReceiveOptions with { KeepUnfinished = Offload, Fanout = fanout }));
+
+    private AfPacketPort Open(AfPacketReceiver receiver)
     {
-        AfPacketReceiver receiver = AfPacketReceiver.Open(interfaceName, ReceiveOptions with { KeepUnfinished = Offload, Fanout = fanout });
         try
         {
             AfPacketTransmitter transmitter = AfPacketTransmitter.Open(interfaceName, TransmitOptions with { SuperFrames = Offload });

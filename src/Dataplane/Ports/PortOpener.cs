@@ -26,6 +26,16 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
         ? factory.OpenQueues(spec.Name, workers, memoriesOf)
         : throw new NotSupportedException($"Port {spec.Name}: its factory opens ports of one queue; {spec.Queues} are asked for.");
 
+    /// <summary>Goes on with the queues of a port that another process has opened. They are paused.</summary>
+    /// <param name="spec">The port, of a kind whose queues can be passed.</param>
+    /// <param name="passed">By queue: its descriptor, which belongs to the port once this has returned.</param>
+    /// <param name="workers">By queue: the worker that runs it.</param>
+    public IPort Adopt(PortSpec spec, IReadOnlyList<FileDescriptor> passed, IReadOnlyList<int> workers)
+    {
+        var factory = (IPassedPortFactory)Factory(spec);
+        return passed.Count == 1 ? factory.Adopt(passed[0]) : QueuedPort.Open(workers, queue => factory.Adopt(passed[queue]));
+    }
+
     private IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch
     {
         PortKind.Memory => new MemoryPort(),

@@ -29,6 +29,9 @@ internal sealed class PortSet
 
     public IPort?[] ById { get; }
 
+    /// <summary>The same without some of the ports.</summary>
+    public PortSet Without(IReadOnlyCollection<IPort> ports) => new([.. Entries.Where(entry => !ports.Contains(entry.Port))], _workers);
+
     /// <summary>The worker that runs a port, or its first queue.</summary>
     public int WorkerOf(int id) => WorkersOf(id)[0];
 

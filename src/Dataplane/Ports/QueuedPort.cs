@@ -32,6 +32,9 @@ internal sealed class QueuedPort : IQueuedPort
     /// <summary>The first of the queues.</summary>
     public IPort First => _queues[0];
 
+    /// <summary>All of them, in their order.</summary>
+    public IReadOnlyList<IPort> Queues => _queues;
+
     /// <inheritdoc/>
     public MacAddress Mac => _sole.Mac;
 

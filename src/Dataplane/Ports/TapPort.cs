@@ -12,7 +12,7 @@ namespace Dataplane.Ports;
 /// each other where they are read, so that the memory in use stays as small as the frames are, and in the cache. The offload header of a frame that
 /// leaves is written into the head-room before it, so that header and frame go with one plain write.
 /// </remarks>
-internal sealed class TapPort : IPort
+internal sealed class TapPort : IPassedPort
 {
     /// <summary>Frames taken per call, so that a flood on this port does not keep the worker from the others.</summary>
     private const int MaxBurst = 64;
@@ -46,6 +46,7 @@ internal sealed class TapPort : IPort
     private long _errors;
     private long _receivedSuperFrames;
     private long _transmittedSuperFrames;
+    private bool _isPaused;
 
     public TapPort(TapDevice device, MacAddress? mac)
     {
@@ -97,9 +98,34 @@ internal sealed class TapPort : IPort
     public FileDescriptor? PollDescriptor => _device.Descriptor;
 
     /// <inheritdoc/>
+    public FileDescriptor PassedDescriptor => _device.Descriptor;
+
+    /// <inheritdoc/>
+    public bool IsPaused
+    {
+        get => Volatile.Read(ref _isPaused);
+        set => Volatile.Write(ref _isPaused, value);
+    }
+
+    /// <inheritdoc/>
+    public bool IsAtRest => true;
+
+    /// <inheritdoc/>
+    public int Position
+    {
+        get => 0;
+        set => ArgumentOutOfRangeException.ThrowIfNotEqual(value, 0);
+    }
+
+    /// <inheritdoc/>
     public int Receive(PacketBatch batch)
     {
         batch.SetMemory(_memory);
+        if (IsPaused)
+        {
+            return 0;
+        }
+
         Span<byte> memory = _memory.Span;
         int count = 0;
         long bytes = 0;

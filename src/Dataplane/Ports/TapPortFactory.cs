@@ -5,7 +5,7 @@ namespace Dataplane.Ports;
 
 /// <summary>Opens TAP ports: the engine is the other end of the wire of an interface of the kernel.</summary>
 /// <param name="deviceName">Name of the interface, which is made if it does not exist: needs CAP_NET_ADMIN. Without use when there is a descriptor.</param>
-public sealed class TapPortFactory(string deviceName) : IPortFactory, IQueueFactory
+public sealed class TapPortFactory(string deviceName) : IPortFactory, IQueueFactory, IPassedPortFactory
 {
     /// <inheritdoc/>
     public string Kind => "tap";
@@ -22,6 +22,9 @@ public sealed class TapPortFactory(string deviceName) : IPortFactory, IQueueFact
 
     /// <inheritdoc/>
     public IPort Open(string name) => new TapPort(Descriptor is { } number ? TapDevice.FromDescriptor(number, Options) : TapDevice.Open(deviceName, Options), Mac);
+
+    /// <inheritdoc/>
+    IPort IPassedPortFactory.Adopt(FileDescriptor descriptor) => new TapPort(TapDevice.Adopt(descriptor, Options), Mac) { IsPaused = true };
 
     /// <inheritdoc/>
     /// <remarks>The kernel sends a flow by the queue that its other direction was written to last, which is why flows keep to a worker; new flows it spreads by a hash.</remarks>

@@ -11,8 +11,9 @@ internal static class FlowSnapshots
     /// <param name="cursor">Where to go on; 0 at first, the table's capacity at the end.</param>
     /// <param name="target">Receives them.</param>
     /// <param name="looks">Entries to look at.</param>
+    /// <param name="since">Tick of the flow table; flows of which no packet was seen since then are left out. Null: none are.</param>
     /// <returns>How many were copied.</returns>
-    public static int Copy(WorkerContext context, ref int cursor, SavedFlow[] target, int looks)
+    public static int Copy(WorkerContext context, ref int cursor, SavedFlow[] target, int looks, uint? since = null)
     {
         FlowTable flows = context.Flows;
         ForwardingTables tables = context.Tables;
@@ -26,6 +27,11 @@ internal static class FlowSnapshots
             }
 
             ref readonly FlowEntry peer = ref flows[entry.Peer];
+            if (since is uint tick && (int)(entry.LastSeen - tick) < 0 && (int)(peer.LastSeen - tick) < 0)
+            {
+                continue;
+            }
+
             double idleMs = Math.Min(FlowTable.IdleTime(entry.LastSeen, context.NowNs).TotalMilliseconds, FlowTable.IdleTime(peer.LastSeen, context.NowNs).TotalMilliseconds);
             target[count++] = new SavedFlow
             {
@@ -49,10 +55,17 @@ internal static class FlowSnapshots
     /// <param name="slot">The slot that it has now.</param>
     /// <param name="generation">Of the slot.</param>
     /// <param name="awayMs">How long it has been nobody's.</param>
+    /// <param name="replaces">Whether it takes the place of those that have its addresses and ports, as it is what has become of them.</param>
     /// <returns>Null when it is there, false when there is no room, true when another flow is in its place.</returns>
-    public static bool? Insert(WorkerContext context, in SavedFlow saved, int slot, uint generation, long awayMs)
+    public static bool? Insert(WorkerContext context, in SavedFlow saved, int slot, uint generation, long awayMs, bool replaces = false)
     {
         FlowEntry forward = Entry(context, in saved.Forward, in saved, slot, generation), reverse = Entry(context, in saved.Reverse, in saved, slot, generation);
+        if (replaces)
+        {
+            Remove(context.Flows, in forward);
+            Remove(context.Flows, in reverse);
+        }
+
         if (context.Flows.Find(in forward.Key, forward.Hash) >= 0 || context.Flows.Find(in reverse.Key, reverse.Hash) >= 0 || forward.Key.Equals(in reverse.Key))
         {
             return true;
@@ -79,6 +92,15 @@ internal static class FlowSnapshots
         }
 
         return null;
+    }
+
+    private static void Remove(FlowTable flows, in FlowEntry entry)
+    {
+        int known = flows.Find(in entry.Key, entry.Hash);
+        if (known >= 0)
+        {
+            flows.RemovePair(known);
+        }
     }
 
     private static FlowEntry Entry(WorkerContext context, in FlowEntry saved, in SavedFlow flow, int slot, uint generation)

@@ -87,17 +87,25 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
     public Task SignalAsync(string signal) => _program.SignalAsync(signal);
 
     /// <summary>Ends it as an operator does and asserts that it knows what became of every packet.</summary>
-    public async Task StopAsync()
+    public async Task StopAsync() => AssertAccount(await _program.TerminateAsync());
+
+    /// <summary>Waits until it has ended by itself, and asserts the same.</summary>
+    public async Task EndAsync() => AssertAccount(await _program.EndAsync());
+
+    /// <summary>Ends it as a crash does.</summary>
+    public Task KillAsync() => _program.TerminateAsync("KILL");
+
+    public ValueTask DisposeAsync() => _program.DisposeAsync();
+
+    private static void AssertAccount(ProgramResult result)
     {
-        ProgramResult result = (await _program.TerminateAsync()).MustSucceed();
+        result.MustSucceed();
         Dictionary<string, long> figures = AccountingLine().Matches(result.Output)
             .ToDictionary(match => match.Groups[1].Value, match => long.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture));
         Assert.True(figures.Keys.ToHashSet().IsSupersetOf(["received", "originated", "transmitted", "dropped", "held"]), result.Output);
         Assert.Equal(figures["received"] + figures["originated"], figures["transmitted"] + figures["dropped"] + figures["held"]);
         Assert.Equal(figures["dropped"], ReasonLine().Matches(result.Output).Sum(match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
     }
-
-    public ValueTask DisposeAsync() => _program.DisposeAsync();
 
     [GeneratedRegex(@"^(received|originated|transmitted|dropped|held) +([0-9]+)$", RegexOptions.Multiline)]
     private static partial Regex AccountingLine();
