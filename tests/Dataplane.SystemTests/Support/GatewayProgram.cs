@@ -80,9 +80,6 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
         return status.GetProperty("rules").EnumerateArray().Single(entry => entry.GetProperty("name").GetString() == rule).GetProperty("packets").GetInt64();
     }
 
-    /// <summary>Ends it as a crash does.</summary>
-    public Task KillAsync() => _program.TerminateAsync("KILL");
-
     /// <summary>Sends it a signal, and waits for nothing.</summary>
     public Task SignalAsync(string signal) => _program.SignalAsync(signal);
 
