@@ -20,10 +20,12 @@ namespace Dataplane.Mesh;
 public sealed partial class MeshRuntime : IAsyncDisposable
 {
     private readonly TimeProvider _time;
+    private readonly Func<MeshSourceSpec, TimeProvider, IMeshSource> _create;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, IMeshSource> _sources = new(StringComparer.Ordinal);
     private IReadOnlyList<string> _order = [];
-    private (ConfigNode? Node, MeshSpec? Spec, long Revisions, string Own, MeshTables Tables)? _last;
+    private (ConfigNode? Node, MeshSpec? Spec, (string Name, SourceSnapshot Snapshot)[] Heard, string Own, MeshTables Tables)? _last;
+    private DataplaneSpec? _valid;
     private IReadOnlyList<MeshServiceStatus> _services = [];
     private Carried? _carried;
     private bool _isRegistryOpened = true;
@@ -33,9 +35,14 @@ public sealed partial class MeshRuntime : IAsyncDisposable
 
     /// <summary>Makes a runtime without sources.</summary>
     public MeshRuntime(TimeProvider time)
+        : this(time, SourceFactory.Create)
+    {
+    }
+
+    internal MeshRuntime(TimeProvider time, Func<MeshSourceSpec, TimeProvider, IMeshSource> create)
     {
         ArgumentNullException.ThrowIfNull(time);
-        _time = time;
+        (_time, _create) = (time, create);
     }
 
     /// <summary>Raised on any thread when a source says something else: what <see cref="Expand(DataplaneSpec)"/> gives is another now.</summary>
@@ -104,22 +111,18 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         MeshTables tables;
         lock (_gate)
         {
-            (string, SourceSnapshot)[] heard = [.. _order.Select(key => (_sources[key].Name, _sources[key].Snapshot))];
-            long revisions = heard.Aggregate(17L, (sum, source) => (sum * 31) + source.Item2.Revision);
+            (string Name, SourceSnapshot Snapshot)[] heard = [.. _order.Select(key => (_sources[key].Name, _sources[key].Snapshot))];
             string ownText = string.Join(' ', own);
-            if (_last is { } last && last.Revisions == revisions && last.Own == ownText && (ReferenceEquals(last.Spec, mesh) || (spec.Mesh is not null && IsSame(last.Node, spec.Mesh))))
-            {
-                tables = last.Tables;
-            }
-            else
-            {
-                tables = MeshCompiler.Compile(mesh, heard, own);
-                _last = (spec.Mesh, mesh, revisions, ownText, tables);
-            }
+            bool isSameMesh = _last is { } last && last.Own == ownText && (ReferenceEquals(last.Spec, mesh) || (spec.Mesh is not null && IsSame(last.Node, spec.Mesh)));
+            tables = !isSameMesh ? MeshCompiler.Compile(mesh, heard, own)
+                : heard.SequenceEqual(_last!.Value.Heard) ? _last.Value.Tables
+                : EndpointPatch.TryApply(_last.Value.Tables, _last.Value.Heard, heard, mesh, own) ?? MeshCompiler.Compile(mesh, heard, own);
+            _last = (spec.Mesh, mesh, heard, ownText, tables);
         }
 
         Volatile.Write(ref _carried, new Carried(mesh, tables.Carried));
-        DataplaneSpec expanded = Join(spec, tables, out IReadOnlyList<MeshServiceStatus> status);
+        DataplaneSpec expanded = Join(spec, tables, Volatile.Read(ref _valid), out IReadOnlyList<MeshServiceStatus> status, out bool isValid);
+        Volatile.Write(ref _valid, isValid ? expanded : null);
         Volatile.Write(ref _services, status);
         return expanded;
     }
@@ -158,7 +161,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             heard.Add((manifests.Name, manifests.Snapshot));
         }
 
-        return Join(spec, MeshCompiler.Compile(mesh, heard, spec.Interfaces.Select(entry => entry.Address.Address)), out _);
+        return Join(spec, MeshCompiler.Compile(mesh, heard, spec.Interfaces.Select(entry => entry.Address.Address)), valid: null, out _, out _);
     }
 
     /// <inheritdoc/>
@@ -215,7 +218,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             {
                 if (!_sources.ContainsKey(key))
                 {
-                    IMeshSource source = SourceFactory.Create(spec, _time);
+                    IMeshSource source = _create(spec, _time);
                     _sources[key] = source;
                     starting.Add(source.StartAsync(() => Changed?.Invoke(), cancellationToken));
                 }
@@ -233,7 +236,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         + $"|{string.Join('|', source.Clusters)}|{source.Node}|{source.NodeCluster}|{source.Certificate}|{source.Key}";
 
     /// <summary>Adds the mesh's services and names; what the engine would refuse is left out, and the service's status says why.</summary>
-    private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, out IReadOnlyList<MeshServiceStatus> status)
+    private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, DataplaneSpec? valid, out IReadOnlyList<MeshServiceStatus> status, out bool isValid)
     {
         status = tables.Status;
         int first = spec.Services.Count;
@@ -244,7 +247,9 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             Names = tables.Names is null ? spec.Names : [.. spec.Names, tables.Names],
         };
         var refused = new Dictionary<int, List<(int Backend, string Problem)>>();
-        foreach (ConfigurationError error in SpecValidator.Validate(expanded))
+        IReadOnlyList<ConfigurationError> errors = SpecValidator.Validate(expanded, valid);
+        isValid = errors.Count == 0;
+        foreach (ConfigurationError error in errors)
         {
             Match place = ServicePath().Match(error.Path);
             if (place.Success && int.Parse(place.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is int service && service >= first)

@@ -61,6 +61,13 @@ internal sealed class Reloader : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether two configurations say the same. Services of a source are thousands, and most are the same objects: those are not written out to be compared.</summary>
+    private static bool IsSame(DataplaneSpec one, DataplaneSpec other) =>
+        one.Names.SequenceEqual(other.Names) && one.Services.Count == other.Services.Count
+        && one.Services.Zip(other.Services).All(pair => ReferenceEquals(pair.First, pair.Second)
+            || SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.First] }) == SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.Second] }))
+        && SpecWriter.ToYaml(one with { Services = [] }) == SpecWriter.ToYaml(other with { Services = [] });
+
     private async Task<ReloadOutcome> ReloadAsync()
     {
         DataplaneSpec before = _engine.Spec;
@@ -73,7 +80,7 @@ internal sealed class Reloader : IAsyncDisposable
             }
 
             // A host's configuration signals for whatever changes in it, and files are saved unchanged.
-            if (spec.Names.SequenceEqual(before.Names) && SpecWriter.ToYaml(spec) == SpecWriter.ToYaml(before))
+            if (IsSame(before, spec))
             {
                 return new ReloadOutcome { Before = before, After = before };
             }

@@ -17,6 +17,7 @@ internal sealed class MeshCompiler
     private readonly HashSet<IpAddress> _own;
     private readonly List<ServiceSpec> _services = [];
     private readonly List<int> _owners = [];
+    private readonly List<MeshPortSpec> _ports = [];
     private readonly List<CarriedPort> _carried = [];
     private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
     private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
@@ -54,7 +55,7 @@ internal sealed class MeshCompiler
             Add(service, source, EndpointSelection.Of(service, byService, byNamespace), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
         }
 
-        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status);
+        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status) { Wanted = [.. _wanted.Select(pair => pair.Service)], Ports = _ports };
     }
 
     private static bool IsCarried(MeshServiceSpec service) => service.Tls == MeshServiceTls.Mutual && HasOwnAddress(service);
@@ -129,6 +130,7 @@ internal sealed class MeshCompiler
         }
 
         _owners.Add(_status.Count);
+        _ports.Add(port);
         _services.Add(new ServiceSpec
         {
             Name = EngineNameOf(service, port, address, place),

@@ -9,4 +9,11 @@ namespace Dataplane.Mesh.Services;
 /// <param name="Carried">What relays carry.</param>
 /// <param name="Names">The name server; null when there is none.</param>
 /// <param name="Status">What came of each service, by name space and name.</param>
-internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnlyList<int> Owners, IReadOnlyList<CarriedPort> Carried, NameServerSpec? Names, IReadOnlyList<MeshServiceStatus> Status);
+internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnlyList<int> Owners, IReadOnlyList<CarriedPort> Carried, NameServerSpec? Names, IReadOnlyList<MeshServiceStatus> Status)
+{
+    /// <summary>For each of <see cref="Status"/>, the service as it was asked for.</summary>
+    public required IReadOnlyList<MeshServiceSpec> Wanted { get; init; }
+
+    /// <summary>For each of <see cref="Services"/>, the port of the mesh's service that it is.</summary>
+    public required IReadOnlyList<MeshPortSpec> Ports { get; init; }
+}

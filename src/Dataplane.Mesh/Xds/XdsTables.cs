@@ -7,6 +7,7 @@ namespace Dataplane.Mesh.Xds;
 internal sealed class XdsTables
 {
     private Dictionary<string, Made> _made = new(StringComparer.Ordinal);
+    private Dictionary<(string, string), MeshServiceSpec> _services = [];
 
     private sealed record Made(XdsCluster Cluster, XdsAssignment Assignment, IReadOnlyList<MeshEndpointSpec> Endpoints);
 
@@ -50,7 +51,15 @@ internal sealed class XdsTables
             }
         }
 
-        _made = made;
+        foreach ((var key, MeshServiceSpec service) in services)
+        {
+            if (_services.TryGetValue(key, out MeshServiceSpec? known) && known.Balance == service.Balance && known.Ports.SequenceEqual(service.Ports))
+            {
+                services[key] = known;
+            }
+        }
+
+        (_made, _services) = (made, services);
         return ([.. services.Values], endpoints, leftOut);
     }
 

@@ -27,6 +27,7 @@ internal sealed class XdsServer : IAsyncDisposable
     private readonly X509Certificate2? _certificate;
     private WebApplication? _web;
     private int _port;
+    private readonly Dictionary<string, string> _sent = [];
     private int _nonces;
     private int _streams;
 
@@ -64,6 +65,15 @@ internal sealed class XdsServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The version that was sent with a nonce.</summary>
+    public string VersionOf(string nonce)
+    {
+        lock (_gate)
+        {
+            return _sent[nonce];
+        }
+    }
+
     public static async Task<XdsServer> StartAsync(X509Certificate2? certificate = null)
     {
         var server = new XdsServer(certificate);
@@ -77,6 +87,7 @@ internal sealed class XdsServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Loopback, _port, listen =>
             {
@@ -228,6 +239,7 @@ internal sealed class XdsServer : IAsyncDisposable
                 }
 
                 string nonce = call.Nonces[type] = string.Create(CultureInfo.InvariantCulture, $"n{++_nonces}");
+                _sent[nonce] = state.Version;
                 string[] names = call.Names[type].Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 response = Proto.Response(type, state.Version, nonce, state.Resources.Where(pair => names.Length == 0 || names.Contains(pair.Key)).Select(pair => pair.Value), state.ResourceType);
             }

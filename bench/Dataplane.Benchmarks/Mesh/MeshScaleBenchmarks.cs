@@ -1,0 +1,101 @@
+using BenchmarkDotNet.Attributes;
+using Dataplane.Mesh;
+using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
+using Dataplane.Packets;
+using Dataplane.Ports;
+
+namespace Dataplane.Benchmarks.Mesh;
+
+/// <summary>A source with 10,000 services and 250,000 endpoints: from what it says to an engine that forwards by it, whole, and with one endpoint changed.</summary>
+[MemoryDiagnoser]
+public class MeshScaleBenchmarks
+{
+    private const int Services = 10_000, EndpointsEach = 25, Changed = 77_777;
+
+    private readonly MeshServiceSpec[] _services = [.. Enumerable.Range(0, Services).Select(number => new MeshServiceSpec { Name = $"s{number}", Ports = [new MeshPortSpec { Port = 80 }], IsKubernetes = true })];
+    private readonly MeshSpec _mesh = new()
+    {
+        Domain = "mesh.example",
+        Addresses = [IpPrefix.Parse("10.64.0.0/10")],
+        TableSize = 251,
+        Dns = new MeshDnsSpec { Listen = [IpAddress.Parse("198.51.100.1")] },
+        Sources = [new MeshSourceSpec { Kind = MeshSourceKind.Xds }],
+    };
+
+    private readonly Given _source = new();
+    private MeshEndpointSpec[] _endpoints = [.. Enumerable.Range(0, Services * EndpointsEach).Select(number => new MeshEndpointSpec
+    {
+        Address = IpAddress.FromV4(0x0B000002u + (uint)number),
+        Service = $"s{number / EndpointsEach}",
+        Ports = new Dictionary<string, ushort> { [""] = 8080 },
+    })];
+
+    private DataplaneSpec _spec = new();
+    private MeshRuntime? _runtime;
+    private DataplaneEngine? _engine;
+    private int _weight;
+
+    [GlobalSetup]
+    public async Task SetupAsync()
+    {
+        _source.Say(_services, _endpoints);
+        _spec = Gateway();
+        (_runtime, _engine) = await StartAsync(_spec);
+    }
+
+    [GlobalCleanup]
+    public async Task CleanupAsync()
+    {
+        await _engine!.DisposeAsync();
+        await _runtime!.DisposeAsync();
+    }
+
+    [Benchmark]
+    public async Task<int> LoadAll()
+    {
+        (MeshRuntime runtime, DataplaneEngine engine) = await StartAsync(Gateway());
+        await engine.DisposeAsync();
+        await runtime.DisposeAsync();
+        return engine.Version;
+    }
+
+    [Benchmark]
+    public async Task<int> ChangeOneEndpoint()
+    {
+        _endpoints = [.. _endpoints];
+        _endpoints[Changed] = _endpoints[Changed] with { Weight = _weight = (_weight % 100) + 1 };
+        _source.Say(_services, _endpoints);
+        await _engine!.UpdateAsync(_runtime!.Expand(_spec, _mesh));
+        return _engine.Version;
+    }
+
+    private async Task<(MeshRuntime Runtime, DataplaneEngine Engine)> StartAsync(DataplaneSpec spec)
+    {
+        var runtime = new MeshRuntime(TimeProvider.System, (_, _) => _source);
+        var engine = new DataplaneEngine(await runtime.StartAsync(spec, _mesh));
+        engine.StartManual();
+        return (runtime, engine);
+    }
+
+    private static DataplaneSpec Gateway() => new DataplaneBuilder()
+        .Port("wan", PortSource.Memory(new MemoryPort(new MemoryPortOptions()))).Port("lan", PortSource.Memory(new MemoryPort(new MemoryPortOptions())))
+        .Interface("wan", "198.51.100.1/24").Interface("lan", "11.0.0.1/8").ToSpec();
+
+    /// <summary>A source that says what it is given, and outlives the runtimes that use it.</summary>
+    private sealed class Given : IMeshSource
+    {
+        public string Name => "given";
+
+        public SourceSnapshot Snapshot { get; private set; } = SourceSnapshot.Empty;
+
+        public SourceStatus Status => new(Name, Snapshot.Revision, Snapshot.Services.Count, Snapshot.Endpoints.Count, null, "");
+
+        public void Say(IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints) =>
+            Snapshot = new SourceSnapshot { Revision = Snapshot.Revision + 1, Services = services, Endpoints = endpoints };
+
+        public Task StartAsync(Action changed, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
