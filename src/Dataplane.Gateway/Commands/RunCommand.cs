@@ -48,12 +48,7 @@ internal sealed class RunCommand : Command
         }
 
         long? statusMs = arguments.GetNumber(s_status, 50, 3_600_000);
-        AnnounceOptions? announcing = AnnounceOptions.Read(arguments);
-        if (announcing is not null && arguments.Has(s_handover))
-        {
-            throw new UsageException("--handover and --announce do not go together: the process before withdraws the routes that its successor has just announced.");
-        }
-
+        AnnounceOptions? announcing = ReadAnnouncing(arguments);
         await using var mesh = new MeshRuntime(TimeProvider.System);
         var source = new MeshSpecSource(new FileSpecSource(arguments.Positionals[0], TimeProvider.System), mesh);
         DataplaneSpec spec = source.LoadFirst().GetSpec();
@@ -100,18 +95,7 @@ internal sealed class RunCommand : Command
             }
         }
 
-        bool isHandedOver = succession is not null && await succession.EndAsync().ConfigureAwait(false);
-        if (isHandedOver)
-        {
-            print.Line("handed over");
-        }
-
-        if (kept is not null && !isHandedOver)
-        {
-            await kept.DisposeAsync().ConfigureAwait(false);
-            await kept.SaveAsync().ConfigureAwait(false);
-        }
-
+        await LeaveFlowsAsync(succession, kept, print).ConfigureAwait(false);
         return await StopAsync(engine, print, output).ConfigureAwait(false);
     }
 
@@ -123,6 +107,33 @@ internal sealed class RunCommand : Command
         using var over = new CancellationTokenSource();
         await Task.WhenAny(Task.Delay(linger, over.Token), engine.Completion, signals.NextAsync(over.Token).AsTask()).ConfigureAwait(false);
         await over.CancelAsync().ConfigureAwait(false);
+    }
+
+    private static AnnounceOptions? ReadAnnouncing(Arguments arguments)
+    {
+        AnnounceOptions? announcing = AnnounceOptions.Read(arguments);
+        if (announcing is not null && arguments.Has(s_handover))
+        {
+            throw new UsageException("--handover and --announce do not go together: the process before withdraws the routes that its successor has just announced.");
+        }
+
+        return announcing;
+    }
+
+    /// <summary>Flows that no successor has taken over are written to where they are kept.</summary>
+    private static async Task LeaveFlowsAsync(Succession? succession, StateFile? kept, LinePrinter print)
+    {
+        bool isHandedOver = succession is not null && await succession.EndAsync().ConfigureAwait(false);
+        if (isHandedOver)
+        {
+            print.Line("handed over");
+        }
+
+        if (kept is not null && !isHandedOver)
+        {
+            await kept.DisposeAsync().ConfigureAwait(false);
+            await kept.SaveAsync().ConfigureAwait(false);
+        }
     }
 
     /// <summary>Waits until something ends the run; reloads on SIGHUP, withdraws on SIGUSR1 and announces on SIGUSR2.</summary>
