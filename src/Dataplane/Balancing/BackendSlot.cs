@@ -23,8 +23,12 @@ internal sealed class BackendSlot(BackendSlots owner)
         get => _fate;
         set
         {
-            _fate = value;
-            _owner.NoteFate(this);
+            // What is the same as before needs no new arrays of what becomes of flows.
+            if (_fate != value)
+            {
+                _fate = value;
+                _owner.NoteFate(this);
+            }
         }
     }
 

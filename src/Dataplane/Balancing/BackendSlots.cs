@@ -10,7 +10,10 @@ internal sealed class BackendSlots
 {
     private readonly List<BackendSlot> _all = [];
     private readonly Dictionary<Identity, BackendSlot> _used = [];
-    private readonly List<BackendSlot> _departed = [];
+    private readonly HashSet<BackendSlot> _departed = [];
+
+    /// <summary>Of the departed slots with one identity the last: no other can be kept for it, since it would have been taken again.</summary>
+    private readonly Dictionary<Identity, BackendSlot> _lastDeparted = [];
     private readonly Stack<BackendSlot> _free = [];
 
     /// <summary>Slots that are no backend's: of translations, and of flows that are only followed.</summary>
@@ -42,6 +45,11 @@ internal sealed class BackendSlots
         _others = [.. other._others.Select(slot => _all[slot.Number])];
         _leaving = [.. other._leaving.Select(slot => _all[slot.Number])];
         _departed = [.. other._departed.Select(slot => _all[slot.Number])];
+        foreach ((Identity identity, BackendSlot slot) in other._lastDeparted)
+        {
+            _lastDeparted[identity] = _all[slot.Number];
+        }
+
         _free = new Stack<BackendSlot>(other._free.Reverse().Select(slot => _all[slot.Number]));
         foreach ((Identity identity, BackendSlot slot) in other._used)
         {
@@ -94,7 +102,7 @@ internal sealed class BackendSlots
     public bool HasDirect { get; set; }
 
     /// <summary>Slots whose backend has gone, and that flows may still remember.</summary>
-    public IReadOnlyList<BackendSlot> Departed => _departed;
+    public IReadOnlyCollection<BackendSlot> Departed => _departed;
 
     /// <summary>Slots in use or departed whose flows do not simply stay.</summary>
     public IEnumerable<BackendSlot> Leaving => _leaving;
@@ -122,10 +130,9 @@ internal sealed class BackendSlots
             return slot;
         }
 
-        slot = _departed.Find(departed => departed.Fate == BackendFate.Stay && departed.Identity == identity);
-        if (slot is not null)
+        if (_lastDeparted.TryGetValue(identity, out slot) && slot.Fate == BackendFate.Stay)
         {
-            _departed.Remove(slot);
+            Forget(slot);
         }
         else if (!_free.TryPop(out slot))
         {
@@ -156,9 +163,20 @@ internal sealed class BackendSlots
             _used.Remove(slot.Identity);
             _others.Remove(slot);
             _departed.Add(slot);
+            _lastDeparted[slot.Identity] = slot;
         }
 
         return gone;
+    }
+
+    /// <summary>Takes a slot from the departed ones.</summary>
+    private void Forget(BackendSlot slot)
+    {
+        _departed.Remove(slot);
+        if (_lastDeparted.TryGetValue(slot.Identity, out BackendSlot? last) && last == slot)
+        {
+            _lastDeparted.Remove(slot.Identity);
+        }
     }
 
     /// <summary>Says that a service has to be compiled again though its specification is the same.</summary>
@@ -189,7 +207,7 @@ internal sealed class BackendSlots
     {
         foreach (BackendSlot slot in _departed.Where(slot => slot.Counter.Total.Active == 0).ToArray())
         {
-            _departed.Remove(slot);
+            Forget(slot);
             _touched.Add(slot.Number);
             slot.Generation++;
             slot.Counter = new BackendCounter();

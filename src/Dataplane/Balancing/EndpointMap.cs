@@ -3,7 +3,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
 
-/// <summary>Addresses with port, protocol and family to values: open addressing, a quarter full at most. Not changed any more once it is in use.</summary>
+/// <summary>Addresses with port, protocol and family to values: open addressing, half full at most. Not changed any more once it is in use.</summary>
 /// <typeparam name="TValue">What is found; a value, so that looking up costs no dispatch.</typeparam>
 internal sealed class EndpointMap<TValue>
     where TValue : struct
@@ -13,9 +13,10 @@ internal sealed class EndpointMap<TValue>
 
     /// <summary>Makes room.</summary>
     /// <param name="count">Keys at most.</param>
-    public EndpointMap(int count)
+    /// <param name="room">Places for each: 2 where memory counts, since there are many.</param>
+    public EndpointMap(int count, int room = 4)
     {
-        _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, count * 4)) - 1;
+        _mask = BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, count * room)) - 1;
         _places = new Place[_mask + 1];
     }
 

@@ -14,7 +14,7 @@ internal sealed class ReturnTable
     public ReturnTable(ServiceRuntime[] services)
     {
         ServiceRuntime[] translated = [.. services.Where(service => service.Spec.Forward == ForwardMode.Nat)];
-        _places = new EndpointMap<Place>(translated.Sum(service => service.All.Length));
+        _places = new EndpointMap<Place>(translated.Sum(service => service.All.Length), room: 2);
         foreach (ServiceRuntime service in translated)
         {
             foreach (BackendRuntime backend in service.All)

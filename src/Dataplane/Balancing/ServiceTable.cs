@@ -10,9 +10,18 @@ internal sealed class ServiceTable
     private readonly EndpointMap<int> _exact;
     private readonly WideServices? _wide;
 
-    public ServiceTable(ServiceRuntime[] services)
+    /// <summary>Makes the table.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="like">Another table, whose places are used again if they are the same: as a rule services change, but not where they are found.</param>
+    public ServiceTable(ServiceRuntime[] services, ServiceTable? like = null)
     {
         Services = services;
+        if (like is { _wide: null } && HaveSameKeys(services, like.Services))
+        {
+            _exact = like._exact;
+            return;
+        }
+
         _exact = new EndpointMap<int>(services.Length);
         var wide = new List<ServiceRuntime>();
         for (int i = 0; i < services.Length; i++)
@@ -34,6 +43,17 @@ internal sealed class ServiceTable
     public ServiceRuntime[] Services { get; }
 
     public bool IsEmpty => Services.Length == 0;
+
+    private static bool HaveSameKeys(ServiceRuntime[] services, ServiceRuntime[] others)
+    {
+        bool isSame = services.Length == others.Length;
+        for (int i = 0; isSame && i < services.Length; i++)
+        {
+            isSame = ReferenceEquals(services[i].Spec, others[i].Spec) || ServiceKey.Of(services[i].Spec) == ServiceKey.Of(others[i].Spec);
+        }
+
+        return isSame;
+    }
 
     /// <summary>The service of a packet, or null.</summary>
     public ServiceRuntime? Find(in FlowKey key) =>

@@ -11,7 +11,7 @@ internal static class ServiceDifferences
         Same(one.Ports, other.Ports) && Same(one.Interfaces, other.Interfaces) && Same(one.Neighbours, other.Neighbours) && Same(one.Routes, other.Routes)
         && one.Filter == other.Filter && Same(one.Nat, other.Nat) && Same(one.Networks, other.Networks) && Same(one.Names, other.Names)
         && one.Encapsulation == other.Encapsulation && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers
-        && (ReferenceEquals(one.Services, other.Services) || (one.Services is not null && other.Services is not null && AddressesOf(one).SetEquals(AddressesOf(other))));
+        && HaveSameAddresses(one.Services, other.Services);
 
     /// <summary>The services of a specification that is valid by their names, for <see cref="IsAmong"/>.</summary>
     public static Dictionary<string, ServiceSpec> ByName(DataplaneSpec valid) => valid.Services.ToDictionary(service => service.Name);
@@ -23,6 +23,24 @@ internal static class ServiceDifferences
     private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
         ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));
 
-    private static HashSet<(IpAddress, int?, bool)> AddressesOf(DataplaneSpec spec) =>
-        [.. spec.Services.Where(service => service is not null).Select(service => (service.Address, service.PrefixLength, service.Forward == ForwardMode.Nat))];
+    /// <summary>As a rule the same services come in the same order: then there is no need for sets.</summary>
+    private static bool HaveSameAddresses(IReadOnlyList<ServiceSpec> one, IReadOnlyList<ServiceSpec> other)
+    {
+        if (ReferenceEquals(one, other) || one is null || other is null)
+        {
+            return ReferenceEquals(one, other);
+        }
+
+        bool isSame = one.Count == other.Count;
+        for (int i = 0; isSame && i < one.Count; i++)
+        {
+            isSame = ReferenceEquals(one[i], other[i]) || (one[i] is not null && other[i] is not null && AddressOf(one[i]) == AddressOf(other[i]));
+        }
+
+        return isSame || AddressesOf(one).SetEquals(AddressesOf(other));
+    }
+
+    private static HashSet<(IpAddress, int?, bool)> AddressesOf(IReadOnlyList<ServiceSpec> services) => [.. services.Where(service => service is not null).Select(AddressOf)];
+
+    private static (IpAddress, int?, bool) AddressOf(ServiceSpec service) => (service.Address, service.PrefixLength, service.Forward == ForwardMode.Nat);
 }

@@ -65,7 +65,7 @@ internal static class TableCompiler
             Bridges = bridges,
             FilterPorts = filterPorts,
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
-            Services = new ServiceTable(services),
+            Services = new ServiceTable(services, previous?.Services),
             Returns = new ReturnTable(services),
             Nat = nat,
             Tunnels = TunnelTable.Compile(spec.Encapsulation, previous?.Tunnels),
@@ -115,7 +115,7 @@ internal static class TableCompiler
         {
             Version = previous.Version + 1,
             Spec = spec,
-            Services = new ServiceTable(services),
+            Services = new ServiceTable(services, previous.Services),
             Returns = compiler.HasSameBackends ? previous.Returns : new ReturnTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,

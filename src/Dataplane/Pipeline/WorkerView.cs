@@ -73,6 +73,6 @@ internal static class WorkerView
         return new ServiceTable(Array.ConvertAll(services.Services,
             service => service.With(known.TryGetValue(ServiceKey.Of(service.Spec), out int cursor)
                 ? cursor
-                : worker % Math.Max(1, service.Eligible.Length))));
+                : worker % Math.Max(1, service.Eligible.Length))), like: services);
     }
 }
