@@ -32,7 +32,7 @@ public static class SpecValidator
         NatChecks.Check(checks, spec);
         ServiceChecks.Check(checks, spec, known);
         EncapsulationChecks.Check(checks, spec);
-        NameChecks.Check(checks, spec);
+        NameChecks.Check(checks, spec, areZonesKnown: known is not null);
         if (spec.Mesh is not null)
         {
             checks.Error("mesh", "is for the program dataplane, or for MeshRuntime of Dataplane.Mesh: nothing here would act on it, so take it out");
