@@ -9,7 +9,7 @@ namespace Dataplane.Benchmarks.Mesh;
 
 /// <summary>A source with 10,000 services and 250,000 endpoints: from what it says to an engine that forwards by it, whole, and with one endpoint changed.</summary>
 [MemoryDiagnoser]
-public class MeshScaleBenchmarks
+public class MeshScaleBenchmarks : IAsyncDisposable
 {
     private const int Services = 10_000, EndpointsEach = 25, Changed = 77_777;
 
@@ -45,10 +45,14 @@ public class MeshScaleBenchmarks
     }
 
     [GlobalCleanup]
-    public async Task CleanupAsync()
+    public Task CleanupAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
         await _engine!.DisposeAsync();
         await _runtime!.DisposeAsync();
+        await _source.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     [Benchmark]
