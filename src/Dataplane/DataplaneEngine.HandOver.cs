@@ -1,11 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
 using Dataplane.Flows;
-using Dataplane.Succession;
 using Dataplane.Native;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Snapshots;
+using Dataplane.Succession;
 
 namespace Dataplane;
 

@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
-using Dataplane.Succession;
 using Dataplane.Native;
 using Dataplane.Ports;
 using Dataplane.Snapshots;
+using Dataplane.Succession;
 using Dataplane.Telemetry;
 
 namespace Dataplane;

@@ -30,12 +30,15 @@ public sealed class HandOverTests(GatewayBed bed) : IClassFixture<GatewayBed>
         Directory.CreateDirectory(folder);
         await using GatewayProgram first = await GatewayProgram.StartAsync(bed.Network.Gateway, path, s_configuration, "--handover", socket);
         await first.AwaitSaidAsync(line => line == "handover: nobody is there: cold start");
-        await using ChildProgram stream = ChildProgram.Start(bed.Network.Client, "iperf3", "-s", "-p", "5301", "-1", "--forceflush"), datagrams = ChildProgram.Start(bed.Network.Client, "iperf3", "-s", "-p", "5302", "-1", "--forceflush");
+        string client = version == 4 ? TestNetwork.ClientAddress : TestNetwork.ClientAddress6;
+
+        // Bound, because the client has several addresses, and answers to datagrams would leave by the one that the kernel prefers.
+        await using ChildProgram stream = ChildProgram.Start(bed.Network.Client, "iperf3", "-s", "-B", client, "-p", "5301", "-1", "--forceflush");
+        await using ChildProgram datagrams = ChildProgram.Start(bed.Network.Client, "iperf3", "-s", "-B", client, "-p", "5302", "-1", "--forceflush");
         await stream.AwaitLineAsync(line => line.Contains("listening", StringComparison.Ordinal));
         await datagrams.AwaitLineAsync(line => line.Contains("listening", StringComparison.Ordinal));
-        string client = version == 4 ? TestNetwork.ClientAddress : TestNetwork.ClientAddress6;
         Task<ProgramResult> streaming = ChildProgram.RunAsync(bed.Network.Backend(0), ["iperf3", "-c", client, "-p", "5301", "-t", "8", "-b", "50M", "-J"]);
-        Task<ProgramResult> sending = ChildProgram.RunAsync(bed.Network.Backend(1), ["iperf3", "-u", "-c", TestNetwork.ClientAddress, "-p", "5302", "-t", "8", "-b", "4M", "-l", "500", "-J"]);
+        Task<ProgramResult> sending = ChildProgram.RunAsync(bed.Network.Backend(1), ["iperf3", "-u", "-c", client, "-p", "5302", "-t", "8", "-b", "4M", "-l", "500", "-J"]);
         Task<ProgramResult> downloading = bed.AtClientAsync("curl", "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "50", "--max-time", "120",
             "--range", string.Create(CultureInfo.InvariantCulture, $"0-{Bytes - 1}"), "-w", "%header{x-backend} %{http_code} %{size_download} %{exitcode}\\n", "-o", folder + "/#1",
             $"http://{GatewayTest.Service(version)}/slow?n=[1-{Downloads}]");

@@ -41,8 +41,11 @@ public sealed class LinkSettingsChecksTests
             "networks[0].router_advertisements.lifetime: \"00:00:29\": is less than the interval (00:00:30): the gateway would be forgotten between two advertisements (RFC 4861, 6.2.1)"),
         ["autonomous"] = (s_blue with { Subnets = [s_blue.Subnets[0], IpPrefix.Parse("fd00:89::/80")] },
             "networks[0].router_advertisements.autonomous: \"true\": does not go with fd00:89::/80: endpoints make addresses from prefixes of 64 bits (RFC 2464, 4)"),
-        ["autonomous address of another"] = (s_blue with { Endpoints = [s_blue.Endpoints[0], s_blue.Endpoints[1] with { Mac = MacAddress.Parse("02:00:00:00:00:0c") },
-            new EndpointSpec { Name = "c", Port = "c0", Mac = MacAddress.Parse("02:00:00:00:00:0b"), Addresses = [IpAddress.Parse("fd00:89::ff:fe00:c")] }] },
+        ["autonomous address of another"] = (s_blue with
+        {
+            Endpoints = [s_blue.Endpoints[0], s_blue.Endpoints[1] with { Mac = MacAddress.Parse("02:00:00:00:00:0c") },
+            new EndpointSpec { Name = "c", Port = "c0", Mac = MacAddress.Parse("02:00:00:00:00:0b"), Addresses = [IpAddress.Parse("fd00:89::ff:fe00:c")] }]
+        },
             "networks[0].endpoints[2].addresses[0]: \"fd00:89::ff:fe00:c\": is networks[0].endpoints[1].mac already; each address belongs to one endpoint"),
         ["autonomous address of the engine"] = (s_blue with { Gateways = [IpAddress.Parse("fd00:89::ff:fe00:b")] },
             "networks[0].endpoints[1].mac: \"02:00:00:00:00:0b\": makes fd00:89::ff:fe00:b in fd00:89::/64, which is the engine's own address (networks[0])"),

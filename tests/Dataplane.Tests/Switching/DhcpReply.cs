@@ -25,7 +25,8 @@ internal sealed record DhcpReply(byte Kind, string Yours, string Client, string 
 
         Assert.All(message[(at + 1)..], rest => Assert.Equal(0, rest));
         return new DhcpReply(options[53][0], new IPAddress(message[16..20]).ToString(), new IPAddress(message[12..16]).ToString(), packet.Source, packet.Destination,
-            packet.DestinationMac, (ushort)((message[10] << 8) | message[11]), options) { Mac = MacAddress.Read(message.AsSpan(28)) };
+            packet.DestinationMac, (ushort)((message[10] << 8) | message[11]), options)
+        { Mac = MacAddress.Read(message.AsSpan(28)) };
     }
 
     /// <summary>The client's hardware address in the message.</summary>
