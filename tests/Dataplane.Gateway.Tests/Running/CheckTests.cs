@@ -30,7 +30,7 @@ public sealed class CheckTests : IDisposable
             line => Assert.Equal($"{file}:3:8: ports.lan.interface: is missing: kind af_packet needs the name of a network interface, such as eth0", line),
             line => Assert.Equal($"{file}:5:13: interfaces[0].port: \"wam\": is not a port; the ports are wan, lan; did you mean \"wan\"?", line),
             line => Assert.StartsWith($"{file}:5:27: interfaces[0].address: \"198.51.100.1/33\": ", line, StringComparison.Ordinal),
-            line => Assert.Equal($"{file}:7:47: services[0].port: \"99999\": is not a port from 1 to 65535", line),
+            line => Assert.Equal($"{file}:7:47: services[0].port: \"99999\": is not a port from 1 to 65535, a range such as 8000-8100, or any", line),
             line => Assert.Equal($"{file}:7:121: services[0].backends[0].weight: \"-1\": is not a weight from 0 to 65535", line),
             line => Assert.StartsWith($"{file}:8:1: zebra: is not a key of a configuration (ports, ", line, StringComparison.Ordinal),
             line => Assert.Equal("7 errors", line));

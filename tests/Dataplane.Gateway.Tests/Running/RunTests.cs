@@ -63,8 +63,8 @@ public sealed class RunTests : IDisposable
         Assert.Matches(@"^  service web: \d+ of 65537 slots moved, the least possible is \d+$", moved);
         string[] rejected =
         [
-            $"{file}:25:47: services[0].port: \"80800\": is not a port from 1 to 65535",
-            $"{file}:27:53: services[1].port: \"80800\": is not a port from 1 to 65535",
+            $"{file}:25:47: services[0].port: \"80800\": is not a port from 1 to 65535, a range such as 8000-8100, or any",
+            $"{file}:27:53: services[1].port: \"80800\": is not a port from 1 to 65535, a range such as 8000-8100, or any",
             "reload rejected, keeping the last good configuration",
         ];
 
