@@ -37,7 +37,14 @@ internal static class TcpStates
     {
         if ((flags & (Fin | Rst)) != 0)
         {
-            return FlowState.TcpClosing;
+            // A FIN can only follow a SYN: before that of the backend it is of a connection that had these ports before, and was still on its way.
+            return (flags & Rst) == 0 && !forward && !isAnswered ? state : FlowState.TcpClosing;
+        }
+
+        if (state == FlowState.TcpClosing && !forward && (flags & (Syn | Ack)) == (Syn | Ack))
+        {
+            // What closed the flow was the end of the connection before, likewise: this one is only beginning.
+            return FlowState.TcpTransitory;
         }
 
         // The client's first segment without SYN acknowledges the backend's: the handshake is done. Without the backend's it is somebody's who only says so.

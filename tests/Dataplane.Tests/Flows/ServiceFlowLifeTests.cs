@@ -78,6 +78,29 @@ public sealed class ServiceFlowLifeTests
         Assert.Equal([1L, 1L], backends.Select(backend => backend.Flows));
     }
 
+    /// <summary>The two ways of a connection are two queues: its ports may be in use again before the other side's last words have come.</summary>
+    [Theory]
+    [InlineData(4, Fin | Ack)]
+    [InlineData(6, Fin | Ack)]
+    [InlineData(4, Rst)]
+    [InlineData(6, Rst | Ack)]
+    public async Task LastWords_OfTheConnectionBefore_DoNotCloseTheOneThatBegins(int family, TcpFlags last)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11]);
+        Assert.Equal(11, Send(plane, net, Syn));
+        Assert.Equal(11, Send(plane, net, Rst));
+        Assert.Equal(11, Send(plane, net, Syn));
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 40000, last).Build());
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 40000, Syn | Ack).Build());
+        Assert.Equal(11, Send(plane, net, Ack));
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_established", flow.State));
+
+        // Its own end is one.
+        plane.Send("lan", net.FromBackend(11).Tcp(8080, 40000, last).Build());
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_closing", flow.State));
+    }
+
     [Theory]
     [InlineData(4)]
     [InlineData(6)]
