@@ -11,7 +11,7 @@ namespace Dataplane.Benchmarks.Mesh;
 [MemoryDiagnoser]
 public class MeshScaleBenchmarks : IAsyncDisposable
 {
-    private const int Services = 10_000, EndpointsEach = 25, Changed = 77_777;
+    private const int Services = 10_000, EndpointsEach = 25, Changed = 7_777;
 
     private readonly MeshServiceSpec[] _services = [.. Enumerable.Range(0, Services).Select(number => new MeshServiceSpec { Name = $"s{number}", Ports = [new MeshPortSpec { Port = 80 }], IsKubernetes = true })];
     private readonly MeshSpec _mesh = new()
@@ -24,7 +24,7 @@ public class MeshScaleBenchmarks : IAsyncDisposable
     };
 
     private readonly Given _source = new();
-    private MeshEndpointSpec[] _endpoints = [.. Enumerable.Range(0, Services * EndpointsEach).Select(number => new MeshEndpointSpec
+    private EndpointSet _endpoints = [.. Enumerable.Range(0, Services * EndpointsEach).Select(number => new MeshEndpointSpec
     {
         Address = IpAddress.FromV4(0x0B000002u + (uint)number),
         Service = $"s{number / EndpointsEach}",
@@ -67,8 +67,9 @@ public class MeshScaleBenchmarks : IAsyncDisposable
     [Benchmark]
     public async Task<int> ChangeOneEndpoint()
     {
-        _endpoints = [.. _endpoints];
-        _endpoints[Changed] = _endpoints[Changed] with { Weight = _weight = (_weight % 100) + 1 };
+        EndpointGroup group = _endpoints.Groups[Changed];
+        _weight = (_weight % 100) + 1;
+        _endpoints = _endpoints.With([new EndpointGroup(group.Namespace, group.Endpoints[0].Service, [group.Endpoints[0] with { Weight = _weight }, .. group.Endpoints.Skip(1)])]);
         _source.Say(_services, _endpoints);
         await _engine!.UpdateAsync(_runtime!.Expand(_spec, _mesh));
         return _engine.Version;
@@ -95,7 +96,7 @@ public class MeshScaleBenchmarks : IAsyncDisposable
 
         public SourceStatus Status => new(Name, Snapshot.Revision, Snapshot.Services.Count, Snapshot.Endpoints.Count, null, "");
 
-        public void Say(IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints) =>
+        public void Say(IReadOnlyList<MeshServiceSpec> services, EndpointSet endpoints) =>
             Snapshot = new SourceSnapshot { Revision = Snapshot.Revision + 1, Services = services, Endpoints = endpoints };
 
         public Task StartAsync(Action changed, CancellationToken cancellationToken) => Task.CompletedTask;

@@ -61,12 +61,12 @@ internal sealed class Reloader : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether two configurations say the same. Services of a source are thousands, and most are the same objects: those are not written out to be compared.</summary>
+    /// <summary>Whether two configurations say the same. Services and names of a source are thousands, and most are the same objects: those are not written out to be compared.</summary>
     private static bool IsSame(DataplaneSpec one, DataplaneSpec other) =>
         one.Names.SequenceEqual(other.Names) && one.Services.Count == other.Services.Count
         && one.Services.Zip(other.Services).All(pair => ReferenceEquals(pair.First, pair.Second)
             || SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.First] }) == SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.Second] }))
-        && SpecWriter.ToYaml(one with { Services = [] }) == SpecWriter.ToYaml(other with { Services = [] });
+        && SpecWriter.ToYaml(one with { Services = [], Names = [] }) == SpecWriter.ToYaml(other with { Services = [], Names = [] });
 
     private async Task<ReloadOutcome> ReloadAsync()
     {

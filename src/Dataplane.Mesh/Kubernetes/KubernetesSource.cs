@@ -16,6 +16,10 @@ internal sealed class KubernetesSource : MeshSource, ObjectCollection.IOwner
     private readonly ObjectCollection[] _collections;
     private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly Lock _gate = new();
+    private readonly SourceBook _book = new();
+
+    /// <summary>The objects of each collection that are in the book.</summary>
+    private readonly Dictionary<ObjectCollection, HashSet<string>> _known;
     private bool _isDirty;
 
     /// <summary>Makes the source; connects to nothing yet.</summary>
@@ -37,6 +41,7 @@ internal sealed class KubernetesSource : MeshSource, ObjectCollection.IOwner
             new ObjectCollection($"/api/v1/{place}services", "Service", timings, this),
             new ObjectCollection($"/apis/discovery.k8s.io/v1/{place}endpointslices", "EndpointSlice", timings, this),
         })];
+        _known = _collections.ToDictionary(collection => collection, _ => new HashSet<string>(StringComparer.Ordinal));
     }
 
     /// <inheritdoc/>
@@ -116,20 +121,15 @@ internal sealed class KubernetesSource : MeshSource, ObjectCollection.IOwner
 
     private void Tell()
     {
-        var services = new List<MeshServiceSpec>();
-        var endpoints = new List<MeshEndpointSpec>();
-        var leftOut = new List<string>();
         string problem;
         lock (_gate)
         {
             _isDirty = false;
         }
 
-        foreach (ObjectReader read in _collections.SelectMany(collection => collection.ToArray()))
+        foreach (ObjectCollection collection in _collections)
         {
-            services.AddRange(read.Services);
-            endpoints.AddRange(read.Endpoints);
-            leftOut.AddRange(read.Problems);
+            Take(collection);
         }
 
         lock (_gate)
@@ -137,6 +137,27 @@ internal sealed class KubernetesSource : MeshSource, ObjectCollection.IOwner
             problem = Problem();
         }
 
-        Publish(services, endpoints, problem, leftOut);
+        Publish(_book.Services, _book.Endpoints, problem, _book.Problems);
+    }
+
+    /// <summary>Takes down what has changed in a collection.</summary>
+    private void Take(ObjectCollection collection)
+    {
+        (IReadOnlyDictionary<string, ObjectReader?> changes, bool areAll) = collection.TakeChanges();
+        HashSet<string> known = _known[collection];
+        string[] gone = areAll ? [.. known.Where(key => !changes.ContainsKey(key))] : [];
+        foreach ((string key, ObjectReader? read) in changes.Concat(gone.Select(key => KeyValuePair.Create(key, default(ObjectReader)))))
+        {
+            if (read is null)
+            {
+                known.Remove(key);
+                _book.Remove($"{collection.Kind} {key}");
+            }
+            else
+            {
+                known.Add(key);
+                _book.Put($"{collection.Kind} {key}", read.Services, read.Endpoints, read.Problems);
+            }
+        }
     }
 }

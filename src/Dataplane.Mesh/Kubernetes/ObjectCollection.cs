@@ -35,7 +35,8 @@ internal sealed class ObjectCollection(string path, string kind, KubernetesTimin
     }
 
     private readonly Lock _gate = new();
-    private Dictionary<string, ObjectReader> _objects = new(StringComparer.Ordinal);
+    private Dictionary<string, ObjectReader?> _changes = new(StringComparer.Ordinal);
+    private bool _isListedAnew;
     private string? _version;
     private int _failures;
 
@@ -45,12 +46,18 @@ internal sealed class ObjectCollection(string path, string kind, KubernetesTimin
     /// <summary>What is wrong now; empty: nothing. Written by the owner, who holds his lock.</summary>
     public string Problem { get; set; } = "has not been heard yet";
 
-    /// <summary>The objects by name, in order. Any thread.</summary>
-    public ObjectReader[] ToArray()
+    /// <summary>Kind of its objects.</summary>
+    public string Kind => kind;
+
+    /// <summary>What has changed since the last call. Any thread.</summary>
+    /// <returns>The objects by name space and name, null for those that are gone; and whether they are all there are, so that others are gone too.</returns>
+    public (IReadOnlyDictionary<string, ObjectReader?> Changes, bool AreAll) TakeChanges()
     {
         lock (_gate)
         {
-            return [.. _objects.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value)];
+            (IReadOnlyDictionary<string, ObjectReader?> changes, bool areAll) = (_changes, _isListedAnew);
+            (_changes, _isListedAnew) = (new(StringComparer.Ordinal), false);
+            return (changes, areAll);
         }
     }
 
@@ -116,7 +123,7 @@ internal sealed class ObjectCollection(string path, string kind, KubernetesTimin
 
     private async Task ListAsync(KubernetesClient client, CancellationToken ending)
     {
-        var objects = new Dictionary<string, ObjectReader>(StringComparer.Ordinal);
+        var objects = new Dictionary<string, ObjectReader?>(StringComparer.Ordinal);
         string version, token = "";
         bool isWhole = false;
         do
@@ -155,7 +162,7 @@ internal sealed class ObjectCollection(string path, string kind, KubernetesTimin
 
         lock (_gate)
         {
-            _objects = objects;
+            (_changes, _isListedAnew) = (objects, true);
         }
 
         (_version, IsListed) = (version, true);
@@ -208,14 +215,7 @@ internal sealed class ObjectCollection(string path, string kind, KubernetesTimin
             ObjectReader? read = type == "DELETED" ? null : Read(item);
             lock (_gate)
             {
-                if (read is null)
-                {
-                    _objects.Remove(KeyOf(item));
-                }
-                else
-                {
-                    _objects[KeyOf(item)] = read;
-                }
+                _changes[KeyOf(item)] = read;
             }
         }
 

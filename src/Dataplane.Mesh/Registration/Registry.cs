@@ -13,6 +13,10 @@ internal sealed class Registry(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Namespace, string Service, string Id), (EndpointRegistration Endpoint, long Renewed)> _endpoints = [];
     private readonly Dictionary<(string Namespace, string Service), ServiceRegistration> _services = [];
+
+    /// <summary>Of each service, the ports that its endpoints say it has, by their ids.</summary>
+    private readonly Dictionary<(string Namespace, string Service), SortedDictionary<string, IReadOnlyList<ServicePortRegistration>>> _ports = [];
+    private readonly SourceBook _book = new();
     private long _revision = 1;
 
     /// <summary>Counts up with every change.</summary>
@@ -41,7 +45,11 @@ internal sealed class Registry(TimeProvider time)
 
             _endpoints[(space, service, id)] = (endpoint, time.GetTimestamp());
             bool isChanged = !isKnown || !IsSame(known.Endpoint, endpoint);
-            _revision += isChanged ? 1 : 0;
+            if (isChanged)
+            {
+                Note(space, service, id, endpoint);
+            }
+
             return (isChanged, !isKnown);
         }
     }
@@ -68,7 +76,11 @@ internal sealed class Registry(TimeProvider time)
         lock (_gate)
         {
             bool isRemoved = _endpoints.Remove((space, service, id));
-            _revision += isRemoved ? 1 : 0;
+            if (isRemoved)
+            {
+                Note(space, service, id, null);
+            }
+
             return isRemoved;
         }
     }
@@ -85,7 +97,7 @@ internal sealed class Registry(TimeProvider time)
             }
 
             _services[(space, name)] = service;
-            _revision++;
+            NoteService(space, name);
             return true;
         }
     }
@@ -96,7 +108,11 @@ internal sealed class Registry(TimeProvider time)
         lock (_gate)
         {
             bool isRemoved = _services.Remove((space, name));
-            _revision += isRemoved ? 1 : 0;
+            if (isRemoved)
+            {
+                NoteService(space, name);
+            }
+
             return isRemoved;
         }
     }
@@ -107,9 +123,13 @@ internal sealed class Registry(TimeProvider time)
     {
         lock (_gate)
         {
-            (string, string, string)[] gone = [.. _endpoints.Where(entry => time.GetElapsedTime(entry.Value.Renewed).TotalSeconds > entry.Value.Endpoint.LeaseSeconds).Select(entry => entry.Key)];
-            Array.ForEach(gone, key => _endpoints.Remove(key));
-            _revision += gone.Length > 0 ? 1 : 0;
+            (string Namespace, string Service, string Id)[] gone = [.. _endpoints.Where(entry => time.GetElapsedTime(entry.Value.Renewed).TotalSeconds > entry.Value.Endpoint.LeaseSeconds).Select(entry => entry.Key)];
+            foreach ((string Namespace, string Service, string Id) key in gone)
+            {
+                _endpoints.Remove(key);
+                Note(key.Namespace, key.Service, key.Id, null);
+            }
+
             return gone.Length > 0;
         }
     }
@@ -130,22 +150,46 @@ internal sealed class Registry(TimeProvider time)
     {
         lock (_gate)
         {
-            var services = _services.ToDictionary(entry => entry.Key, entry => RegistrationConversion.ToSpec(entry.Key.Namespace, entry.Key.Service, entry.Value));
-            foreach (((string space, string service, string _), (EndpointRegistration endpoint, long _)) in _endpoints.OrderBy(entry => entry.Key.Id, StringComparer.Ordinal))
-            {
-                if (endpoint.ServicePorts is { Count: > 0 } ports && !services.ContainsKey((space, service)))
-                {
-                    services[(space, service)] = new MeshServiceSpec { Name = service, Namespace = space, Ports = RegistrationConversion.Ports(ports) };
-                }
-            }
-
-            return new SourceSnapshot
-            {
-                Revision = _revision,
-                Services = [.. services.Values],
-                Endpoints = [.. _endpoints.OrderBy(entry => entry.Key).Select(entry => RegistrationConversion.ToSpec(entry.Key.Namespace, entry.Key.Service, entry.Key.Id, entry.Value.Endpoint))],
-            };
+            return new SourceSnapshot { Revision = _revision, Services = _book.Services, Endpoints = _book.Endpoints };
         }
+    }
+
+    /// <summary>Takes down that an endpoint is another one, or, with null, gone.</summary>
+    private void Note(string space, string service, string id, EndpointRegistration? endpoint)
+    {
+        _revision++;
+        _book.Put($"{space}/{service}/{id}", [], endpoint is null ? [] : [RegistrationConversion.ToSpec(space, service, id, endpoint)]);
+        if (!_ports.TryGetValue((space, service), out SortedDictionary<string, IReadOnlyList<ServicePortRegistration>>? ports))
+        {
+            _ports.Add((space, service), ports = new(StringComparer.Ordinal));
+        }
+
+        bool wasThere = ports.Remove(id);
+        if (endpoint is { ServicePorts.Count: > 0 })
+        {
+            ports.Add(id, endpoint.ServicePorts);
+            wasThere = true;
+        }
+
+        if (wasThere)
+        {
+            NoteService(space, service);
+        }
+
+        if (ports.Count == 0)
+        {
+            _ports.Remove((space, service));
+        }
+    }
+
+    private void NoteService(string space, string service)
+    {
+        _revision++;
+        MeshServiceSpec? spec = _services.TryGetValue((space, service), out ServiceRegistration? defined) ? RegistrationConversion.ToSpec(space, service, defined)
+            : _ports.TryGetValue((space, service), out var ports) && ports.Count > 0
+                ? new MeshServiceSpec { Name = service, Namespace = space, Ports = RegistrationConversion.Ports(ports.First().Value) }
+                : null;
+        _book.Put($"{space}/{service}", spec is null ? [] : [spec], []);
     }
 
     private static bool IsSame(EndpointRegistration left, EndpointRegistration right) =>

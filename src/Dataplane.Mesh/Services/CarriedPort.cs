@@ -5,13 +5,22 @@ using Dataplane.Packets;
 namespace Dataplane.Mesh.Services;
 
 /// <summary>A port of a service that relays carry.</summary>
+/// <param name="Service">The service.</param>
+/// <param name="Port">The port of it.</param>
 /// <param name="Name">Name for listeners and records, 32 characters at most.</param>
 /// <param name="RelayPort">Where the relay of the clients listens for it.</param>
 /// <param name="ServerName">What the relays call it to each other (SNI).</param>
 /// <param name="Peer">Who the relay of an endpoint must be.</param>
 /// <param name="Endpoints">Who serves it.</param>
-internal sealed record CarriedPort(string Name, ushort RelayPort, string ServerName, SpiffePattern Peer, IReadOnlyList<CarriedEndpoint> Endpoints)
+internal sealed record CarriedPort(MeshServiceSpec Service, MeshPortSpec Port, string Name, ushort RelayPort, string ServerName, SpiffePattern Peer, IReadOnlyList<CarriedEndpoint> Endpoints)
 {
+    /// <summary>The same port with those of some endpoints that serve it.</summary>
+    public CarriedPort With(IReadOnlyList<MeshEndpointSpec> usable) => this with
+    {
+        Endpoints = [.. usable.Select(endpoint => new CarriedEndpoint(endpoint.Address, EndpointSelection.PortOf(Service, Port, endpoint), endpoint.Weight))
+            .Where(endpoint => endpoint is { Port: > 0, Weight: > 0 }).Distinct()],
+    };
+
     /// <summary>Gives each port of each service its port at the relay: by the same rule as addresses, so that who knows the mesh knows the ports.</summary>
     public static IReadOnlyDictionary<string, ushort> Allocate(MeshRelaySpec relay, IEnumerable<MeshServiceSpec> services)
     {

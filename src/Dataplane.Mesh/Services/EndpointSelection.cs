@@ -8,10 +8,10 @@ namespace Dataplane.Mesh.Services;
 internal static class EndpointSelection
 {
     /// <summary>All endpoints of a service, each address once: those it names, those that name it, those it chooses by their labels.</summary>
-    public static IReadOnlyList<MeshEndpointSpec> Of(MeshServiceSpec service, ILookup<string, MeshEndpointSpec> byService, ILookup<string, MeshEndpointSpec> byNamespace)
+    public static IReadOnlyList<MeshEndpointSpec> Of(MeshServiceSpec service, EndpointIndex endpoints)
     {
-        IEnumerable<MeshEndpointSpec> chosen = service.Selector.Count == 0 ? [] : byNamespace[service.Namespace].Where(endpoint => IsChosen(service.Selector, endpoint.Labels));
-        return [.. service.Endpoints.Concat(byService[service.Key]).Concat(chosen).DistinctBy(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports.Values)))];
+        IEnumerable<MeshEndpointSpec> chosen = service.Selector.Count == 0 ? [] : endpoints.OfNamespace(service.Namespace).Where(endpoint => IsChosen(service, endpoint));
+        return [.. service.Endpoints.Concat(endpoints.OfService(service)).Concat(chosen).DistinctBy(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports.Values)))];
     }
 
     /// <summary>Those that take new flows: the ready ones; when there is none, those that still serve while they end (KEP-1672).</summary>
@@ -43,16 +43,17 @@ internal static class EndpointSelection
             .DistinctBy(pair => (pair.endpoint.Address, pair.Port))
             .Select(pair => new BackendSpec { Address = pair.endpoint.Address, Port = pair.Port, Weight = pair.endpoint.Weight })];
 
-    private static bool IsChosen(IReadOnlyDictionary<string, string> selector, IReadOnlyDictionary<string, string> labels)
+    /// <summary>Whether a service chooses an endpoint of its name space by its labels.</summary>
+    public static bool IsChosen(MeshServiceSpec service, MeshEndpointSpec endpoint)
     {
-        foreach ((string key, string value) in selector)
+        foreach ((string key, string value) in service.Selector)
         {
-            if (!labels.TryGetValue(key, out string? own) || own != value)
+            if (!endpoint.Labels.TryGetValue(key, out string? own) || own != value)
             {
                 return false;
             }
         }
 
-        return true;
+        return service.Selector.Count > 0;
     }
 }

@@ -45,17 +45,25 @@ internal sealed class MeshCompiler
             .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service, source.Name))))
             .DistinctBy(pair => pair.Item1.Key, StringComparer.Ordinal).OrderBy(pair => pair.Item1.Key, StringComparer.Ordinal)];
         _relayPorts = _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(pair => pair.Service).Where(IsCarried)) : _relayPorts;
-        MeshEndpointSpec[] endpoints = [.. _mesh.Endpoints.Concat(sources.SelectMany(source => source.Snapshot.Endpoints)).Where(endpoint => !_own.Contains(endpoint.Address))];
-        ILookup<string, MeshEndpointSpec> byService = endpoints.Where(endpoint => endpoint.Service.Length > 0).ToLookup(endpoint => $"{endpoint.Namespace}/{endpoint.Service}", StringComparer.Ordinal);
-        ILookup<string, MeshEndpointSpec> byNamespace = endpoints.Where(endpoint => endpoint.Labels.Count > 0).ToLookup(endpoint => endpoint.Namespace, StringComparer.Ordinal);
+        EndpointSet configured = [.. _mesh.Endpoints];
+        var endpoints = new EndpointIndex([configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
+        var firsts = new List<int>(_wanted.Count + 1);
         Dictionary<string, List<IpAddress>> addresses = Allocate(_mesh.Addresses, HasOwnAddress, service => service.Addresses);
         Dictionary<string, List<IpAddress>> outside = Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
         foreach ((MeshServiceSpec service, string source) in _wanted)
         {
-            Add(service, source, EndpointSelection.Of(service, byService, byNamespace), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
+            firsts.Add(_services.Count);
+            Add(service, source, EndpointSelection.Of(service, endpoints), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
         }
 
-        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status) { Wanted = [.. _wanted.Select(pair => pair.Service)], Ports = _ports };
+        firsts.Add(_services.Count);
+        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status)
+        {
+            Wanted = [.. _wanted.Select(pair => pair.Service)],
+            Ports = _ports,
+            Firsts = firsts,
+            Configured = configured,
+        };
     }
 
     private static bool IsCarried(MeshServiceSpec service) => service.Tls == MeshServiceTls.Mutual && HasOwnAddress(service);
@@ -157,9 +165,7 @@ internal sealed class MeshCompiler
             return;
         }
 
-        CarriedEndpoint[] endpoints = [.. usable.Select(endpoint => new CarriedEndpoint(endpoint.Address, EndpointSelection.PortOf(service, port, endpoint), endpoint.Weight))
-            .Where(endpoint => endpoint is { Port: > 0, Weight: > 0 }).Distinct()];
-        _carried.Add(new CarriedPort(EngineNameOf(service, port, default, ""), relayPort, CarriedPort.ServerNameOf(_mesh, service, port), peer, endpoints));
+        _carried.Add(new CarriedPort(service, port, EngineNameOf(service, port, default, ""), relayPort, CarriedPort.ServerNameOf(_mesh, service, port), peer, []).With(usable));
     }
 
     /// <summary>The relay of the clients in place of the endpoints. When there is none for it, nobody: what is to be protected never goes in the clear.</summary>

@@ -16,6 +16,7 @@ internal sealed class DnsSource : MeshSource
 
     private readonly State[] _states;
     private readonly DnsLookup _lookup;
+    private readonly SourceBook _book = new();
 
     /// <summary>Makes the source; asks nobody yet.</summary>
     /// <param name="spec">What to look up, and whom to ask.</param>
@@ -99,23 +100,12 @@ internal sealed class DnsSource : MeshSource
 
     private void Tell(string problems, bool isHeard)
     {
-        var services = new List<MeshServiceSpec>();
-        var endpoints = new List<MeshEndpointSpec>();
-        foreach (State state in _states)
+        var told = new HashSet<(string, string)>();
+        for (int i = 0; i < _states.Length; i++)
         {
-            MeshLookupSpec spec = state.Spec;
-            if (spec.Port != 0 && !services.Exists(service => service.Name == spec.Service && service.Namespace == spec.Namespace))
-            {
-                string target = spec.TargetPort != 0 ? spec.TargetPort.ToString(CultureInfo.InvariantCulture) : "";
-                services.Add(new MeshServiceSpec
-                {
-                    Name = spec.Service,
-                    Namespace = spec.Namespace,
-                    Ports = [new MeshPortSpec { Port = spec.Port, TargetPort = target, Protocol = spec.Protocol }],
-                });
-            }
-
-            endpoints.AddRange((state.Found ?? []).Select(found => new MeshEndpointSpec
+            MeshLookupSpec spec = _states[i].Spec;
+            IReadOnlyList<MeshServiceSpec> services = spec.Port != 0 && told.Add((spec.Namespace, spec.Service)) ? [ServiceOf(spec)] : [];
+            _book.Put(i.ToString("d6", CultureInfo.InvariantCulture), services, [.. (_states[i].Found ?? []).Select(found => new MeshEndpointSpec
             {
                 Address = found.Address,
                 Name = spec.Name,
@@ -123,11 +113,18 @@ internal sealed class DnsSource : MeshSource
                 Service = spec.Service,
                 Weight = found.Weight,
                 Ports = found.Port == 0 ? new Dictionary<string, ushort>() : new Dictionary<string, ushort> { [""] = found.Port },
-            }));
+            })]);
         }
 
-        Publish(services, endpoints, problems, isHeard: isHeard);
+        Publish(_book.Services, _book.Endpoints, problems, isHeard: isHeard);
     }
+
+    private static MeshServiceSpec ServiceOf(MeshLookupSpec spec) => new()
+    {
+        Name = spec.Service,
+        Namespace = spec.Namespace,
+        Ports = [new MeshPortSpec { Port = spec.Port, TargetPort = spec.TargetPort != 0 ? spec.TargetPort.ToString(CultureInfo.InvariantCulture) : "", Protocol = spec.Protocol }],
+    };
 
     /// <summary>Read for each look-up: hosts get others as they move between networks.</summary>
     private static IPEndPoint[] ServersOfHost()

@@ -17,6 +17,7 @@ internal sealed class EtcdSource : MeshSource
     private readonly IReadOnlyList<string> _members;
     private readonly string _prefix;
     private readonly Dictionary<string, byte[]> _values = new(StringComparer.Ordinal);
+    private readonly SourceBook _book = new();
 
     /// <summary>Makes the source; connects to nothing yet.</summary>
     /// <param name="members">Addresses of the members, asked in turn.</param>
@@ -56,33 +57,18 @@ internal sealed class EtcdSource : MeshSource
     private async Task FollowAsync(EtcdClient client, CancellationToken ending)
     {
         (Dictionary<string, byte[]> values, long revision) = await client.RangeAsync(_prefix, ending).ConfigureAwait(false);
-        bool isSame = Snapshot.Revision > 0 && values.Count == _values.Count && values.All(pair => _values.TryGetValue(pair.Key, out byte[]? known) && known.AsSpan().SequenceEqual(pair.Value));
-        _values.Clear();
-        foreach ((string key, byte[] value) in values)
-        {
-            _values[key] = value;
-        }
-
-        Tell(isSame);
+        EtcdClient.Change[] missed = [.. _values.Keys.Where(key => !values.ContainsKey(key)).Select(key => new EtcdClient.Change(key, null)),
+            .. values.Where(pair => !IsKnown(pair.Key, pair.Value)).Select(pair => new EtcdClient.Change(pair.Key, pair.Value))];
+        Tell(missed, isSame: Snapshot.Revision > 0 && missed.Length == 0);
         await foreach (IReadOnlyList<EtcdClient.Change> changes in client.WatchAsync(_prefix, revision + 1, ending).ConfigureAwait(false))
         {
-            foreach (EtcdClient.Change change in changes)
-            {
-                if (change.Value is null)
-                {
-                    _values.Remove(change.Key);
-                }
-                else
-                {
-                    _values[change.Key] = change.Value;
-                }
-            }
-
-            Tell(isSame: changes.Count == 0);
+            Tell(changes, isSame: changes.Count == 0);
         }
     }
 
-    private void Tell(bool isSame)
+    private bool IsKnown(string key, byte[] value) => _values.TryGetValue(key, out byte[]? known) && known.AsSpan().SequenceEqual(value);
+
+    private void Tell(IReadOnlyList<EtcdClient.Change> changes, bool isSame)
     {
         if (isSame)
         {
@@ -90,25 +76,38 @@ internal sealed class EtcdSource : MeshSource
             return;
         }
 
-        var services = new List<MeshServiceSpec>();
-        var endpoints = new List<MeshEndpointSpec>();
-        var problems = new List<string>();
-        foreach ((string key, byte[] value) in _values.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        foreach (EtcdClient.Change change in changes)
         {
-            try
+            if (change.Value is null)
             {
-                if (Read(key[_prefix.Length..].Split('/'), value, services, endpoints) is { } problem)
-                {
-                    problems.Add($"{key}: {problem}");
-                }
+                _values.Remove(change.Key);
+                _book.Remove(change.Key);
             }
-            catch (JsonException exception)
+            else
             {
-                problems.Add($"{key}: {exception.Message}");
+                _values[change.Key] = change.Value;
+                Take(change.Key, change.Value);
             }
         }
 
-        Publish(services, endpoints, string.Join("; ", problems.Take(5)));
+        Publish(_book.Services, _book.Endpoints, string.Join("; ", _book.Problems.Take(5)));
+    }
+
+    private void Take(string key, byte[] value)
+    {
+        var services = new List<MeshServiceSpec>();
+        var endpoints = new List<MeshEndpointSpec>();
+        string? problem;
+        try
+        {
+            problem = Read(key[_prefix.Length..].Split('/'), value, services, endpoints);
+        }
+        catch (JsonException exception)
+        {
+            problem = exception.Message;
+        }
+
+        _book.Put(key, services, endpoints, problem is null ? null : [$"{key}: {problem}"]);
     }
 
     private static string WithSlash(string prefix)

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using Dataplane.Mesh.Services;
 
 namespace Dataplane.Mesh.Sources;
@@ -14,11 +16,10 @@ internal sealed class ManifestSource : MeshSource
 
     private readonly IReadOnlyList<string> _patterns;
     private readonly Lock _looking = new();
-    private string _stamp = "";
-    private byte[] _content = [];
 
-    /// <summary>What each file said when it could be read last.</summary>
-    private Dictionary<string, (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints)> _good = new(StringComparer.Ordinal);
+    /// <summary>What each file was like when it was read last.</summary>
+    private readonly Dictionary<string, (string Stamp, byte[] Content)> _read = new(StringComparer.Ordinal);
+    private readonly SourceBook _book = new();
 
     /// <summary>Makes the source; reads nothing yet.</summary>
     /// <param name="patterns">Paths; the last part may have <c>*</c> and <c>?</c>.</param>
@@ -63,8 +64,8 @@ internal sealed class ManifestSource : MeshSource
                 throw new FileNotFoundException($"{string.Join(", ", _patterns)}: there is no such file yet");
             }
 
-            string stamp = string.Join('\n', files.Select(file => $"{file.FullName} {file.LastWriteTimeUtc.Ticks} {file.Length}"));
-            if (stamp == _stamp)
+            FileInfo[] others = [.. files.Where(file => !_read.TryGetValue(file.FullName, out (string Stamp, byte[] Content) known) || known.Stamp != StampOf(file))];
+            if (others.Length == 0 && files.Length == _read.Count && Snapshot.Revision > 0)
             {
                 Heard();
                 return;
@@ -75,17 +76,20 @@ internal sealed class ManifestSource : MeshSource
                 throw new IOException($"{string.Join(", ", _patterns)}: {files.Sum(file => file.Length) >> 20} MB are more than the {MaxBytes >> 20} MB that manifests may have");
             }
 
-            (string File, string Text)[] texts = [.. files.Select(file => (file.FullName, File.ReadAllText(file.FullName)))];
-            byte[] content = SHA256.HashData([.. texts.SelectMany(text => System.Text.Encoding.UTF8.GetBytes($"{text.File}\0{text.Text}\0"))]);
-            _stamp = stamp;
-            if (content.AsSpan().SequenceEqual(_content))
+            (string File, string Stamp, string Text)[] texts = [.. others.Select(file => (file.FullName, StampOf(file), File.ReadAllText(file.FullName)))];
+            foreach ((string file, string stamp, string text) in texts)
             {
-                Heard();
-                return;
+                Take(file, stamp, text);
             }
 
-            _content = content;
-            Take(texts);
+            HashSet<string> there = [.. files.Select(file => file.FullName)];
+            _book.RemoveAllBut(there);
+            foreach (string gone in _read.Keys.Where(file => !there.Contains(file)).ToArray())
+            {
+                _read.Remove(gone);
+            }
+
+            Publish(_book.Services, _book.Endpoints, string.Join("; ", _book.Problems));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -93,22 +97,29 @@ internal sealed class ManifestSource : MeshSource
         }
     }
 
-    private void Take((string File, string Text)[] texts)
-    {
-        var read = new Dictionary<string, (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints)>(StringComparer.Ordinal);
-        var problems = new List<string>();
-        foreach ((string file, string text) in texts)
-        {
-            (IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<string> wrong) = ManifestReader.Read(text, file);
-            problems.AddRange(wrong);
+    private static string StampOf(FileInfo file) => string.Create(CultureInfo.InvariantCulture, $"{file.LastWriteTimeUtc.Ticks} {file.Length}");
 
-            // Nothing but problems: somebody is in the middle of writing it, or has made a mistake. That ends no service.
-            bool isBroken = wrong.Count > 0 && services.Count + endpoints.Count == 0;
-            read[file] = isBroken && _good.TryGetValue(file, out (IReadOnlyList<MeshServiceSpec>, IReadOnlyList<MeshEndpointSpec>) last) ? last : (services, endpoints);
+    private void Take(string file, string stamp, string text)
+    {
+        byte[] content = SHA256.HashData(Encoding.UTF8.GetBytes(text));
+        bool isKnown = _read.TryGetValue(file, out (string Stamp, byte[] Content) known) && known.Content.AsSpan().SequenceEqual(content);
+        _read[file] = (stamp, content);
+        if (isKnown)
+        {
+            return;
         }
 
-        _good = read;
-        Publish([.. read.Values.SelectMany(file => file.Services)], [.. read.Values.SelectMany(file => file.Endpoints)], string.Join("; ", problems));
+        (IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<string> wrong) = ManifestReader.Read(text, file);
+
+        // Nothing but problems: somebody is in the middle of writing it, or has made a mistake. That ends no service.
+        if (wrong.Count > 0 && services.Count + endpoints.Count == 0)
+        {
+            _book.Complain(file, wrong);
+        }
+        else
+        {
+            _book.Put(file, services, endpoints, wrong);
+        }
     }
 
     private static IEnumerable<string> Files(string pattern)

@@ -62,23 +62,28 @@ internal abstract class MeshSource : IMeshSource
     /// <summary>Follows what the source is made of, until it is told to end.</summary>
     protected abstract Task RunAsync(CancellationToken ending);
 
-    /// <summary>The source says something else than before.</summary>
+    /// <summary>The source says something else than before; with the very same services and endpoints, something else is wrong.</summary>
     /// <param name="services">All its services.</param>
     /// <param name="endpoints">All its endpoints.</param>
     /// <param name="problem">What is wrong nevertheless; empty: nothing.</param>
     /// <param name="leftOut">Objects that are wrong in themselves, and why.</param>
     /// <param name="isHeard">False when it is put together of what was known, and nobody was heard now.</param>
-    protected void Publish(IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, string problem = "", IReadOnlyList<string>? leftOut = null, bool isHeard = true)
+    protected void Publish(IReadOnlyList<MeshServiceSpec> services, EndpointSet endpoints, string problem = "", IReadOnlyList<string>? leftOut = null, bool isHeard = true)
     {
+        bool isOther;
         lock (_gate)
         {
-            _snapshot = new SourceSnapshot { Revision = _snapshot.Revision + 1, Services = services, Endpoints = endpoints };
+            isOther = _snapshot.Revision == 0 || !ReferenceEquals(services, _snapshot.Services) || !ReferenceEquals(endpoints, _snapshot.Endpoints);
+            _snapshot = isOther ? new SourceSnapshot { Revision = _snapshot.Revision + 1, Services = services, Endpoints = endpoints } : _snapshot;
             _problemOfSnapshot = problem;
             _status = new SourceStatus(Name, _snapshot.Revision, services.Count, endpoints.Count, isHeard ? Time.GetUtcNow() : _status.LastHeard, problem) { LeftOut = leftOut ?? [] };
         }
 
         _first.TrySetResult();
-        _changed();
+        if (isOther)
+        {
+            _changed();
+        }
     }
 
     /// <summary>The source was heard, and says what it said before.</summary>

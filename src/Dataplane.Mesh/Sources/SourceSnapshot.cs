@@ -11,9 +11,9 @@ internal sealed record SourceSnapshot
     /// <summary>Counts up with every change; 0: the source has not said anything yet.</summary>
     public long Revision { get; init; }
 
-    /// <summary>The services.</summary>
+    /// <summary>The services; the same object as before as long as none of them has changed.</summary>
     public IReadOnlyList<MeshServiceSpec> Services { get; init; } = [];
 
     /// <summary>The endpoints.</summary>
-    public IReadOnlyList<MeshEndpointSpec> Endpoints { get; init; } = [];
+    public EndpointSet Endpoints { get; init; } = EndpointSet.Empty;
 }

@@ -24,7 +24,9 @@ internal sealed class XdsSource : MeshSource
     private readonly XdsSubscription _clusterRequests = new(XdsCluster.TypeUrl);
     private readonly XdsSubscription _assignmentRequests = new(XdsAssignment.TypeUrl);
     private readonly XdsTables _tables = new();
-    private SortedDictionary<string, XdsCluster>? _clusters;
+
+    /// <summary>The assignments that the clusters name, in order; null before the first clusters have come.</summary>
+    private string[]? _wanted;
     private Dictionary<string, XdsAssignment> _assignments = new(StringComparer.Ordinal);
     private string _refusal = "";
     private int _failures;
@@ -78,7 +80,7 @@ internal sealed class XdsSource : MeshSource
         while (true)
         {
             Task<byte[]?> reading = stream.ReadAsync(ending);
-            if (Snapshot.Revision == 0 && _clusters is not null && await Task.WhenAny(reading, Task.Delay(_fetch, Time, ending)).ConfigureAwait(false) != reading)
+            if (Snapshot.Revision == 0 && _wanted is not null && await Task.WhenAny(reading, Task.Delay(_fetch, Time, ending)).ConfigureAwait(false) != reading)
             {
                 Tell();
             }
@@ -130,76 +132,61 @@ internal sealed class XdsSource : MeshSource
 
     private bool TakeClusters(XdsResponse response)
     {
-        var clusters = new SortedDictionary<string, XdsCluster>(StringComparer.Ordinal);
-        foreach ((string type, byte[] value) in response.Resources)
-        {
-            Demand(type, XdsCluster.TypeUrl);
-            var cluster = XdsCluster.Read(value);
-            if (!clusters.TryAdd(cluster.Name, cluster))
-            {
-                throw new InvalidDataException($"cluster {cluster.Name} is there twice");
-            }
-        }
-
-        _clusters = clusters;
-        HashSet<string> wanted = [.. WantedAssignments()];
-        _assignments = _assignments.Where(pair => wanted.Contains(pair.Key)).ToDictionary(StringComparer.Ordinal);
+        Dictionary<string, XdsCluster> clusters = ReadAll(response, XdsCluster.TypeUrl, value => XdsCluster.Read(value), cluster => cluster.Name, "cluster");
+        _wanted = [.. clusters.Values.Select(cluster => cluster.Assignment).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        _assignments = _wanted.Where(_assignments.ContainsKey).ToDictionary(name => name, name => _assignments[name], StringComparer.Ordinal);
+        _tables.Take([.. clusters.Values.OrderBy(cluster => cluster.Name, StringComparer.Ordinal)], _assignments);
         return true;
     }
 
     private bool TakeAssignments(XdsResponse response)
     {
-        var come = new Dictionary<string, XdsAssignment>(StringComparer.Ordinal);
-        foreach ((string type, byte[] value) in response.Resources)
-        {
-            Demand(type, XdsAssignment.TypeUrl);
-            var assignment = XdsAssignment.Read(value);
-            if (!come.TryAdd(assignment.Name, assignment))
-            {
-                throw new InvalidDataException($"endpoints of {assignment.Name} are there twice");
-            }
-        }
+        Dictionary<string, XdsAssignment> come = ReadAll(response, XdsAssignment.TypeUrl, value => XdsAssignment.Read(value), assignment => assignment.Name, "assignment");
 
         // A server may send more than was asked for; that is of no use, and no error.
-        bool isChanged = false;
-        foreach (string name in _assignmentRequests.Names)
+        string[] changed = [.. come.Values.Where(assignment => _assignmentRequests.IsWanted(assignment.Name)
+            && !(_assignments.TryGetValue(assignment.Name, out XdsAssignment? known) && known.Endpoints.SequenceEqual(assignment.Endpoints))).Select(assignment => assignment.Name)];
+        foreach (string name in changed)
         {
-            if (come.TryGetValue(name, out XdsAssignment? assignment) && !(_assignments.TryGetValue(name, out XdsAssignment? known) && known.Endpoints.SequenceEqual(assignment.Endpoints)))
+            _assignments[name] = come[name];
+        }
+
+        _tables.Take(changed, _assignments);
+        return changed.Length > 0;
+    }
+
+    /// <summary>Reads the resources of an answer, which must be of one type and have a name each.</summary>
+    private static Dictionary<string, T> ReadAll<T>(XdsResponse response, string typeUrl, Func<byte[], T> read, Func<T, string> nameOf, string what)
+    {
+        var all = new Dictionary<string, T>(StringComparer.Ordinal);
+        foreach ((string type, byte[] value) in response.Resources)
+        {
+            if (type != typeUrl)
             {
-                _assignments[name] = assignment;
-                isChanged = true;
+                throw new InvalidDataException($"a resource of type \"{type}\" is among those of {typeUrl}");
+            }
+
+            T resource = read(value);
+            if (!all.TryAdd(nameOf(resource), resource))
+            {
+                throw new InvalidDataException($"{what} {nameOf(resource)} is there twice");
             }
         }
 
-        return isChanged;
-    }
-
-    private static void Demand(string type, string wanted)
-    {
-        if (type != wanted)
-        {
-            throw new InvalidDataException($"a resource of type \"{type}\" is among those of {wanted}");
-        }
+        return all;
     }
 
     private async Task AskForEndpointsAsync(GrpcStream stream, CancellationToken ending)
     {
-        if (_assignmentRequests.Change([.. WantedAssignments()]) is { } request)
+        if (_assignmentRequests.Change(_wanted ?? []) is { } request)
         {
             await stream.WriteAsync(request, ending).ConfigureAwait(false);
         }
     }
 
-    private IEnumerable<string> WantedAssignments() => (_clusters?.Values ?? Enumerable.Empty<XdsCluster>()).Where(cluster => cluster.Assignment is not null)
-        .Select(cluster => cluster.Assignment!).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+    private bool IsWhole() => _wanted is not null && _wanted.All(_assignments.ContainsKey);
 
-    private bool IsWhole() => _clusters is not null && WantedAssignments().All(_assignments.ContainsKey);
-
-    private void Tell()
-    {
-        (var services, var endpoints, var leftOut) = _tables.Make(_clusters!.Values, _assignments);
-        Publish(services, endpoints, _refusal, leftOut);
-    }
+    private void Tell() => Publish(_tables.Services, _tables.Endpoints, _refusal, _tables.LeftOut);
 
     /// <summary>Who asks (envoy.config.core.v3.Node).</summary>
     private ProtobufWriter Node() => new ProtobufWriter().Text(1, _spec.Node.Length > 0 ? _spec.Node : Environment.MachineName).Text(2, _spec.NodeCluster).Text(6, "dataplane");

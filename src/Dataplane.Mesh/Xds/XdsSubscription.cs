@@ -11,6 +11,7 @@ internal sealed class XdsSubscription(string typeUrl)
     /// <summary>INVALID_ARGUMENT of google.rpc.Code.</summary>
     private const ulong InvalidArgument = 3;
 
+    private HashSet<string> _names = [];
     private string _version = "";
     private string _nonce = "";
     private bool _isAsked;
@@ -21,6 +22,9 @@ internal sealed class XdsSubscription(string typeUrl)
     /// <summary>What is wanted; empty: everything the server has of this type, for the types where that can be asked.</summary>
     public IReadOnlyList<string> Names { get; private set; } = [];
 
+    /// <summary>Whether one of them is called so.</summary>
+    public bool IsWanted(string name) => _names.Contains(name);
+
     /// <summary>A stream begins: nonces of the one before mean nothing, versions do.</summary>
     public void BeginStream() => (_nonce, _isAsked) = ("", false);
 
@@ -29,7 +33,12 @@ internal sealed class XdsSubscription(string typeUrl)
     /// <param name="node">Who asks, which the first message of a stream says; null in others.</param>
     public byte[] Ask(IReadOnlyList<string> names, ProtobufWriter? node)
     {
-        (Names, _isAsked) = (names, true);
+        if (!ReferenceEquals(Names, names))
+        {
+            (Names, _names) = (names, names.ToHashSet(StringComparer.Ordinal));
+        }
+
+        _isAsked = true;
         return Request(_version, problem: null, node);
     }
 
@@ -37,7 +46,7 @@ internal sealed class XdsSubscription(string typeUrl)
     /// <returns>The message; null when they are the same.</returns>
     public byte[]? Change(IReadOnlyList<string> names)
     {
-        if (_isAsked ? Names.SequenceEqual(names, StringComparer.Ordinal) : names.Count == 0)
+        if (_isAsked ? ReferenceEquals(Names, names) || Names.SequenceEqual(names, StringComparer.Ordinal) : names.Count == 0)
         {
             return null;
         }

@@ -1,67 +1,93 @@
 using System.Globalization;
 using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
 
 namespace Dataplane.Mesh.Xds;
 
 /// <summary>What clusters and assignments mean as services and endpoints of a mesh. What has not changed is not made again: of thousands of clusters one changes at a time.</summary>
 internal sealed class XdsTables
 {
-    private Dictionary<string, Made> _made = new(StringComparer.Ordinal);
-    private Dictionary<(string, string), MeshServiceSpec> _services = [];
+    private readonly SourceBook _book = new();
+    private ILookup<string, Cluster> _byAssignment = Array.Empty<Cluster>().ToLookup(cluster => "");
+    private ILookup<(string, string), Cluster> _byService = Array.Empty<Cluster>().ToLookup(cluster => ("", ""));
 
-    private sealed record Made(XdsCluster Cluster, XdsAssignment Assignment, IReadOnlyList<MeshEndpointSpec> Endpoints);
-
-    /// <summary>Makes them. A cluster whose endpoints have not come yet is not there yet.</summary>
-    /// <param name="clusters">All clusters, in the order of their names.</param>
-    /// <param name="assignments">Assignments by name.</param>
-    /// <returns>Services, endpoints, and the clusters that were left out, with the reason.</returns>
-    public (IReadOnlyList<MeshServiceSpec> Services, IReadOnlyList<MeshEndpointSpec> Endpoints, IReadOnlyList<string> LeftOut) Make(
-        IEnumerable<XdsCluster> clusters, IReadOnlyDictionary<string, XdsAssignment> assignments)
+    private sealed record Cluster(ClusterName Name, XdsCluster Said)
     {
-        var made = new Dictionary<string, Made>(StringComparer.Ordinal);
-        var services = new Dictionary<(string, string), MeshServiceSpec>();
-        var endpoints = new List<MeshEndpointSpec>();
-        var leftOut = new List<string>();
+        public (string, string) Service => (Name.Namespace, Name.Service);
+    }
+
+    /// <summary>The services; the same object until one of them changes.</summary>
+    public IReadOnlyList<MeshServiceSpec> Services => _book.Services;
+
+    /// <summary>The endpoints.</summary>
+    public EndpointSet Endpoints => _book.Endpoints;
+
+    /// <summary>The clusters that were left out, with the reason.</summary>
+    public IReadOnlyList<string> LeftOut => _book.Problems;
+
+    /// <summary>Takes all clusters there are. One whose endpoints have not come yet is not there yet.</summary>
+    /// <param name="clusters">The clusters, in the order of their names.</param>
+    /// <param name="assignments">Assignments by name.</param>
+    public void Take(IReadOnlyCollection<XdsCluster> clusters, IReadOnlyDictionary<string, XdsAssignment> assignments)
+    {
+        var understood = new List<Cluster>();
+        var wrong = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (XdsCluster cluster in clusters)
         {
             if (!ClusterName.TryParse(cluster.Name, out ClusterName name))
             {
-                leftOut.Add($"cluster {cluster.Name}: its name means no service: SERVICE, NAMESPACE/SERVICE, with :PORT behind, or outbound|PORT||SERVICE.NAMESPACE.svc.DOMAIN is understood");
-                continue;
+                wrong[PartOf(cluster)] = $"cluster {cluster.Name}: its name means no service: SERVICE, NAMESPACE/SERVICE, with :PORT behind, or outbound|PORT||SERVICE.NAMESPACE.svc.DOMAIN is understood";
             }
-
-            if (!cluster.IsKnown)
+            else if (!cluster.IsKnown)
             {
-                leftOut.Add($"cluster {cluster.Name}: its endpoints are neither its own (STATIC) nor the server's (EDS)");
-                continue;
+                wrong[PartOf(cluster)] = $"cluster {cluster.Name}: its endpoints are neither its own (STATIC) nor the server's (EDS)";
             }
-
-            if ((cluster.Own ?? assignments.GetValueOrDefault(cluster.Assignment!)) is not { } assignment)
+            else
             {
-                continue;
-            }
-
-            Made one = _made.TryGetValue(cluster.Name, out Made? known) && ReferenceEquals(known.Cluster, cluster) && ReferenceEquals(known.Assignment, assignment)
-                ? known : new Made(cluster, assignment, EndpointsOf(name, assignment));
-            made[cluster.Name] = one;
-            endpoints.AddRange(one.Endpoints);
-            if (name.Port != 0)
-            {
-                services[(name.Namespace, name.Service)] = With(services.GetValueOrDefault((name.Namespace, name.Service)), name, cluster, assignment);
+                understood.Add(new Cluster(name, cluster));
             }
         }
 
-        foreach ((var key, MeshServiceSpec service) in services)
+        _byAssignment = understood.Where(cluster => cluster.Said.Assignment is not null).ToLookup(cluster => cluster.Said.Assignment!, StringComparer.Ordinal);
+        _byService = understood.Where(cluster => cluster.Name.Port != 0).ToLookup(cluster => cluster.Service);
+        _book.RemoveAllBut(understood.Select(cluster => PartOf(cluster.Said)).Concat(_byService.Select(group => PartOf(group.Key))).ToHashSet(StringComparer.Ordinal));
+        foreach ((string part, string problem) in wrong)
         {
-            if (_services.TryGetValue(key, out MeshServiceSpec? known) && known.Balance == service.Balance && known.Ports.SequenceEqual(service.Ports))
-            {
-                services[key] = known;
-            }
+            _book.Complain(part, [problem]);
         }
 
-        (_made, _services) = (made, services);
-        return ([.. services.Values], endpoints, leftOut);
+        Make(understood, assignments);
     }
+
+    /// <summary>Takes what has changed of the assignments.</summary>
+    /// <param name="changed">Their names.</param>
+    /// <param name="assignments">Assignments by name.</param>
+    public void Take(IEnumerable<string> changed, IReadOnlyDictionary<string, XdsAssignment> assignments) => Make([.. changed.SelectMany(name => _byAssignment[name])], assignments);
+
+    private void Make(IReadOnlyCollection<Cluster> clusters, IReadOnlyDictionary<string, XdsAssignment> assignments)
+    {
+        foreach (Cluster cluster in clusters)
+        {
+            _book.Put(PartOf(cluster.Said), [], AssignmentOf(cluster, assignments) is { } assignment ? EndpointsOf(cluster.Name, assignment) : []);
+        }
+
+        foreach ((string, string) key in clusters.Select(cluster => cluster.Service).Distinct())
+        {
+            MeshServiceSpec? service = null;
+            foreach (Cluster cluster in _byService[key])
+            {
+                service = AssignmentOf(cluster, assignments) is { } assignment ? With(service, cluster.Name, cluster.Said, assignment) : service;
+            }
+
+            _book.Put(PartOf(key), service is null ? [] : [service], []);
+        }
+    }
+
+    private static XdsAssignment? AssignmentOf(Cluster cluster, IReadOnlyDictionary<string, XdsAssignment> assignments) => cluster.Said.Own ?? assignments.GetValueOrDefault(cluster.Said.Assignment!);
+
+    private static string PartOf(XdsCluster cluster) => $"cluster {cluster.Name}";
+
+    private static string PartOf((string Namespace, string Service) key) => $"service {key.Namespace}/{key.Service}";
 
     /// <summary>A service with one more port. Clusters of Istio are one for each port; each endpoint serves that of its cluster only.</summary>
     private static MeshServiceSpec With(MeshServiceSpec? service, ClusterName name, XdsCluster cluster, XdsAssignment assignment)

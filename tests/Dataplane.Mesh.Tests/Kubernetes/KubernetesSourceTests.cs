@@ -51,7 +51,7 @@ public sealed class KubernetesSourceTests
         await using KubernetesSource __ = source;
         MeshServiceSpec web = Assert.Single(source.Snapshot.Services);
         Assert.Equal(("default/web", true, 80, "8080", "10.96.0.10"), (web.Key, web.IsKubernetes, (int)web.Ports[0].Port, web.Ports[0].TargetPort, web.Addresses[0].ToString()));
-        Assert.Equal(8080, source.Snapshot.Endpoints[0].Ports["http"]);
+        Assert.Equal(8080, source.Snapshot.Endpoints.First().Ports["http"]);
         Assert.Equal(("", false), (source.Status.Problem, source.Status.IsStale));
 
         server.PutSlice("web", "web-2", "10.1.0.2", "10.1.0.3");

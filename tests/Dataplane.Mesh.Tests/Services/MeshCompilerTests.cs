@@ -44,7 +44,7 @@ public sealed class MeshCompilerTests
     {
         (IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<string> problems) = ManifestReader.Read(manifest, "m.yaml");
         Assert.Empty(problems);
-        var snapshot = new SourceSnapshot { Revision = 1, Services = services, Endpoints = endpoints };
+        var snapshot = new SourceSnapshot { Revision = 1, Services = services, Endpoints = [.. endpoints] };
         return MeshCompiler.Compile(MeshFixture.Mesh(yaml), [("manifests", snapshot)], own.Select(text => IpAddress.Parse(text)));
     }
 

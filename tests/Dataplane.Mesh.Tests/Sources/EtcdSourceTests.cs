@@ -52,7 +52,7 @@ public sealed class EtcdSourceTests
         }
 
         await EventuallyAsync(() => writer.DeleteAsync("/mesh/endpoints/default/web/a", CancellationToken.None));
-        await MeshFixture.UntilAsync(() => source.Snapshot.Endpoints is [{ Name: "c" }] && !source.Status.IsStale, "the cluster's return");
+        await MeshFixture.UntilAsync(() => source.Snapshot.Endpoints.Select(endpoint => endpoint.Name).SequenceEqual(["c"]) && !source.Status.IsStale, "the cluster's return");
     }
 
     private static async Task EventuallyAsync(Func<Task> action)

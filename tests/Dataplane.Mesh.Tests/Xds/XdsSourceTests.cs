@@ -45,13 +45,13 @@ public sealed class XdsSourceTests
         await using XdsSource source = await StartAsync(Spec(server));
         await Patience.UntilAsync(() => source.Snapshot.Revision == 1, "the first word");
 
-        Assert.Equal(["shop/db 5432", "default/web 80"], source.Snapshot.Services.Select(service => $"{service.Namespace}/{service.Name} {service.Ports[0].Port}"));
-        Assert.Equal([BalancePolicy.Maglev, BalancePolicy.PowerOfTwo], source.Snapshot.Services.Select(service => service.Balance));
-        MeshServiceSpec web = source.Snapshot.Services[1];
+        Assert.Equal(["default/web 80", "shop/db 5432"], source.Snapshot.Services.Select(service => $"{service.Namespace}/{service.Name} {service.Ports[0].Port}"));
+        Assert.Equal([BalancePolicy.PowerOfTwo, BalancePolicy.Maglev], source.Snapshot.Services.Select(service => service.Balance));
+        MeshServiceSpec web = source.Snapshot.Services[0];
         Assert.Equal(
-            ["10.1.0.21 1 True False b", "10.1.0.11 3 True False a", "2001:db8::11 1 True False a", "10.1.0.13 1 False True a", "10.1.0.14 1 False False a"],
+            ["10.1.0.11 3 True False a", "2001:db8::11 1 True False a", "10.1.0.13 1 False True a", "10.1.0.14 1 False False a", "10.1.0.21 1 True False b"],
             source.Snapshot.Endpoints.Select(endpoint => $"{endpoint.Address} {endpoint.Weight} {endpoint.IsReady} {endpoint.IsServing} {endpoint.Labels["topology.kubernetes.io/zone"]}"));
-        Assert.All(source.Snapshot.Endpoints.Skip(1), endpoint => Assert.Equal(8080, EndpointSelection.PortOf(web, web.Ports[0], endpoint)));
+        Assert.All(source.Snapshot.Endpoints.SkipLast(1), endpoint => Assert.Equal(8080, EndpointSelection.PortOf(web, web.Ports[0], endpoint)));
 
         await Patience.UntilAsync(() => server.Requests.Length >= 4, "both answers are answered");
         Assert.Equal(
@@ -207,8 +207,8 @@ public sealed class XdsSourceTests
 
         // The first priority that has somebody who is well; each endpoint at the port of its cluster and at no other.
         Assert.Equal(["10.1.0.1", "10.1.0.2"], source.Snapshot.Endpoints.Where(endpoint => endpoint.IsReady).Select(endpoint => endpoint.Address.ToString()));
-        Assert.Equal([5353, 0], web.Ports.Select(port => (int)EndpointSelection.PortOf(web, port, source.Snapshot.Endpoints[0])));
-        Assert.Equal([0, 8080], web.Ports.Select(port => (int)EndpointSelection.PortOf(web, port, source.Snapshot.Endpoints[1])));
+        Assert.Equal([5353, 0], web.Ports.Select(port => (int)EndpointSelection.PortOf(web, port, source.Snapshot.Endpoints.First())));
+        Assert.Equal([0, 8080], web.Ports.Select(port => (int)EndpointSelection.PortOf(web, port, source.Snapshot.Endpoints.ElementAt(1))));
         Assert.Equal(2, source.Status.LeftOut.Count);
         Assert.Contains(source.Status.LeftOut, text => text.StartsWith("cluster BlackHole.Cluster: its name means no service", StringComparison.Ordinal));
         Assert.Contains(source.Status.LeftOut, text => text.StartsWith("cluster dns:80: its endpoints are neither", StringComparison.Ordinal));
