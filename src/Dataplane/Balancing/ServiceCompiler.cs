@@ -20,6 +20,8 @@ internal sealed class ServiceCompiler
     private int _firstShift;
     private readonly List<BackendSlots.Identity> _candidates = [];
     private readonly HashSet<BackendSlots.Identity> _needed = [];
+
+    /// <summary>Services of the tables in force that do not stay where they stand, and what is compiled in their stead.</summary>
     private readonly Dictionary<ServiceKey, ServiceRuntime> _before = [];
     private readonly Dictionary<ServiceKey, ServiceRuntime> _after = [];
 
@@ -32,10 +34,6 @@ internal sealed class ServiceCompiler
     {
         (_slots, _encapsulation, _previous, _nowNs) = (slots, encapsulation, previous, nowNs);
         _isSameEncapsulation = ReferenceEquals(previous?.Spec.Encapsulation, encapsulation);
-        foreach (ServiceRuntime service in previous?.Services.Services ?? [])
-        {
-            _before[ServiceKey.Of(service.Spec)] = service;
-        }
     }
 
     /// <summary>Services that were compiled; all others are those of the tables before.</summary>
@@ -70,12 +68,29 @@ internal sealed class ServiceCompiler
     public ServiceRuntime[] Compile(IReadOnlyList<ServiceSpec> specs)
     {
         var services = new ServiceRuntime[specs.Count];
+        ServiceRuntime[] before = _previous?.Services.Services ?? [];
+        for (int i = 0; i < before.Length; i++)
+        {
+            // Of thousands of services most stand where they stood; only the others have to be looked for, there and here.
+            if (i < specs.Count && MayStay(before[i], specs[i]))
+            {
+                services[i] = before[i];
+            }
+            else
+            {
+                _before[ServiceKey.Of(before[i].Spec)] = before[i];
+            }
+        }
+
         for (int i = 0; i < specs.Count; i++)
         {
-            ServiceSpec spec = specs[i];
-            ServiceRuntime? before = _before.GetValueOrDefault(ServiceKey.Of(spec));
-            services[i] = before is not null && MayStay(before, spec) ? before : CompileAnew(spec);
-            _after[ServiceKey.Of(spec)] = services[i];
+            if (services[i] is null)
+            {
+                ServiceSpec spec = specs[i];
+                ServiceRuntime? known = _before.GetValueOrDefault(ServiceKey.Of(spec));
+                services[i] = known is not null && MayStay(known, spec) ? known : CompileAnew(spec);
+                _after[ServiceKey.Of(spec)] = services[i];
+            }
         }
 
         foreach (ServiceRuntime service in _before.Values.Where(service => !ReferenceEquals(_after.GetValueOrDefault(ServiceKey.Of(service.Spec)), service)))

@@ -8,11 +8,15 @@ namespace Dataplane.Configuration;
 internal static class ServiceChecks
 {
     /// <summary>Service addresses are answered by the engine where they are connected, so no neighbour and no gateway can have one.</summary>
-    public static void ClaimAddresses(Checks checks, DataplaneSpec spec)
+    /// <param name="checks">Where they are noted.</param>
+    /// <param name="spec">The specification.</param>
+    /// <param name="changed">The services that are to be checked; null: all. Who else could ask for an address has been checked already, so that those of their backends are enough.</param>
+    public static void ClaimAddresses(Checks checks, DataplaneSpec spec, IReadOnlyList<int>? changed)
     {
-        for (int index = 0; index < (spec.Services?.Count ?? 0); index++)
+        HashSet<IpAddress>? asked = changed is null ? null : [.. changed.SelectMany(index => spec.Services[index].Backends).Select(backend => backend?.Address ?? default)];
+        for (int index = 0; index < (spec.Services?.Count ?? 0) && asked is not { Count: 0 }; index++)
         {
-            if (spec.Services![index] is { Address.IsNone: false, IsOneAddress: true } service)
+            if (spec.Services![index] is { Address.IsNone: false, IsOneAddress: true } service && asked?.Contains(service.Address) != false)
             {
                 checks.TryOwn(service.Address, default, ConfigPath.Index("services", index));
             }
@@ -49,23 +53,38 @@ internal static class ServiceChecks
                 continue;
             }
 
-            checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);
-            checks.Known($"{path}.hash", service.Hash, SpecNames.HashFields);
-            if (service is { Balance: BalancePolicy.SourceHash, Hash: not (HashFields.Flow or HashFields.Source) })
-            {
-                checks.Error($"{path}.hash", "is not what balance: source_hash goes by; balance: maglev does by any", SpecNames.HashFields.NameOf(service.Hash));
-            }
-
-            CheckMaxLoad(checks, service, path);
-            checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
-            checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
-            checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
-            HealthChecks.Check(checks, service, path);
-            CheckBackends(checks, spec, service, path);
-            CheckTableSize(checks, service, path);
+            CheckRest(checks, spec, service, path);
         }
 
         overlaps.Check();
+    }
+
+    /// <summary>Checks some services, which stand in the place of others that were valid, with the same name, addresses, ports and protocol.</summary>
+    public static void Check(Checks checks, DataplaneSpec spec, IReadOnlyList<int> changed)
+    {
+        foreach (int index in changed)
+        {
+            CheckRest(checks, spec, spec.Services[index], ConfigPath.Index("services", index));
+        }
+    }
+
+    /// <summary>What no other service has to do with.</summary>
+    private static void CheckRest(Checks checks, DataplaneSpec spec, ServiceSpec service, string path)
+    {
+        checks.Known($"{path}.balance", service.Balance, SpecNames.Policies);
+        checks.Known($"{path}.hash", service.Hash, SpecNames.HashFields);
+        if (service is { Balance: BalancePolicy.SourceHash, Hash: not (HashFields.Flow or HashFields.Source) })
+        {
+            checks.Error($"{path}.hash", "is not what balance: source_hash goes by; balance: maglev does by any", SpecNames.HashFields.NameOf(service.Hash));
+        }
+
+        CheckMaxLoad(checks, service, path);
+        checks.Known($"{path}.forward", service.Forward, SpecNames.ForwardModes);
+        checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
+        checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
+        HealthChecks.Check(checks, service, path);
+        CheckBackends(checks, spec, service, path);
+        CheckTableSize(checks, service, path);
     }
 
     /// <summary>Whether a factor is one that loads can be bounded by.</summary>

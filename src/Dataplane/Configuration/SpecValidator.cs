@@ -18,10 +18,11 @@ public static class SpecValidator
     {
         ArgumentNullException.ThrowIfNull(spec);
         var checks = new Checks();
-        Dictionary<string, ServiceSpec>? known = valid is not null && ServiceDifferences.AreAll(valid, spec) ? ServiceDifferences.ByName(valid) : null;
+        bool isKnown = valid is not null && ServiceDifferences.AreAll(valid, spec);
+        IReadOnlyList<int>? changed = isKnown ? ServiceDifferences.InPlace(valid!, spec) : null;
         PortChecks.Check(checks, spec);
         InterfaceChecks.Check(checks, spec);
-        ServiceChecks.ClaimAddresses(checks, spec);
+        ServiceChecks.ClaimAddresses(checks, spec, changed);
         NatChecks.ClaimAddresses(checks, spec);
         NetworkChecks.Check(checks, spec);
         NameChecks.ClaimAddresses(checks, spec);
@@ -30,9 +31,17 @@ public static class SpecValidator
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
         NatChecks.Check(checks, spec);
-        ServiceChecks.Check(checks, spec, known);
+        if (changed is null)
+        {
+            ServiceChecks.Check(checks, spec, isKnown ? ServiceDifferences.ByName(valid!) : null);
+        }
+        else
+        {
+            ServiceChecks.Check(checks, spec, changed);
+        }
+
         EncapsulationChecks.Check(checks, spec);
-        NameChecks.Check(checks, spec, areZonesKnown: known is not null);
+        NameChecks.Check(checks, spec, areZonesKnown: isKnown);
         if (spec.Mesh is not null)
         {
             checks.Error("mesh", "is for the program dataplane, or for MeshRuntime of Dataplane.Mesh: nothing here would act on it, so take it out");
