@@ -19,7 +19,8 @@ internal readonly struct QuotedPacket
     /// <summary>The quoted packet's flow.</summary>
     public FlowKey Key { get; }
 
-    /// <summary>Reads TCP, UDP and echo packets that are no later fragments; IPv6 extension headers are stepped over, as far as they are quoted.</summary>
+    /// <summary>Reads packets that are no later fragments: TCP, UDP, echo, and protocols without ports, whose flows are their addresses; no other ICMP message.
+    /// IPv6 extension headers are stepped over, as far as they are quoted.</summary>
     public static bool TryRead(ReadOnlySpan<byte> quoted, bool isV4, out QuotedPacket packet)
     {
         packet = default;
@@ -43,16 +44,16 @@ internal readonly struct QuotedPacket
             return false;
         }
 
-        bool isEcho = IcmpEcho.Is(protocol, quoted[header]);
-        if (!isEcho && protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        bool isEcho = IcmpEcho.Is(protocol, quoted[header]), hasPorts = protocol is IpProtocols.Tcp or IpProtocols.Udp;
+        if (!isEcho && protocol is (IpProtocols.Icmp or IpProtocols.Icmpv6))
         {
             return false;
         }
 
         IpAddress source = isV4 ? IpAddress.ReadV4(quoted[12..]) : IpAddress.ReadV6(quoted[8..]);
         IpAddress destination = isV4 ? IpAddress.ReadV4(quoted[16..]) : IpAddress.ReadV6(quoted[24..]);
-        ushort sourcePort = BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + (isEcho ? IcmpEcho.IdentifierAt : 0))..]);
-        ushort destinationPort = isEcho ? sourcePort : BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]);
+        ushort sourcePort = isEcho || hasPorts ? BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + (isEcho ? IcmpEcho.IdentifierAt : 0))..]) : (ushort)0;
+        ushort destinationPort = hasPorts ? BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]) : sourcePort;
         packet = new QuotedPacket(FlowKey.Create(source, sourcePort, destination, destinationPort, protocol), header, isV4);
         return true;
     }

@@ -38,8 +38,9 @@ internal static class IcmpErrors
     /// <summary>Nothing listens at the port of one of our addresses.</summary>
     public static void SendPortUnreachable(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 3), (1, 4), 0);
 
-    /// <summary>Nothing speaks the protocol at one of our addresses; for IPv6 "unrecognized next header", pointing at where it stands.</summary>
-    public static void SendProtocolUnreachable(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 2), (4, 1), 6);
+    /// <summary>Nothing speaks the protocol at one of our addresses; for IPv6 "unrecognized next header", pointing at where it stands. Over IPv4 the word is unused (RFC 792).</summary>
+    public static void SendProtocolUnreachable(WorkerContext context, PacketBatch batch, int i) =>
+        Send(context, batch, i, (3, 2), (4, 1), batch.Parsed[i].Headers.IpVersion == 4 ? 0 : (uint)Ipv6View.Field.NextHeader);
 
     /// <summary>A routing header that we cannot carry out: "erroneous header field", pointing at its type.</summary>
     public static void SendUnknownRouting(WorkerContext context, PacketBatch batch, int i)

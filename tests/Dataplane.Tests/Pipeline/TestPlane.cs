@@ -49,10 +49,10 @@ internal sealed class TestPlane : IAsyncDisposable
     }
 
     /// <summary>An engine on ports of these names and whatever else is wanted.</summary>
-    public static TestPlane Create(IEnumerable<string> ports, Action<DataplaneBuilder> configure)
+    public static TestPlane Create(IEnumerable<string> ports, Action<DataplaneBuilder> configure, int lanMtu = 1500)
     {
         var clock = new TestClock();
-        var made = ports.ToDictionary(name => name, name => new MemoryPort(new MemoryPortOptions { Mac = name == "wan" ? WanMac : LanMac }));
+        var made = ports.ToDictionary(name => name, name => new MemoryPort(new MemoryPortOptions { Mac = name == "wan" ? WanMac : LanMac, Mtu = name == "lan" ? lanMtu : 1500 }));
         DataplaneBuilder builder = new DataplaneBuilder().Workers(workers => workers with { Count = Workers, Seed = 1, FlowEntries = 4096 }).UseTimeProvider(clock);
         foreach ((string name, MemoryPort port) in made)
         {
