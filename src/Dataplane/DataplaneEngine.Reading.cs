@@ -139,7 +139,13 @@ public sealed partial class DataplaneEngine
     }
 
     private static ServiceStatus Describe(ServiceRuntime service) =>
-        new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol, [.. service.All.Select(Describe)]) { IsPanicking = service.IsPanicking, PrefixLength = service.Spec.PrefixLength, LastPort = service.Spec.LastPort };
+        new(service.Spec.Name, service.Spec.Address, service.Spec.Port, service.Spec.Protocol, [.. service.All.Select(Describe)])
+        {
+            IsPanicking = service.IsPanicking,
+            PrefixLength = service.Spec.PrefixLength,
+            LastPort = service.Spec.LastPort,
+            ConnectionIds = service.IdCounter?.Read(),
+        };
 
     private static BackendStatus Describe(BackendRuntime backend)
     {

@@ -21,6 +21,7 @@ internal static class EngineMetrics
     private const string Rule = "dataplane.filter.rule";
     private const string Service = "dataplane.service";
     private const string Backend = "dataplane.backend";
+    private const string ConnectionId = "dataplane.connection_id.outcome";
     private const string InvalidReason = "dataplane.connection.reason";
     private const string Inside = "dataplane.nat.inside";
     private const string Outside = "dataplane.nat.outside";
@@ -135,6 +136,12 @@ internal static class EngineMetrics
             reading => PerBackend(reading, backend => backend.State == BackendState.Up ? 1 : 0)),
         new("dataplane.service.panicking", MetricKind.Gauge, "1", "1 while so few backends are up that health is disregarded.",
             reading => reading.Services.Select(service => Of(service.IsPanicking ? 1 : 0, (Service, service.Name)))),
+        new("dataplane.service.connection_id.packet.count", MetricKind.Counter, "{packet}", "Packets from clients to a service that asks for QUIC connection IDs, by what these said.",
+            reading => reading.Services.SelectMany(PerOutcome)),
+        new("dataplane.service.connection_id.flow.count", MetricKind.Counter, "{flow}", "Flows that began with the backend their first packet's connection ID named.",
+            reading => Asking(reading, status => status.FlowsBegun)),
+        new("dataplane.service.connection_id.flow.moved", MetricKind.Counter, "{flow}", "Of these, flows that took the address and port of a flow with another backend.",
+            reading => Asking(reading, status => status.FlowsMoved)),
         new("dataplane.backend.flow.active", MetricKind.UpDownCounter, "{flow}", "Flows that remember a backend now.",
             reading => PerBackend(reading, backend => backend.ActiveFlows)),
         new("dataplane.backend.flow.count", MetricKind.Counter, "{flow}", "Flows a backend has been given.", reading => PerBackend(reading, backend => backend.Flows)),
@@ -144,6 +151,16 @@ internal static class EngineMetrics
             reading => PerBackend(reading, backend => backend.Packets)),
         new("dataplane.backend.io", MetricKind.Counter, "By", "Bytes to and from a backend.", reading => PerBackend(reading, backend => backend.Bytes)),
     ];
+
+    private static IEnumerable<Measurement<long>> PerOutcome(ServiceStatus service) => service.ConnectionIds is not { } ids ? []
+        : new (string Name, long Packets)[]
+        {
+            ("routed", ids.Routed), ("client_chosen", ids.ClientChosen), ("unknown_type", ids.UnknownType), ("wrong_length", ids.WrongLength),
+            ("no_configuration", ids.NoConfiguration), ("unknown_server", ids.UnknownServer), ("unavailable", ids.Unavailable),
+        }.Select(outcome => Of(outcome.Packets, (Service, service.Name), (ConnectionId, outcome.Name)));
+
+    private static IEnumerable<Measurement<long>> Asking(EngineReading reading, Func<ConnectionIdStatus, long> read) =>
+        reading.Services.Where(service => service.ConnectionIds is not null).Select(service => Of(read(service.ConnectionIds!), (Service, service.Name)));
 
     private static IEnumerable<EngineMetric> Endpoints() =>
     [

@@ -1,3 +1,4 @@
+using Dataplane.Balancing.ConnectionIds;
 using Dataplane.Configuration;
 using Dataplane.Flows;
 using Dataplane.Packets;
@@ -66,8 +67,9 @@ internal static class BalanceStage
 
         int slot = -1;
         BackendCounter[] counters = context.Tables.BackendCounters;
-        BackendRuntime? backend = service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs);
-        if (backend is null || service.Bound?.HasRoom(backend, counters) == false)
+        BackendRuntime? named = ConnectionIdSteering.Route<TTracing>(batch, i, service);
+        BackendRuntime? backend = named ?? service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs);
+        if (backend is null || (named is null && service.Bound?.HasRoom(backend, counters) == false))
         {
             backend = service.Choose(in batch.Parsed[i].Key, hash, counters, out slot);
         }
@@ -84,7 +86,7 @@ internal static class BalanceStage
                 : NatFlows.Create(context, in batch.Parsed[i].Key, hash, flags, SourceOf(context, batch, i, backend.Address), backend, out reason);
             if (flow < 0)
             {
-                if (reason == DropReason.FlowTableFull && StatelessFlows.TryForward<TTracing>(context, batch, i, service))
+                if (reason == DropReason.FlowTableFull && StatelessFlows.TryForward<TTracing>(context, batch, i, service, named))
                 {
                     return;
                 }
@@ -96,6 +98,7 @@ internal static class BalanceStage
                 batch.Flows[i] = flow;
                 ConnectionFlows.Begin(context, batch, i, flow);
                 FlowStage.RememberFilter(context, batch, i, ref context.Flows[flow]);
+                ConnectionIdSteering.Begin<TTracing>(context.Flows, flow, service, named);
                 if (!TTracing.IsOn)
                 {
                     Count(counters[backend.Slot], batch.Lengths[i]);
@@ -111,7 +114,8 @@ internal static class BalanceStage
 
         if (TTracing.IsOn)
         {
-            Explain(context, batch, i, service, backend, slot);
+            ConnectionIdSteering.Explain(context, batch, service);
+            Explain(context, batch, i, service, backend, slot, named is not null);
         }
     }
 
@@ -168,11 +172,11 @@ internal static class BalanceStage
         counts.Bytes += bytes;
     }
 
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot)
+    private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot, bool isNamed)
     {
         string policy = SpecNames.Policies.NameOf(service.Spec.Balance)!;
         string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : backend!.ToString();
-        string place = slot < 0 ? backend is null ? "without a choice" : "remembers the client and"
+        string place = isNamed ? "is not asked, since the connection ID" : slot < 0 ? backend is null ? "without a choice" : "remembers the client and"
             : IsDiverted(service, slot, backend) ? $"slot {slot} of {service.Spec.TableSize}, whose backend {service.BackendOf(slot)} has as many flows as it may,"
             : service.Table is not null ? $"slot {slot} of {service.Spec.TableSize}"
             : service.Schedule is not null ? $"turn {slot}"

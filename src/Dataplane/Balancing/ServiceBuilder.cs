@@ -72,6 +72,9 @@ public sealed class ServiceBuilder
     /// <param name="timeout">How long since its last new flow: 1 second to 1 day.</param>
     public ServiceBuilder Affinity(TimeSpan timeout) => With(_spec with { Affinity = timeout });
 
+    /// <summary>Has packets of QUIC connections go to the backend that their connection ID names.</summary>
+    public ServiceBuilder Quic(QuicSpec quic) => With(_spec with { Quic = quic });
+
     /// <summary>Says how the backends' health is found out.</summary>
     public ServiceBuilder Health(HealthSpec health) => With(_spec with { Health = health });
 
@@ -94,6 +97,20 @@ public sealed class ServiceBuilder
             Port = ReadPort(port, $"{path}.port"),
             Weight = weight,
         });
+        return this;
+    }
+
+    /// <summary>Says which server the last backend is by its connection IDs.</summary>
+    /// <param name="serverIds">As <see cref="BackendSpec.ServerIds"/> has them.</param>
+    /// <exception cref="InvalidOperationException">There is no backend yet.</exception>
+    public ServiceBuilder ServerIds(string serverIds)
+    {
+        if (_backends.Count == 0)
+        {
+            throw new InvalidOperationException("There is no backend yet that could have server IDs; add it first.");
+        }
+
+        _backends[^1] = _backends[^1] with { ServerIds = serverIds };
         return this;
     }
 

@@ -1,3 +1,4 @@
+using Dataplane.Balancing.ConnectionIds;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
@@ -203,6 +204,8 @@ internal sealed class ServiceCompiler
             Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, isNewGeneration ? null : before?.Table) : null,
             Rendezvous = spec.Balance == BalancePolicy.Rendezvous ? new Rendezvous(eligible) : null,
             Bound = spec.MaxLoad is { } most && eligible.Length > 0 ? new LoadBound(most, eligible) : null,
+            ConnectionIds = spec.Quic is { } quic ? new ConnectionIdRouter(quic, spec.Backends, all, backend => _slots[backend.Slot].Fate == BackendFate.Stay) : null,
+            IdCounter = spec.Quic is null ? null : before?.IdCounter ?? new ConnectionIdCounter(),
             Affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable(),
             Schedule = spec.Balance switch
             {

@@ -1,3 +1,4 @@
+using Dataplane.Balancing.ConnectionIds;
 using Dataplane.Flows;
 using Dataplane.Packets;
 
@@ -37,6 +38,12 @@ internal sealed class ServiceRuntime
     /// <summary>Where clients went last; null when the service does not ask.</summary>
     public AffinityTable? Affinity { get; init; }
 
+    /// <summary>Which backend packets belong to by their connection IDs; null when the service does not ask.</summary>
+    public ConnectionIdRouter? ConnectionIds { get; init; }
+
+    /// <summary>The worker's counts of what these said; null with <see cref="ConnectionIds"/>.</summary>
+    public ConnectionIdCounter? IdCounter { get; init; }
+
     /// <summary>Whether so few backends are up that health is disregarded.</summary>
     public bool IsPanicking { get; init; }
 
@@ -50,8 +57,8 @@ internal sealed class ServiceRuntime
         set => _cursor = value;
     }
 
-    /// <summary>The same service with a cursor of its own.</summary>
-    public ServiceRuntime With(int cursor) => new()
+    /// <summary>The same service with a cursor, and counters, of a worker's own.</summary>
+    public ServiceRuntime OfWorker(int worker, int cursor) => new()
     {
         Spec = Spec,
         Eligible = Eligible,
@@ -61,6 +68,8 @@ internal sealed class ServiceRuntime
         Rendezvous = Rendezvous,
         Affinity = Affinity,
         Bound = Bound,
+        ConnectionIds = ConnectionIds,
+        IdCounter = IdCounter?.OfWorker(worker),
         IsPanicking = IsPanicking,
         Cursor = cursor,
     };

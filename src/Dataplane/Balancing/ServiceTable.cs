@@ -16,6 +16,7 @@ internal sealed class ServiceTable
     public ServiceTable(ServiceRuntime[] services, ServiceTable? like = null)
     {
         Services = services;
+        HasConnectionIds = Array.Exists(services, service => service.ConnectionIds is not null);
         if (like is { _wide: null } && HaveSameKeys(services, like.Services))
         {
             _exact = like._exact;
@@ -41,6 +42,9 @@ internal sealed class ServiceTable
     }
 
     public ServiceRuntime[] Services { get; }
+
+    /// <summary>Whether any service asks for connection IDs.</summary>
+    public bool HasConnectionIds { get; }
 
     public bool IsEmpty => Services.Length == 0;
 

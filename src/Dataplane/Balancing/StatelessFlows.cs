@@ -16,12 +16,17 @@ namespace Dataplane.Balancing;
 internal static class StatelessFlows
 {
     /// <summary>Forwards a packet to a service.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="i">The packet.</param>
+    /// <param name="service">The service.</param>
+    /// <param name="named">The backend that the packet's connection ID names, if it does.</param>
     /// <returns>False when it cannot be done without a flow.</returns>
-    public static bool TryForward<TTracing>(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service)
+    public static bool TryForward<TTracing>(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? named)
         where TTracing : struct, ITracing
     {
         ref readonly FlowKey key = ref batch.Parsed[i].Key;
-        if (context.Tables.Filter.HasStates || (service.Remembered(in key, context.Hash, context.NowNs) ?? service.ChooseByHash(in key)) is not { } backend)
+        if (context.Tables.Filter.HasStates || (named ?? service.Remembered(in key, context.Hash, context.NowNs) ?? service.ChooseByHash(in key)) is not { } backend)
         {
             return false;
         }
@@ -53,7 +58,7 @@ internal static class StatelessFlows
         Count<TTracing>(context, batch, i, backend.Slot);
         if (TTracing.IsOn)
         {
-            context.Trace!.Add(batch, "balance", "stateless", $"no room for a flow: the hash gives {backend}", ("service", service.Spec.Name), ("backend", backend.ToString()));
+            context.Trace!.Add(batch, "balance", "stateless", $"no room for a flow: the {(named is null ? "hash" : "connection ID")} gives {backend}", ("service", service.Spec.Name), ("backend", backend.ToString()));
         }
         else
         {

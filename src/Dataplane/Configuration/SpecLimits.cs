@@ -43,6 +43,16 @@ internal static class SpecLimits
 
     public static IntRange BackendWeight => new("weight", 0, ushort.MaxValue);
 
+    /// <summary>draft-ietf-quic-load-balancers-21, 3.1: 7 is what servers without a configuration write.</summary>
+    public static IntRange QuicConfig => new("number of a configuration", 0, 6);
+
+    public static IntRange ServerIdBytes => new("number of bytes", 1, 15);
+
+    public static IntRange NonceBytes => new("number of bytes", 4, 18);
+
+    /// <summary>What connection IDs of QUIC version 1 have room for behind the first byte.</summary>
+    public const int MaxServerIdAndNonceBytes = 19;
+
     public static IntRange HealthPort => new("port, or 0 for the backend's own", 0, ushort.MaxValue);
 
     public static IntRange HttpStatus => new("HTTP status", 100, 599);

@@ -47,6 +47,8 @@ internal static class SpecNames
     public static readonly NameTable<HashFields> HashFields = new(
         ("flow", Balancing.HashFields.Flow), ("source", Balancing.HashFields.Source), ("source_destination", Balancing.HashFields.SourceDestination));
 
+    public static readonly NameTable<ConnectionIdFormat> ConnectionIdFormats = new(("quic_lb", ConnectionIdFormat.QuicLb), ("katran", ConnectionIdFormat.Katran));
+
     public static readonly NameTable<ForwardMode> ForwardModes = new(("nat", ForwardMode.Nat), ("dsr", ForwardMode.Dsr), ("ipip", ForwardMode.Ipip), ("gue", ForwardMode.Gue));
 
     public static readonly NameTable<TunnelKinds> Encapsulations = new(("ipip", TunnelKinds.Ipip), ("gue", TunnelKinds.Gue));

@@ -191,6 +191,7 @@ public sealed partial class SpecReader
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
+            Quic = map.Value("quic") is { } quic ? ReadQuic(quic, map.PathOf("quic")) : null,
             Health = map.Value("health") is { } health ? ReadHealth(health, map.PathOf("health")) : null,
             Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path, needsPort: ports.First == ports.Last))],
         };
@@ -258,6 +259,7 @@ public sealed partial class SpecReader
             Address = map.Address("address"),
             Port = (ushort)(needsPort ? map.RequiredInteger("port", SpecLimits.TransportPort) : map.Integer("port", SpecLimits.TransportPort, 0)),
             Weight = (int)map.Integer("weight", SpecLimits.BackendWeight, 1),
+            ServerIds = ReadServerIds(map),
             Drain = map.Flag("drain"),
             DrainDeadline = ReadDuration(map, "drain_deadline", SpecLimits.DrainDeadline),
         };

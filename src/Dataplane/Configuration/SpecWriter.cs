@@ -225,6 +225,11 @@ public static partial class SpecWriter
 
         map.Word("on_remove", service.OnRemove, SpecNames.RemovePolicies, defaults.OnRemove);
         map.Word("no_backend", service.NoBackend, SpecNames.NoBackendPolicies, defaults.NoBackend);
+        if (service.Quic is { } quic)
+        {
+            map.Add("quic", Quic(quic));
+        }
+
         if (service.Health is { } health)
         {
             map.Add("health", Health(health));
@@ -244,6 +249,7 @@ public static partial class SpecWriter
         }
 
         map.Number("weight", backend.Weight, 1);
+        map.Text("server_id", backend.ServerIds);
         map.Flag("drain", backend.Drain);
         if (backend.DrainDeadline is { } deadline)
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
+using Dataplane.Balancing.ConnectionIds;
 using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -72,7 +73,8 @@ internal static class EstablishedStage
             ref readonly ParsedFrame parsed = ref batch.Parsed[i];
             ref readonly PacketHeaders headers = ref parsed.Headers;
             if (!entry.Key.Equals(in parsed.Key) || entry.TablesVersion != version || entry.InPort != batch.Port.Value
-                || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !IsOrdinary(in headers, entry.State))
+                || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !IsOrdinary(in headers, entry.State)
+                || !ConnectionIdSteering.Passes(context, batch, i, in entry, out ConnectionIdCounter? asked, out ConnectionIdOutcome said))
             {
                 continue;
             }
@@ -102,7 +104,7 @@ internal static class EstablishedStage
                 continue;
             }
 
-            Book(ref entry, ticks, ref counters[entry.Backend].Counts, received);
+            Book(ref entry, ticks, ref counters[entry.Backend].Counts, received, asked, said);
             if (entry.FilterRule != rule)
             {
                 Count(filter, rule, packets, bytes);
@@ -130,8 +132,9 @@ internal static class EstablishedStage
         }
     }
 
-    private static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes)
+    private static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes, ConnectionIdCounter? asked, ConnectionIdOutcome said)
     {
+        asked?.Count(said);
         if (entry.LastSeen != ticks)
         {
             entry.LastSeen = ticks;

@@ -26,4 +26,7 @@ internal enum FlowMarks : byte
 
     /// <summary>Of a mapped port: its other end is another inside host, by that one's mapped port.</summary>
     Hairpin = 64,
+
+    /// <summary>Of a service that asks for connection IDs: what the client sends may be for another backend, and says so itself. Not saved: the next packet finds it out.</summary>
+    ConnectionIds = 128,
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
+using Dataplane.Balancing.ConnectionIds;
 using Dataplane.Filtering;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -71,6 +72,13 @@ internal static class FlowStage
         if (entry.TablesVersion != tables.Version && tables.FateOf(entry.Backend, entry.BackendGeneration) is var fate && fate != BackendFate.Stay)
         {
             Leave<TTracing>(context, batch, i, index, fate);
+            return;
+        }
+
+        if (entry.IsForward && entry.Key.Protocol == IpProtocols.Udp && (tables.Services.HasConnectionIds || (entry.Marks & FlowMarks.ConnectionIds) != 0)
+            && !ConnectionIdSteering.Follow<TTracing>(context, batch, i, index))
+        {
+            End<TTracing>(context, batch, index, "its connection ID names another backend");
             return;
         }
 
@@ -288,6 +296,11 @@ internal static class FlowStage
     /// <summary>Says which flow the packet belongs to.</summary>
     public static void Explain(WorkerContext context, PacketBatch batch, in FlowEntry entry)
     {
+        if (entry.IsForward && (entry.Marks & FlowMarks.ConnectionIds) != 0)
+        {
+            ConnectionIdSteering.Explain(context, batch, context.Tables.Services.Find(in entry.Key));
+        }
+
         if (entry.IsPlain)
         {
             string way = context.Tables.IsDirect(in entry) ? $"to the backend {context.Tables.TargetOf(in entry)}" : entry.IsForward ? "there" : "back";

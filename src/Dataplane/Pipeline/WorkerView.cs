@@ -71,7 +71,7 @@ internal static class WorkerView
 
         // Workers begin with different backends, or the first would get as many flows at once as there are workers.
         return new ServiceTable(Array.ConvertAll(services.Services,
-            service => service.With(known.TryGetValue(ServiceKey.Of(service.Spec), out int cursor)
+            service => service.OfWorker(worker, known.TryGetValue(ServiceKey.Of(service.Spec), out int cursor)
                 ? cursor
                 : worker % Math.Max(1, service.Eligible.Length))), like: services);
     }

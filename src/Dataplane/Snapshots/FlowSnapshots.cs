@@ -38,7 +38,7 @@ internal static class FlowSnapshots
                 Slot = entry.Backend,
                 IdleMs = (uint)Math.Clamp(idleMs, 0, uint.MaxValue),
                 State = entry.State,
-                Marks = entry.Marks,
+                Marks = entry.Marks & ~FlowMarks.ConnectionIds,
                 IsPlain = entry.IsPlain,
                 Forward = entry,
                 Reverse = peer,

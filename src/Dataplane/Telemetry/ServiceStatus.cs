@@ -16,6 +16,9 @@ public sealed record ServiceStatus(string Name, IpAddress Address, ushort Port, 
     /// <summary>The last of its ports; 0 when it has one.</summary>
     public ushort LastPort { get; init; }
 
+    /// <summary>What connection IDs said; null when the service does not ask (<see cref="Balancing.ServiceSpec.Quic"/>).</summary>
+    public ConnectionIdStatus? ConnectionIds { get; init; }
+
     /// <summary>Whether so few backends are up that health is disregarded (<see cref="Health.HealthSpec.PanicPercent"/>).</summary>
     public bool IsPanicking { get; init; }
 }

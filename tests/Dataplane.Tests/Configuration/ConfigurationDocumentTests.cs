@@ -24,6 +24,8 @@ public class ConfigurationDocumentTests
         ["NAT rules"] = ConfigKeys.Nat,
         ["NAT timeouts"] = ConfigKeys.NatTimeouts,
         ["Services"] = ConfigKeys.Service,
+        ["Quic"] = ConfigKeys.Quic,
+        ["QUIC-LB"] = ConfigKeys.QuicLb,
         ["Health"] = ConfigKeys.Health,
         ["Backends"] = ConfigKeys.Backend,
         ["Encapsulation"] = ConfigKeys.Encapsulation,
@@ -65,6 +67,7 @@ public class ConfigurationDocumentTests
         AssertRow("Services", "forward", SpecNames.ForwardModes.Names);
         AssertRow("Services", "on_remove", SpecNames.RemovePolicies.Names);
         AssertRow("Services", "no_backend", SpecNames.NoBackendPolicies.Names);
+        AssertRow("Quic", "connection_ids", SpecNames.ConnectionIdFormats.Names);
         AssertRow("Health", "check", SpecNames.HealthChecks.Names);
         AssertRow("Decapsulation", "kinds", SpecNames.Encapsulations.Names);
     }
@@ -77,6 +80,9 @@ public class ConfigurationDocumentTests
         AssertRange("Interfaces", "vlan", SpecLimits.Vlan);
         AssertRange("Neighbours", "vlan", SpecLimits.Vlan);
         AssertRange("Next hops", "vlan", SpecLimits.Vlan);
+        AssertRange("QUIC-LB", "id", SpecLimits.QuicConfig);
+        AssertRange("QUIC-LB", "server_id_length", SpecLimits.ServerIdBytes);
+        AssertRange("QUIC-LB", "nonce_length", SpecLimits.NonceBytes);
         AssertRange("Next hops", "weight", SpecLimits.HopWeight);
         AssertRange("Services", "port", SpecLimits.TransportPort);
         AssertRange("Services", "table_size", SpecLimits.TableSize);

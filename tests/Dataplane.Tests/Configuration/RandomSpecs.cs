@@ -177,14 +177,29 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Affinity = Null(Milliseconds(1000, 86_400_000)),
         OnRemove = Pick<RemovePolicy>(),
         NoBackend = Pick<NoBackendPolicy>(),
+        Quic = Coin() ? Quic() : null,
         Health = Coin() ? Health() : null,
         Backends = Maybe(List(3, _ => new BackendSpec
         {
             Address = Address(),
             Port = (ushort)In(isWild ? 0 : 1, 65535),
             Weight = In(0, 65535),
+            ServerIds = Coin() ? "" : isWild ? Maybe(Needed())! : "0a1b,17",
             Drain = Coin(),
             DrainDeadline = Null(Milliseconds(1000, 604_800_000)),
+        }))!,
+    };
+
+    private QuicSpec Quic() => new()
+    {
+        ConnectionIds = Pick<ConnectionIdFormat>(),
+        Configs = Maybe(List(3, _ => new QuicLbSpec
+        {
+            Id = In(isWild ? -1 : 0, isWild ? 9 : 6),
+            ServerIdBytes = In(isWild ? -1 : 1, isWild ? 40 : 15),
+            NonceBytes = In(isWild ? -1 : 4, isWild ? 40 : 18),
+            Key = Coin() ? null : isWild ? Needed() : "8f95f09245765f80256934e50c66207f",
+            EncodesLength = Coin(),
         }))!,
     };
 
