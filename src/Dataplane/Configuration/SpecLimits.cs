@@ -44,7 +44,7 @@ internal static class SpecLimits
     public static IntRange BackendWeight => new("weight", 0, ushort.MaxValue);
 
     /// <summary>draft-ietf-quic-load-balancers-21, 3.1: 7 is what servers without a configuration write.</summary>
-    public static IntRange QuicConfig => new("number of a configuration", 0, 6);
+    public static IntRange QuicConfig => new("configuration number", 0, 6);
 
     public static IntRange ServerIdBytes => new("number of bytes", 1, 15);
 
