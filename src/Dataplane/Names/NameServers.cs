@@ -28,7 +28,7 @@ internal sealed class NameServers
     /// <summary>The server of an address, or null.</summary>
     public NameServer? Find(in FlowKey key) => _byAddress.GetValueOrDefault(key.Destination);
 
-    /// <summary>Compiles; servers whose specification is the same object as before keep their tables.</summary>
+    /// <summary>Compiles; servers whose specification is the same object as before keep their tables, and of others that have the name of one before only what has changed is compiled.</summary>
     public static NameServers Compile(IReadOnlyList<NameServerSpec> specs, NameServers? before)
     {
         if (specs.Count == 0)
@@ -36,7 +36,18 @@ internal sealed class NameServers
             return None;
         }
 
-        return new NameServers([.. specs.Select(spec =>
-            before?.Servers.FirstOrDefault(server => ReferenceEquals(server.Spec, spec)) ?? new NameServer(spec, NameTableCompiler.Compile(spec)))]);
+        var known = (before?.Servers ?? []).ToDictionary(server => server.Spec.Name);
+        return new NameServers([.. specs.Select(spec => Compile(spec, known.GetValueOrDefault(spec.Name)))]);
+    }
+
+    private static NameServer Compile(NameServerSpec spec, NameServer? before)
+    {
+        if (before is not null && ReferenceEquals(before.Spec, spec))
+        {
+            return before;
+        }
+
+        NameBook book = before?.Book ?? new NameBook();
+        return new NameServer(spec, book.Compile(spec), book);
     }
 }

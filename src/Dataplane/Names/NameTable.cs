@@ -1,6 +1,3 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
-
 namespace Dataplane.Names;
 
 /// <summary>All names of one server with their answers, ready made. Immutable.</summary>
@@ -10,35 +7,21 @@ namespace Dataplane.Names;
 /// </remarks>
 internal sealed class NameTable
 {
-    private readonly Slot[] _slots;
+    private readonly NameSlots.Slot[] _slots;
     private readonly NameEntry[] _entries;
     private readonly NameSet[] _sets;
     private readonly Zone[] _zones;
     private readonly int[] _depths;
     private readonly ulong _key;
 
-    /// <param name="entries">The names.</param>
-    /// <param name="sets">Their records, those of a name behind each other.</param>
-    /// <param name="bytes">Names and records.</param>
-    /// <param name="zones">The zones.</param>
-    /// <param name="key">Key of the hash.</param>
+    /// <param name="arena">Names, records and zones.</param>
+    /// <param name="slots">Which of them are there.</param>
+    /// <param name="depths">How many labels the names of zones have that are whole, most first.</param>
     /// <param name="canForward">Whether names of others are asked upstream.</param>
-    public NameTable(NameEntry[] entries, NameSet[] sets, byte[] bytes, Zone[] zones, ulong key, bool canForward)
+    public NameTable(NameArena arena, NameSlots slots, int[] depths, bool canForward)
     {
-        (_entries, _sets, Bytes, _zones, _key, CanForward) = (entries, sets, bytes, zones, key, canForward);
-        _depths = [.. zones.Where(zone => !zone.IsPartial).Select(zone => zone.Labels).Distinct().OrderDescending()];
-        _slots = new Slot[BitOperations.RoundUpToPowerOf2((uint)Math.Max(8, entries.Length * 2))];
-        for (int entry = 0; entry < entries.Length; entry++)
-        {
-            ulong hash = NameHash.Of(NameOf(entry), key);
-            uint at = PlaceOf(hash);
-            while (_slots[at].Entry != 0)
-            {
-                at = (at + 1) & (uint)(_slots.Length - 1);
-            }
-
-            _slots[at] = new Slot { Tag = (uint)hash, Entry = entry + 1 };
-        }
+        (_entries, _sets, _zones, Bytes) = (arena.Entries, arena.Sets, arena.Zones, arena.Bytes.Array);
+        (_slots, _key, Count, _depths, CanForward) = (slots.Slots, slots.Key, slots.Count, depths, canForward);
     }
 
     /// <summary>A zone: the length of its name, and the end of the SOA record that denials carry, behind the owner's name (RFC 2308 3).</summary>
@@ -49,17 +32,16 @@ internal sealed class NameTable
     /// <summary>Whether names of others are asked upstream instead of refused.</summary>
     public bool CanForward { get; }
 
-    public int Count => _entries.Length;
-
-    public ReadOnlySpan<NameEntry> Entries => _entries;
+    /// <summary>How many names there are.</summary>
+    public int Count { get; }
 
     /// <summary>Number of the entry of a name, -1 when there is none.</summary>
     /// <param name="lowered">The name in lower case.</param>
     public int Find(ReadOnlySpan<byte> lowered)
     {
         ulong hash = NameHash.Of(lowered, _key);
-        Slot[] slots = _slots;
-        uint mask = (uint)slots.Length - 1, at = PlaceOf(hash);
+        NameSlots.Slot[] slots = _slots;
+        uint mask = (uint)slots.Length - 1, at = NameSlots.PlaceOf(hash, slots.Length);
         while (slots[at & mask].Entry is int entry and not 0)
         {
             if (slots[at & mask].Tag == (uint)hash && NameOf(entry - 1).SequenceEqual(lowered))
@@ -103,13 +85,4 @@ internal sealed class NameTable
     public ReadOnlySpan<NameSet> SetsOf(in NameEntry entry) => _sets.AsSpan(entry.FirstSet, entry.Sets);
 
     private ReadOnlySpan<byte> NameOf(int entry) => Bytes.AsSpan(_entries[entry].NameOffset, _entries[entry].NameBytes);
-
-    private uint PlaceOf(ulong hash) => (uint)(hash >> 32) & (uint)(_slots.Length - 1);
-
-    [StructLayout(LayoutKind.Sequential, Size = 8)]
-    private struct Slot
-    {
-        public uint Tag;
-        public int Entry;
-    }
 }

@@ -1,32 +1,41 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 
 namespace Dataplane.Names;
 
-/// <summary>Collects names and resource records on the wire, behind each other. Control side.</summary>
+/// <summary>Collects names and resource records on the wire, behind each other. Control side; what is there is never changed.</summary>
 internal sealed class RecordBytes
 {
-    private readonly List<byte> _bytes = [];
+    private byte[] _bytes = new byte[256];
 
-    public int Length => _bytes.Count;
+    public int Length { get; private set; }
 
-    public void Add(ReadOnlySpan<byte> bytes) => CollectionExtensions.AddRange(_bytes, bytes);
+    /// <summary>All bytes, with room behind them that later ones will take unless there are too many.</summary>
+    public byte[] Array => _bytes;
+
+    public void Add(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Take(bytes.Length));
 
     /// <summary>Adds a record whose owner is a pointer (RFC 1035 4.1.4).</summary>
     public void Record(ushort owner, ushort type, int ttlSeconds, ReadOnlySpan<byte> data)
     {
-        byte[] bytes = new byte[2 + DnsWire.RecordFixedBytes];
-        Span<byte> head = bytes;
+        Span<byte> head = Take(2 + DnsWire.RecordFixedBytes);
         BinaryPrimitives.WriteUInt16BigEndian(head, owner);
         BinaryPrimitives.WriteUInt16BigEndian(head[2..], type);
         BinaryPrimitives.WriteUInt16BigEndian(head[4..], DnsWire.ClassIn);
         BinaryPrimitives.WriteInt32BigEndian(head[6..], ttlSeconds);
         BinaryPrimitives.WriteUInt16BigEndian(head[10..], (ushort)data.Length);
-        Add(head);
         Add(data);
     }
 
-    public byte[] Slice(int start, int length) => CollectionsMarshal.AsSpan(_bytes).Slice(start, length).ToArray();
+    public ReadOnlySpan<byte> Span(int start, int length) => _bytes.AsSpan(start, length);
 
-    public byte[] ToArray() => [.. _bytes];
+    private Span<byte> Take(int length)
+    {
+        if (Length + length > _bytes.Length)
+        {
+            System.Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Length + length));
+        }
+
+        Length += length;
+        return _bytes.AsSpan(Length - length, length);
+    }
 }

@@ -8,8 +8,8 @@ namespace Dataplane.Tests.Names;
 /// <summary>Any bytes, any zone: the server never throws, and what it says can be read and is true.</summary>
 public sealed class NamePropertyTests
 {
-    private static readonly NameTable s_table = NameTableCompiler.Compile(NameNet.Spec);
-    private static readonly NameTable s_forwarding = NameTableCompiler.Compile(NameNet.Spec with { Upstreams = [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)] });
+    private static readonly NameTable s_table = new NameBook().Compile(NameNet.Spec);
+    private static readonly NameTable s_forwarding = new NameBook().Compile(NameNet.Spec with { Upstreams = [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)] });
 
     private static readonly byte[][] s_seeds =
     [
@@ -70,7 +70,7 @@ public sealed class NamePropertyTests
         Prop.ForAll(Arb.From(names), Arb.From(names), (there, asked) =>
         {
             var zone = new ZoneSpec { Name = "z.test", Records = [.. there.Select((name, i) => NameRecord.Of(name, IpAddress.FromV4(0x0A000000 + (uint)i)))] };
-            NameTable table = NameTableCompiler.Compile(new NameServerSpec { Name = "s", Addresses = [IpAddress.Parse("10.0.0.1")], Zones = [zone] });
+            NameTable table = new NameBook().Compile(new NameServerSpec { Name = "s", Addresses = [IpAddress.Parse("10.0.0.1")], Zones = [zone] });
             foreach (string name in asked.Concat(there))
             {
                 string[] expected = [.. zone.Records.Where(record => record.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(record => record.Address.ToString()).Order()];

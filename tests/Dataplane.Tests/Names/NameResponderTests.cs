@@ -8,7 +8,7 @@ public sealed class NameResponderTests
 {
     private const int A = 1, Ns = 2, Cname = 5, Soa = 6, Pointer = 12, Hinfo = 13, Mx = 15, Txt = 16, Aaaa = 28, Srv = 33, Any = 255;
 
-    private static readonly NameTable s_table = NameTableCompiler.Compile(NameNet.Spec);
+    private static readonly NameTable s_table = new NameBook().Compile(NameNet.Spec);
 
     private static PlainDns Ask(string name, int type, int? edns = null) => NameNet.Ask(s_table, PlainDns.Query(name, type, edns))!;
 
@@ -175,7 +175,7 @@ public sealed class NameResponderTests
     [Fact]
     public void Respond_NameOfOthersWithUpstream_IsForwardedIfRecursionIsDesired()
     {
-        NameTable table = NameTableCompiler.Compile(NameNet.Spec with { Upstreams = [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)] });
+        NameTable table = new NameBook().Compile(NameNet.Spec with { Upstreams = [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)] });
         byte[] target = new byte[1232];
         NameResponseKind Kind(string name, int flags = 0x0100) =>
             NameResponder.Respond(table, PlainDns.Query(name, A, flags: flags), target, 1232, isUdp: true, new NameScratch(1)).Kind;
