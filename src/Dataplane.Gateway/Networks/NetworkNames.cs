@@ -39,28 +39,16 @@ internal static class NetworkNames
 
     /// <summary>The server of a network.</summary>
     /// <param name="network">The network.</param>
-    /// <param name="records">What its endpoints add.</param>
+    /// <param name="zones">What its endpoints add.</param>
     /// <param name="upstreams">Who is asked for other names; nobody is for an internal network, from which questions would be a way out.</param>
-    public static NameServerSpec ServerOf(NetworkRecord network, IEnumerable<(string Zone, NameRecord Record)> records, IReadOnlyList<IPEndPoint> upstreams)
+    public static NameServerSpec ServerOf(NetworkRecord network, IReadOnlyList<ZoneSpec> zones, IReadOnlyList<IPEndPoint> upstreams)
     {
-        // Sets: two endpoints may add the same, and a list would be searched whole for each.
-        var zones = new Dictionary<string, HashSet<NameRecord>>(StringComparer.OrdinalIgnoreCase);
-        foreach ((string zone, NameRecord record) in records)
-        {
-            if (!zones.TryGetValue(zone, out HashSet<NameRecord>? of))
-            {
-                zones[zone] = of = [];
-            }
-
-            of.Add(record);
-        }
-
         IPAddress[] own = [.. network.Subnets.Select(subnet => IPAddress.Parse(subnet.Gateway!))];
         return new NameServerSpec
         {
             Name = network.Name,
             Addresses = [.. network.Subnets.Select(subnet => IpAddress.Parse(subnet.Gateway))],
-            Zones = [.. zones.Select(zone => new ZoneSpec { Name = zone.Key, Records = [.. zone.Value] })],
+            Zones = zones,
             Upstreams = network.Internal ? [] : [.. upstreams.Where(upstream => !own.Contains(upstream.Address))],
         };
     }

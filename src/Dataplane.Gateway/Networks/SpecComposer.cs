@@ -195,7 +195,37 @@ internal sealed class SpecComposer(ServeOptions options)
             Dhcp = view.Network.Dhcp ? new DhcpSpec() : null,
             Endpoints = [.. endpoints.Select(endpoint => endpoint.Spec)],
         };
-        return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, endpoints.SelectMany(endpoint => endpoint.Names).Concat(view.Elsewhere.SelectMany(remote => NamesOf(view.Network, remote))), Upstreams), endpoints, Upstreams);
+        NetworkZones zones = ZonesOf(view, endpoints, made);
+        return _networks[view.Network.Name] = new NetworkParts(view, spec, NetworkNames.ServerOf(view.Network, zones.ToSpecs(), Upstreams), endpoints, Upstreams, zones);
+    }
+
+    /// <summary>The zones of a network, with what has changed since they were made.</summary>
+    private static NetworkZones ZonesOf(NetworkView view, EndpointParts[] endpoints, NetworkParts? made)
+    {
+        // Of a network that was removed and made again nothing is known.
+        made = made is not null && ReferenceEquals(made.View.Network, view.Network) ? made : null;
+        NetworkZones zones = made?.Zones ?? new NetworkZones();
+        (EndpointParts[] gone, EndpointParts[] come) = Differences(made?.Endpoints ?? [], endpoints);
+        (RemoteRecord[] left, RemoteRecord[] arrived) = Differences(made?.View.Elsewhere ?? [], view.Elsewhere);
+        foreach ((string zone, NameRecord record) in gone.SelectMany(endpoint => endpoint.Names).Concat(left.SelectMany(remote => NamesOf(view.Network, remote))))
+        {
+            zones.Remove(zone, record);
+        }
+
+        foreach ((string zone, NameRecord record) in come.SelectMany(endpoint => endpoint.Names).Concat(arrived.SelectMany(remote => NamesOf(view.Network, remote))))
+        {
+            zones.Add(zone, record);
+        }
+
+        return zones;
+    }
+
+    /// <summary>Which objects are not in a list any more, and which are new.</summary>
+    private static (T[] Gone, T[] Come) Differences<T>(IReadOnlyList<T> before, IReadOnlyList<T> after)
+        where T : class
+    {
+        HashSet<object> then = new(before, ReferenceEqualityComparer.Instance), now = new(after, ReferenceEqualityComparer.Instance);
+        return ([.. before.Where(item => !now.Contains(item))], [.. after.Where(item => !then.Contains(item))]);
     }
 
     private static IReadOnlyList<(string Zone, NameRecord Record)> NamesOf(NetworkRecord network, RemoteRecord remote) => NetworkNames.RecordsOf(
@@ -234,7 +264,7 @@ internal sealed class SpecComposer(ServeOptions options)
     private sealed record EndpointParts(EndpointRecord Record, PortSpec Port, EndpointSpec Spec, IReadOnlyList<ServiceSpec> Services, IReadOnlyList<(string Zone, NameRecord Record)> Names);
 
     /// <summary>What a network means to the engine, with all its endpoints.</summary>
-    private sealed record NetworkParts(NetworkView View, NetworkSpec Spec, NameServerSpec Names, EndpointParts[] Endpoints, IReadOnlyList<System.Net.IPEndPoint> Upstreams);
+    private sealed record NetworkParts(NetworkView View, NetworkSpec Spec, NameServerSpec Names, EndpointParts[] Endpoints, IReadOnlyList<System.Net.IPEndPoint> Upstreams, NetworkZones Zones);
 
     private IEnumerable<RouteSpec> Routes(IReadOnlyList<IpAddress> hostAddresses)
     {

@@ -29,21 +29,58 @@ internal static class NameChecks
         }
     }
 
-    /// <summary>Checks all; zones that are known to be valid are tens of thousands of records, and are not looked into again.</summary>
-    public static void Check(Checks checks, DataplaneSpec spec, bool areZonesKnown)
+    /// <summary>Checks all; of zones with tens of thousands of records those are looked into that are not in a specification known to be valid.</summary>
+    public static void Check(Checks checks, DataplaneSpec spec, DataplaneSpec? valid)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var addresses = new Dictionary<IpAddress, string>();
+        var known = (valid?.Names ?? []).ToDictionary(server => server.Name);
         foreach ((NameServerSpec server, string path, _) in checks.Each(spec.Names, "names"))
         {
             checks.Name($"{path}.name", server.Name, names);
             checks.Range($"{path}.queries_per_second", server.QueriesPerSecond, s_rate);
             CheckAddresses(checks, spec, server, path, addresses);
             CheckUpstreams(checks, server, path);
-            var zones = new Dictionary<string, string>(StringComparer.Ordinal);
-            foreach ((ZoneSpec zone, string at, _) in areZonesKnown ? [] : checks.Each(server.Zones, $"{path}.zones"))
+            CheckZones(checks, server, $"{path}.zones", server.Name is null ? null : known.GetValueOrDefault(server.Name));
+        }
+    }
+
+    private static void CheckZones(Checks checks, NameServerSpec server, string path, NameServerSpec? known)
+    {
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        if (known is null || server.Zones is null)
+        {
+            foreach ((ZoneSpec zone, _, int index) in checks.Each(server.Zones, path))
             {
-                CheckZone(checks, zone, at, zones);
+                CheckZone(checks, zone, path, index, seen, null);
+            }
+
+            return;
+        }
+
+        ListDifference difference = ListDifference.Of(known.Zones, server.Zones);
+        HashSet<int> changed = [.. difference.Added];
+        HashSet<string> tops = [.. difference.Added.Select(at => server.Zones[at]?.Name).OfType<string>().Select(DomainName.Normalise)];
+
+        // Those that stay are valid, and no two of them have a name; only what comes may have that of one of them.
+        for (int index = 0; tops.Count > 0 && index < server.Zones.Count; index++)
+        {
+            if (!changed.Contains(index) && DomainName.Normalise(server.Zones[index].Name) is var top && tops.Contains(top))
+            {
+                seen[top] = index;
+            }
+        }
+
+        var before = difference.Removed.Select(at => known.Zones[at]).ToDictionary(zone => DomainName.Normalise(zone.Name));
+        foreach (int index in difference.Added)
+        {
+            if (server.Zones[index] is { } zone)
+            {
+                CheckZone(checks, zone, path, index, seen, zone.Name is null ? null : before.GetValueOrDefault(DomainName.Normalise(zone.Name)));
+            }
+            else
+            {
+                checks.Error(ConfigPath.Index(path, index), "is null; leave it out");
             }
         }
     }
@@ -98,8 +135,9 @@ internal static class NameChecks
         }
     }
 
-    private static void CheckZone(Checks checks, ZoneSpec zone, string path, Dictionary<string, string> seen)
+    private static void CheckZone(Checks checks, ZoneSpec zone, string zones, int index, Dictionary<string, int> seen, ZoneSpec? known)
     {
+        string path = ConfigPath.Index(zones, index);
         if (DomainName.ProblemOf(zone.Name) is { } problem)
         {
             checks.Error($"{path}.name", problem, zone.Name);
@@ -107,19 +145,42 @@ internal static class NameChecks
         }
 
         string top = DomainName.Normalise(zone.Name);
-        if (!seen.TryAdd(top, path))
+        if (!seen.TryAdd(top, index))
         {
-            checks.Error($"{path}.name", $"is the zone of {seen[top]} already", zone.Name);
+            checks.Error($"{path}.name", $"is the zone of {ConfigPath.Index(zones, seen[top])} already", zone.Name);
         }
 
         CheckTtl(checks, $"{path}.ttl", zone.TtlSeconds);
         CheckTtl(checks, $"{path}.negative_ttl", zone.NegativeTtlSeconds);
+        if (known is not null && zone.Records is not null && CheckAdded(checks, zone, known, $"{path}.records", top))
+        {
+            return;
+        }
+
         var aliases = new HashSet<string>(StringComparer.Ordinal);
         var others = new HashSet<string>(StringComparer.Ordinal);
         foreach ((NameRecord record, string at, _) in checks.Each(zone.Records, $"{path}.records"))
         {
             CheckRecord(checks, record, at, top, aliases, others);
         }
+    }
+
+    /// <summary>Checks the records that a valid zone did not have. Aliases depend on what else there is of their names: then all must be looked into.</summary>
+    /// <returns>False when that is so, and nothing was checked.</returns>
+    private static bool CheckAdded(Checks checks, ZoneSpec zone, ZoneSpec known, string path, string top)
+    {
+        if (zone.Records.Any(record => record is null or { Type: NameRecordType.Cname }))
+        {
+            return false;
+        }
+
+        var none = new HashSet<string>(StringComparer.Ordinal);
+        foreach (int index in ListDifference.Of(known.Records, zone.Records).Added)
+        {
+            CheckRecord(checks, zone.Records[index], ConfigPath.Index(path, index), top, none, []);
+        }
+
+        return true;
     }
 
     private static void CheckRecord(Checks checks, NameRecord record, string path, string top, HashSet<string> aliases, HashSet<string> others)

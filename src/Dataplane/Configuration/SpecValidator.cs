@@ -13,7 +13,8 @@ public static class SpecValidator
     /// <returns>The errors in the order of the configuration; empty when it can be compiled.</returns>
     public static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec) => Validate(spec, null);
 
-    /// <summary>The same, with what is known: services that stand the same way in a valid specification, which otherwise says the same, are not looked into again.</summary>
+    /// <summary>The same, with what is known: zones and records that are those of a valid specification, and services that stand the same way in one which otherwise says the
+    /// same, are not looked into again.</summary>
     internal static IReadOnlyList<ConfigurationError> Validate(DataplaneSpec spec, DataplaneSpec? valid)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -41,7 +42,7 @@ public static class SpecValidator
         }
 
         EncapsulationChecks.Check(checks, spec);
-        NameChecks.Check(checks, spec, areZonesKnown: isKnown);
+        NameChecks.Check(checks, spec, valid);
         if (spec.Mesh is not null)
         {
             checks.Error("mesh", "is for the program dataplane, or for MeshRuntime of Dataplane.Mesh: nothing here would act on it, so take it out");

@@ -5,8 +5,8 @@ namespace Dataplane.Networks;
 
 /// <summary>Who has which address of a network: kept in a directory, one file for each network, shared by any number of processes.</summary>
 /// <remarks>
-/// Every call reads the file, changes it and replaces it under a lock, and returns when the change is on the disk: a crash at any moment leaves the file
-/// as it was before or after. All members may be called by any thread of any process.
+/// Every call reads what is new in the file and appends its change under a lock, and returns when that is on the disk: a crash at any moment leaves the leases
+/// as they were before or after, and what a call costs does not grow with the leases there are. All members may be called by any thread of any process.
 /// </remarks>
 public sealed class AddressLeases
 {
@@ -14,6 +14,7 @@ public sealed class AddressLeases
 
     private readonly string _directory;
     private readonly TimeProvider _time;
+    private readonly Dictionary<string, LeaseJournal> _journals = new(StringComparer.Ordinal);
 
     /// <summary>Opens a directory of leases, which is made if it does not exist.</summary>
     /// <param name="directory">Where the files are.</param>
@@ -47,7 +48,7 @@ public sealed class AddressLeases
     /// <summary>Takes back what a holder has; nothing is no error.</summary>
     /// <returns>The addresses it had.</returns>
     /// <exception cref="IOException">The file cannot be read or written.</exception>
-    public IReadOnlyList<IpAddress> Release(string network, string holder) => Change(network, book => book.Release(candidate => candidate == holder));
+    public IReadOnlyList<IpAddress> Release(string network, string holder) => Change(network, book => book.Release(holder));
 
     /// <summary>Takes back what nobody who is attached has: after a crash, and whenever something may have been missed.</summary>
     /// <param name="network">Name of the network.</param>
@@ -62,33 +63,53 @@ public sealed class AddressLeases
 
     /// <summary>The leases of a network, by address; those that were given back and still rest are among them.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public IReadOnlyList<AddressLease> Read(string network)
-    {
-        // The file is replaced whole: it can be read without the lock.
-        var book = new LeaseBook(LeaseFile.Read(PathOf(network)), _time.GetUtcNow(), ReleaseDelay);
-        return book.Leases;
-    }
+    public IReadOnlyList<AddressLease> Read(string network) => Locked(network, journal => journal.Load(_time.GetUtcNow(), ReleaseDelay).Leases);
 
     /// <summary>Forgets a network and all its leases; one that is not known is no error.</summary>
     /// <exception cref="IOException">The file cannot be removed.</exception>
     public void Remove(string network)
     {
+        string path = PathOf(network);
         using IDisposable held = Lock();
-        File.Delete(PathOf(network));
+        lock (_journals)
+        {
+            _journals.Remove(network);
+            File.Delete(Path.ChangeExtension(path, ".json"));
+            File.Delete(path);
+        }
     }
 
-    private T Change<T>(string network, Func<LeaseBook, T> change)
+    /// <summary>Bytes written so far for a network.</summary>
+    internal long BytesWritten(string network) => Locked(network, journal => journal.BytesWritten);
+
+    private T Change<T>(string network, Func<LeaseBook, T> change) => Locked(network, journal =>
+    {
+        try
+        {
+            T result = change(journal.Load(_time.GetUtcNow(), ReleaseDelay));
+            journal.Save();
+            return result;
+        }
+        catch
+        {
+            journal.Forget();
+            throw;
+        }
+    });
+
+    private T Locked<T>(string network, Func<LeaseJournal, T> work)
     {
         string path = PathOf(network);
         using IDisposable held = Lock();
-        var book = new LeaseBook(LeaseFile.Read(path), _time.GetUtcNow(), ReleaseDelay);
-        T result = change(book);
-        if (book.IsChanged)
+        lock (_journals)
         {
-            DurableFile.Replace(path, book.ToFile().ToBytes());
-        }
+            if (!_journals.TryGetValue(network, out LeaseJournal? journal))
+            {
+                _journals[network] = journal = new LeaseJournal(path);
+            }
 
-        return result;
+            return work(journal);
+        }
     }
 
     private IDisposable Lock() => DurableFile.Lock(Path.Combine(_directory, "lock"), s_patience);
@@ -97,7 +118,7 @@ public sealed class AddressLeases
     {
         bool isName = network is { Length: > 0 and <= 64 } && network[0] != '.' && network.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
         return isName
-            ? Path.Combine(_directory, network + ".json")
+            ? Path.Combine(_directory, network + ".leases")
             : throw new ArgumentException(
                 string.Create(CultureInfo.InvariantCulture, $"\"{network}\" is not the name of a network: 1 to 64 letters, digits, -, _ or . are needed."), nameof(network));
     }

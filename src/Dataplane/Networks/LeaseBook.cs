@@ -2,41 +2,78 @@ using Dataplane.Packets;
 
 namespace Dataplane.Networks;
 
-/// <summary>The leases of one network while they are being changed.</summary>
+/// <summary>The leases of one network while they are being changed. What a change costs does not grow with the leases there are.</summary>
 internal sealed class LeaseBook
 {
     private readonly Dictionary<IpAddress, AddressLease> _leases = [];
-    private readonly Dictionary<string, string> _last;
-    private readonly DateTimeOffset _now;
-    private readonly TimeSpan _delay;
+    private readonly Dictionary<string, HashSet<IpAddress>> _byHolder = new(StringComparer.Ordinal);
+    private readonly HashSet<IpAddress> _resting = [];
+    private readonly Dictionary<string, string> _last = new(StringComparer.Ordinal);
 
-    public LeaseBook(LeaseFile file, DateTimeOffset now, TimeSpan releaseDelay)
-    {
-        _last = file.Last;
-        _now = now;
-        _delay = releaseDelay;
-        foreach (AddressLease lease in file.Leases.Select(entry => entry.ToLease()))
-        {
-            // What has rested long enough is nobody's. A clock that was set back must not make an address rest for ever.
-            if (lease.Released is { } released && (now - released >= releaseDelay || released > now))
-            {
-                IsChanged = true;
-                continue;
-            }
+    /// <summary>What is not as it was read.</summary>
+    private readonly HashSet<IpAddress> _changed = [];
+    private readonly HashSet<string> _changedLast = new(StringComparer.Ordinal);
+    private DateTimeOffset _now;
+    private TimeSpan _delay;
 
-            _leases[lease.Address] = lease;
-        }
-    }
+    public LeaseBook(LeaseFile file) => Apply(file);
 
-    public bool IsChanged { get; private set; }
+    public bool IsChanged => _changed.Count > 0 || _changedLast.Count > 0;
 
     public IReadOnlyList<AddressLease> Leases => [.. _leases.Values.OrderBy(lease => lease.Address)];
 
+    /// <summary>Begins a change: what has rested long enough is nobody's. A clock that was set back must not make an address rest for ever.</summary>
+    public void Begin(DateTimeOffset now, TimeSpan releaseDelay)
+    {
+        (_now, _delay) = (now, releaseDelay);
+        foreach (IpAddress address in _resting.Where(address => _leases[address].Released is { } released && (now - released >= releaseDelay || released > now)).ToArray())
+        {
+            Remove(address);
+        }
+    }
+
+    /// <summary>Makes a change that was read.</summary>
+    public void Apply(LeaseFile change)
+    {
+        foreach ((string subnet, string address) in change.Last)
+        {
+            _last[subnet] = address;
+        }
+
+        foreach (AddressLease lease in change.Leases.Select(entry => entry.ToLease()))
+        {
+            Put(lease);
+        }
+
+        foreach (string address in change.Gone ?? [])
+        {
+            Remove(IpAddress.Parse(address));
+        }
+
+        _changed.Clear();
+        _changedLast.Clear();
+    }
+
+    /// <summary>Everything.</summary>
     public LeaseFile ToFile() => new()
     {
-        Last = _last,
-        Leases = [.. Leases.Select(lease => new LeaseEntry(lease.Address.ToString(), lease.Holder, lease.Released))],
+        Last = new Dictionary<string, string>(_last),
+        Leases = [.. Leases.Select(ToEntry)],
     };
+
+    /// <summary>What has changed since it was read, or since the last call.</summary>
+    public LeaseFile TakeChanges()
+    {
+        var change = new LeaseFile
+        {
+            Last = _changedLast.ToDictionary(subnet => subnet, subnet => _last[subnet]),
+            Leases = [.. _changed.Where(_leases.ContainsKey).Select(address => ToEntry(_leases[address]))],
+            Gone = [.. _changed.Where(address => !_leases.ContainsKey(address)).Select(address => address.ToString())],
+        };
+        _changed.Clear();
+        _changedLast.Clear();
+        return change;
+    }
 
     /// <summary>Gives a holder an address of each pool; what it has already, it keeps.</summary>
     /// <exception cref="LeaseException">Something is not to be had; the book is not to be used any more.</exception>
@@ -68,10 +105,9 @@ internal sealed class LeaseBook
     /// <summary>Makes what a holder has, or had until a moment ago, another's.</summary>
     public void Rename(string from, string to)
     {
-        foreach (AddressLease lease in Leases.Where(lease => lease.Holder == from))
+        foreach (AddressLease lease in LeasesOf(from))
         {
-            _leases[lease.Address] = lease with { Holder = to };
-            IsChanged = true;
+            Put(lease with { Holder = to });
         }
     }
 
@@ -96,6 +132,7 @@ internal sealed class LeaseBook
             if (pool.CanGive(candidate) && !_leases.ContainsKey(candidate))
             {
                 _last[pool.Subnet.ToString()] = candidate.ToString();
+                _changedLast.Add(pool.Subnet.ToString());
                 return Give(candidate, holder);
             }
         }
@@ -123,39 +160,74 @@ internal sealed class LeaseBook
         // Who asks for an address by itself may have one that rests; and gives back another of the subnet.
         if (FindOf(pool, holder) is { } other && other.Address != address)
         {
-            _leases[other.Address] = other with { Released = _now };
+            Put(other with { Released = _now });
         }
 
         return Give(address, holder);
     }
 
-    public IReadOnlyList<IpAddress> Release(Func<string, bool> isMeant)
+    /// <summary>Takes back what one holder has.</summary>
+    public IReadOnlyList<IpAddress> Release(string holder) => Release(LeasesOf(holder));
+
+    /// <summary>Takes back what those have who are meant.</summary>
+    public IReadOnlyList<IpAddress> Release(Func<string, bool> isMeant) => Release(_leases.Values.Where(lease => isMeant(lease.Holder)));
+
+    private IReadOnlyList<IpAddress> Release(IEnumerable<AddressLease> leases)
     {
-        AddressLease[] meant = [.. Leases.Where(lease => lease.Released is null && isMeant(lease.Holder))];
+        AddressLease[] meant = [.. leases.Where(lease => lease.Released is null).OrderBy(lease => lease.Address)];
         foreach (AddressLease lease in meant)
         {
             if (_delay <= TimeSpan.Zero)
             {
-                _leases.Remove(lease.Address);
+                Remove(lease.Address);
             }
             else
             {
-                _leases[lease.Address] = lease with { Released = _now };
+                Put(lease with { Released = _now });
             }
-
-            IsChanged = true;
         }
 
         return [.. meant.Select(lease => lease.Address)];
     }
 
+    private AddressLease[] LeasesOf(string holder) =>
+        _byHolder.TryGetValue(holder, out HashSet<IpAddress>? addresses) ? [.. addresses.Select(address => _leases[address])] : [];
+
     private AddressLease? FindOf(AddressPool pool, string holder) =>
-        _leases.Values.Where(lease => lease.Holder == holder && pool.CanGive(lease.Address)).OrderBy(lease => lease.Released is not null).FirstOrDefault();
+        LeasesOf(holder).Where(lease => pool.CanGive(lease.Address)).OrderBy(lease => lease.Released is not null).ThenBy(lease => lease.Address).FirstOrDefault();
 
     private IpAddress Give(IpAddress address, string holder)
     {
-        _leases[address] = new AddressLease(address, holder, null);
-        IsChanged = true;
+        Put(new AddressLease(address, holder, null));
         return address;
     }
+
+    private void Put(AddressLease lease)
+    {
+        Remove(lease.Address);
+        _leases[lease.Address] = lease;
+        if (!_byHolder.TryGetValue(lease.Holder, out HashSet<IpAddress>? addresses))
+        {
+            _byHolder[lease.Holder] = addresses = [];
+        }
+
+        addresses.Add(lease.Address);
+        if (lease.Released is not null)
+        {
+            _resting.Add(lease.Address);
+        }
+    }
+
+    private void Remove(IpAddress address)
+    {
+        _changed.Add(address);
+        _resting.Remove(address);
+        if (_leases.Remove(address, out AddressLease? lease) && _byHolder.TryGetValue(lease.Holder, out HashSet<IpAddress>? addresses)
+            && addresses.Remove(address) && addresses.Count == 0)
+        {
+            _byHolder.Remove(lease.Holder);
+        }
+    }
+
+    private static LeaseEntry ToEntry(AddressLease lease) => new(lease.Address.ToString(), lease.Holder, lease.Released);
 }

@@ -6,7 +6,7 @@ namespace Dataplane.Networks;
 /// <summary>The leases of one network as one document, for those who keep them elsewhere than in files: in a registry that several hosts share.</summary>
 /// <remarks>
 /// A document is read, changed and written back whole, and whoever writes it sees to it that nobody has written it in between: then no address is ever given twice.
-/// It is the same text that <see cref="AddressLeases"/> has in its files. Not safe for several threads at a time.
+/// Not safe for several threads at a time.
 /// </remarks>
 public sealed class LeaseDocument
 {
@@ -30,7 +30,9 @@ public sealed class LeaseDocument
         try
         {
             LeaseFile file = document.IsEmpty ? new LeaseFile() : JsonSerializer.Deserialize(document, LeaseJson.Default.LeaseFile) ?? throw new JsonException("null");
-            return new LeaseDocument(new LeaseBook(file, now, releaseDelay ?? TimeSpan.FromSeconds(10)));
+            var book = new LeaseBook(file);
+            book.Begin(now, releaseDelay ?? TimeSpan.FromSeconds(10));
+            return new LeaseDocument(book);
         }
         catch (JsonException wrong)
         {

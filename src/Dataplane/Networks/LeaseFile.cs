@@ -4,13 +4,16 @@ using Dataplane.Packets;
 
 namespace Dataplane.Networks;
 
-/// <summary>The leases of one network as a file has them.</summary>
+/// <summary>The leases of one network, or what has changed of them, as a file has them.</summary>
 internal sealed record LeaseFile
 {
     /// <summary>By subnet: the address given out last; the search goes on behind it, so that an address rests as long as it can.</summary>
     public Dictionary<string, string> Last { get; init; } = [];
 
     public List<LeaseEntry> Leases { get; init; } = [];
+
+    /// <summary>Of a change: addresses that are nobody's any more.</summary>
+    public List<string>? Gone { get; init; }
 
     /// <exception cref="IOException">The file is not one of ours.</exception>
     public static LeaseFile Read(string path)
@@ -44,3 +47,8 @@ internal sealed record LeaseEntry(string Address, string Holder, DateTimeOffset?
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LeaseFile))]
 internal sealed partial class LeaseJson : JsonSerializerContext;
+
+/// <summary>How a line of a file is written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(LeaseFile))]
+internal sealed partial class LeaseLines : JsonSerializerContext;

@@ -55,7 +55,7 @@ internal static class BridgeCompiler
     {
         RateSpec? rate = spec.Rate;
         bool isSame = before is not null && before.Spec.Rate == rate;
-        return new Station(spec, network)
+        return new Station(spec, network, before)
         {
             Counters = before?.Counters ?? new StationCounters(),
             Advertisements = TimerOf(network.Spec.RouterAdvertisements, before, spec.Mac),

@@ -11,11 +11,21 @@ internal sealed class Station
     private readonly uint[] _v4;
     private readonly ulong[] _v6;
 
-    public Station(EndpointSpec spec, Bridge network)
+    /// <param name="spec">The endpoint.</param>
+    /// <param name="network">Its network.</param>
+    /// <param name="before">The same one in the tables before, of which is taken over what has not changed; null: it is new.</param>
+    public Station(EndpointSpec spec, Bridge network, Station? before = null)
     {
         Spec = spec;
         Network = network;
         Mac = spec.Mac.Bits;
+        if (before is not null && ReferenceEquals(before.Spec, spec) && before.HasSameAddressesIn(network.Spec))
+        {
+            (Addresses, OfferedAddress, _v4, _v6) = (before.Addresses, before.OfferedAddress, before._v4, before._v6);
+            Offer = OfferedAddress == 0 ? null : network.Settings.OfferFor(Array.Find(Addresses, address => address.IsIpv4));
+            return;
+        }
+
         _v4 = [.. spec.Addresses.Where(address => address.IsIpv4).Select(address => (uint)address.Low)];
         Addresses = [.. AddressesOf(network.Spec, spec.Mac, spec.Addresses)];
         IpAddress offered = Array.Find(Addresses, address => address.IsIpv4);
@@ -74,6 +84,10 @@ internal sealed class Station
 
     /// <summary>The address that a station makes for itself: the subnet's /64 and the modified EUI-64 of its hardware address (RFC 2464 4).</summary>
     public static IpAddress AutonomousOf(IpPrefix subnet, MacAddress mac) => IpAddress.FromV6(subnet.Address.High, L3Interface.LinkLocalOf(mac).Low);
+
+    /// <summary>Whether it has the same addresses in a network as in its own.</summary>
+    private bool HasSameAddressesIn(NetworkSpec network) =>
+        Network.Spec.RouterAdvertisements == network.RouterAdvertisements && Network.Spec.Subnets.SequenceEqual(network.Subnets);
 
     public bool HasV4(uint address) => Array.IndexOf(_v4, address) >= 0;
 

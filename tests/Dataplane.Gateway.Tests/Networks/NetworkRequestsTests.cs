@@ -89,7 +89,13 @@ public sealed class NetworkRequestsTests
         EndpointRecord endpoint = Endpoint("a", "10.1.0.2") with { Name = "Front", Aliases = ["www", "front", "not a name"] };
         NetworkRecord network = Network("web", "10.1.0.0/24");
         var records = NetworkNames.RecordsOf(network, endpoint, [IpAddress.Parse("10.1.0.2")]);
-        Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(network, [.. records, .. records], [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
+        var zones = new NetworkZones();
+        foreach ((string zone, Dataplane.Names.NameRecord record) in records.Concat(records))
+        {
+            zones.Add(zone, record);
+        }
+
+        Dataplane.Names.NameServerSpec server = NetworkNames.ServerOf(network, zones.ToSpecs(), [new(System.Net.IPAddress.Parse("192.0.2.53"), 53)]);
         Assert.Equal(["front", "web", "www", "2.0.1.10.in-addr.arpa"], server.Zones.Select(zone => zone.Name));
         Assert.Equal(["front.web", "www.web"], server.Zones[1].Records.Select(record => record.Name));
         Assert.Equal("front.web", server.Zones[3].Records[0].Target);
@@ -121,14 +127,16 @@ public sealed class NetworkRequestsTests
         var composer = new SpecComposer(new ServeOptions());
         NetworkRecord web = Network("web", "10.1.0.0/16");
         var other = new NetworkView(Network("other", "10.2.0.0/16"), [Endpoint("x", "10.2.0.2")]);
-        EndpointRecord[] endpoints = [.. Enumerable.Range(0, 1000).Select(i => Endpoint($"c{i}", $"10.1.{(i / 250) + 1}.{(i % 250) + 1}"))];
+        EndpointRecord[] endpoints = [.. Enumerable.Range(0, 1000).Select(i => Endpoint($"c{i}", $"10.1.{(i / 250) + 1}.{(i % 250) + 1}") with { Name = $"c{i}" })];
         DataplaneSpec before = composer.Compose([new NetworkView(web, endpoints), other], []);
         int made = composer.EndpointsMade;
-        DataplaneSpec after = composer.Compose([new NetworkView(web, [.. endpoints, Endpoint("new", "10.1.9.1")]), other], []);
+        DataplaneSpec after = composer.Compose([new NetworkView(web, [.. endpoints, Endpoint("new", "10.1.9.1") with { Name = "new" }]), other], []);
         Assert.Equal((1001, 1002), (made, composer.EndpointsMade));
 
         // What has not changed is the same object: the engine compares by reference first, and keeps a name server's answers.
         Assert.Same(before.Names[1], after.Names[1]);
+        Assert.Equal(2 * 1000 + 1 + 2, after.Names[0].Zones.Count);
+        Assert.Equal(3, after.Names[0].Zones.Except(before.Names[0].Zones, ReferenceEqualityComparer.Instance).Count());
         Assert.All(Enumerable.Range(0, 1000), i => Assert.Same(before.Networks[0].Endpoints[i], after.Networks[0].Endpoints[i]));
 
         // Other ports are published: the endpoint's interface stays as it is.

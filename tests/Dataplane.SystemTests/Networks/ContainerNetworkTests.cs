@@ -109,7 +109,7 @@ public sealed class ContainerNetworkTests : IAsyncLifetime
         Assert.All(new AddressLeases(_host.PathOf("state/leases")).Read("web"), lease => Assert.NotNull(lease.Released));
         (await _host.CallAsync("network", "rm", "web")).MustSucceed();
         Assert.DoesNotContain("10.81.0.0", (await ChildProgram.RunAsync(_host.Host, ["ip", "route"])).Output, StringComparison.Ordinal);
-        Assert.False(File.Exists(_host.PathOf("state/leases/web.json")));
+        Assert.False(File.Exists(_host.PathOf("state/leases/web.leases")));
         await _host.StopServiceAsync();
     }
 

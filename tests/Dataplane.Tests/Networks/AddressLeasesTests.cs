@@ -110,7 +110,7 @@ public sealed class AddressLeasesTests : IDisposable
     public void Take_HalfWrittenFileOfACrash_IsNotLookedAt()
     {
         Take(Open(), Pool("10.1.0.0/24"), "a");
-        File.WriteAllText(Path.Combine(_directory, "net.json.new"), "{ \"lea");
+        File.WriteAllText(Path.Combine(_directory, "net.leases.new"), "datapl");
         Assert.Equal("10.1.0.3", Take(Open(), Pool("10.1.0.0/24"), "b"));
     }
 
