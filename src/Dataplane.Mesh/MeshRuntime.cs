@@ -66,7 +66,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
     /// <summary>Starts the sources of a configuration, waits until each has said something or failed, and expands it.</summary>
     /// <param name="spec">A configuration; without a section <c>mesh</c> it is given back as it is.</param>
     /// <param name="mesh">The mesh; null: that of the configuration's section.</param>
-    /// <param name="isRegistryOpened">Whether registries listen; false for who only looks.</param>
+    /// <param name="isRegistryOpened">Whether registries listen; false for relays and who only looks: they follow the registry that the gateway opens.</param>
     /// <param name="cancellationToken">Ends waiting.</param>
     /// <exception cref="ConfigurationException">The mesh has errors; the exception holds all.</exception>
     public async Task<DataplaneSpec> StartAsync(DataplaneSpec spec, MeshSpec? mesh = null, bool isRegistryOpened = true, CancellationToken cancellationToken = default)
@@ -203,7 +203,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             Dictionary<string, MeshSourceSpec> wanted = new(StringComparer.Ordinal);
-            foreach (MeshSourceSpec source in mesh.Sources.Where(source => _isRegistryOpened || source.Kind != MeshSourceKind.Registration))
+            foreach (MeshSourceSpec source in mesh.Sources.Select(source => _isRegistryOpened ? source : Followed(source)))
             {
                 wanted.TryAdd(KeyOf(source), source);
             }
@@ -230,8 +230,12 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         return starting;
     }
 
+    /// <summary>The same source for who does not open a registry but follows the one that the gateway opens.</summary>
+    private static MeshSourceSpec Followed(MeshSourceSpec source) => source.Kind != MeshSourceKind.Registration ? source
+        : source with { Endpoints = [], Registries = source.Registries.Count > 0 ? source.Registries : [.. source.Endpoints.Select(listen => $"http://{listen}")] };
+
     private static string KeyOf(MeshSourceSpec source) =>
-        $"{source.Kind}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}"
+        $"{source.Kind}|{string.Join('|', source.Registries)}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}"
         + $"|{source.Api}|{source.Kubeconfig}|{source.Context}|{source.CertificateAuthority}|{string.Join('|', source.Namespaces)}|{string.Join('|', source.Servers)}|{string.Join('|', source.Lookups)}"
         + $"|{string.Join('|', source.Clusters)}|{source.Node}|{source.NodeCluster}|{source.Certificate}|{source.Key}";
 

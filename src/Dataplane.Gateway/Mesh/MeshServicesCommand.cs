@@ -19,7 +19,7 @@ internal sealed class MeshServicesCommand : Command
     public override string Summary => "show the services of a mesh: names, addresses, endpoints";
 
     public override string Details => """
-        Hears the sources of FILE once (files, etcd; a registry is not opened) and prints each service with its name, its addresses and
+        Hears the sources of FILE once (a registry is not opened but asked) and prints each service with its name, its addresses and
         its endpoints. A gateway that runs the same FILE gives the same addresses.
         """;
 

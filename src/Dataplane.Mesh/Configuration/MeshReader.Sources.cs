@@ -14,6 +14,7 @@ internal sealed partial class MeshReader
         MeshSourceKind? kind = map.Choice("kind", MeshKeys.SourceKinds, isNeeded: true);
         string folder = node.File is { } file ? Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/" : Directory.GetCurrentDirectory();
         string InFolder(string text) => text.Length > 0 ? Path.GetFullPath(text, folder) : "";
+        IReadOnlyList<string> members = Texts(map, "members", (text, _) => text);
         var source = new MeshSourceSpec
         {
             Kind = kind ?? default,
@@ -23,7 +24,8 @@ internal sealed partial class MeshReader
             Context = map.Text("context"),
             CertificateAuthority = InFolder(map.Text("ca")),
             Namespaces = Texts(map, "namespaces", (text, _) => text),
-            Endpoints = [.. map.Text("listen") is { Length: > 0 } listen ? [listen] : Array.Empty<string>(), .. Texts(map, "members", (text, _) => text)],
+            Endpoints = [.. map.Text("listen") is { Length: > 0 } listen ? [listen] : Array.Empty<string>(), .. kind == MeshSourceKind.Registration ? [] : members],
+            Registries = kind == MeshSourceKind.Registration ? members : [],
             Prefix = map.Text("prefix") is { Length: > 0 } prefix ? prefix : "/dataplane/mesh/",
             TokenFile = InFolder(map.Text("token_file")),
             Servers = [.. Texts(map, "servers", ReadUpstream).Where(server => server is not null).Select(server => server!)],
@@ -56,8 +58,8 @@ internal sealed partial class MeshReader
             case MeshSourceKind.Xds:
                 CheckXds(in map, source);
                 break;
-            case MeshSourceKind.Registration when !source.Endpoints.Any(text => IPEndPoint.TryParse(text, out _)):
-                map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070", source.Endpoints.Count > 0 ? source.Endpoints[0] : null);
+            case MeshSourceKind.Registration:
+                CheckRegistration(in map, source);
                 break;
             case MeshSourceKind.Etcd when !source.Endpoints.Any(IsHttp):
                 map.Error("members", "has no address of a member, such as http://127.0.0.1:2379", source.Endpoints.Count > 0 ? source.Endpoints[0] : null);
@@ -65,6 +67,19 @@ internal sealed partial class MeshReader
         }
 
         return source;
+    }
+
+    private static void CheckRegistration(in MappingReader map, MeshSourceSpec source)
+    {
+        if (source.Endpoints.Count > 0 ? !IPEndPoint.TryParse(source.Endpoints[0], out _) : source.Registries.Count == 0)
+        {
+            map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070; or members says which registry to follow", source.Endpoints.FirstOrDefault());
+        }
+
+        foreach (string member in source.Registries.Where(text => !IsHttp(text)))
+        {
+            map.Error("members", "is not the address of a registry, such as http://10.1.0.1:7070", member);
+        }
     }
 
     private static void CheckXds(in MappingReader map, MeshSourceSpec source)

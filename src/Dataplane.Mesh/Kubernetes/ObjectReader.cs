@@ -1,4 +1,6 @@
 using System.Globalization;
+using Dataplane.Mesh.Configuration;
+using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Services;
 using Dataplane.Packets;
 
@@ -9,6 +11,9 @@ namespace Dataplane.Mesh.Kubernetes;
 /// <param name="origin">Where the objects come from, for problems: a file, or an object's name.</param>
 internal sealed class ObjectReader(string origin)
 {
+    /// <summary>Annotations of a service: <c>mutual</c>, and who the relays before its endpoints must be if not the service by its name.</summary>
+    private const string TlsAnnotation = "dataplane.mesh/tls", IdentityAnnotation = "dataplane.mesh/identity";
+
     private readonly List<MeshServiceSpec> _services = [];
     private readonly List<MeshEndpointSpec> _endpoints = [];
     private readonly List<string> _problems = [];
@@ -71,11 +76,18 @@ internal sealed class ObjectReader(string origin)
 
         string[] outside = [.. new[] { spec.Text("loadBalancerIP") }.Concat(node["status"]["loadBalancer"].Items("ingress").Select(item => item.Text("ip")))
             .Where(text => text.Length > 0).Distinct()];
+        if (ReadTls(node, name, kind.Value) is not { } tls)
+        {
+            return;
+        }
+
         _services.Add(new MeshServiceSpec
         {
             Name = name,
             Namespace = NamespaceOf(node),
             Kind = kind.Value,
+            Tls = tls,
+            Identity = tls == MeshServiceTls.None ? "" : node["metadata"].Text("annotations", IdentityAnnotation),
             IsKubernetes = true,
             Ports = [.. spec.Items("ports").Select(ReadPort).Where(port => port is not null).Select(port => port!)],
             Addresses = [.. Addresses(node, cluster.Where(text => text != "None"))],
@@ -84,6 +96,29 @@ internal sealed class ObjectReader(string origin)
             ExternalName = spec.Text("externalName"),
             PublishNotReady = spec.Text("publishNotReadyAddresses") == "true",
         });
+    }
+
+    /// <summary>How a service is to be protected. One that says so in words that are not understood is left out: it must not be reached in the clear.</summary>
+    private MeshServiceTls? ReadTls(ObjectNode node, string name, MeshServiceKind kind)
+    {
+        string text = node["metadata"].Text("annotations", TlsAnnotation), identity = node["metadata"].Text("annotations", IdentityAnnotation);
+        MeshServiceTls tls = MeshServiceTls.None;
+        string? problem = text.Length > 0 && !MeshKeys.Tls.TryRead(text, out tls) ? $"\"{text}\" {MeshKeys.Tls.Problem}"
+            : tls == MeshServiceTls.Mutual && kind is MeshServiceKind.Headless or MeshServiceKind.ExternalName ? "a service with an address of its own is needed: the names of this kind lead past the relays"
+            : null;
+        if (problem is not null)
+        {
+            Problem(node, $"service {name}: {TlsAnnotation}: {problem}");
+            return null;
+        }
+
+        if (identity.Length > 0 && (tls == MeshServiceTls.None || !SpiffePattern.TryParse(identity, out _, out _)))
+        {
+            Problem(node, $"service {name}: {IdentityAnnotation}: {(tls == MeshServiceTls.None ? "is of no use without" : $"\"{identity}\" is no identity, for")} {TlsAnnotation}: mutual");
+            return null;
+        }
+
+        return tls;
     }
 
     private MeshPortSpec? ReadPort(ObjectNode node)

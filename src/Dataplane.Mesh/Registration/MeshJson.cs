@@ -10,4 +10,5 @@ namespace Dataplane.Mesh.Registration;
 [JsonSerializable(typeof(RegistrationReply))]
 [JsonSerializable(typeof(RegistrationProblem))]
 [JsonSerializable(typeof(RegistryListing))]
+[JsonSerializable(typeof(RegistryNews))]
 internal sealed partial class MeshJson : JsonSerializerContext;

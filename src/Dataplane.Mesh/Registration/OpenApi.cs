@@ -13,6 +13,13 @@ internal static class OpenApi
               "get": { "summary": "All that is registered.", "responses": { "200": { "description": "Services and endpoints.",
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/RegistryListing" } } } } } }
             },
+            "/v1/watch": {
+              "get": { "summary": "What is registered, and then every change, as lines of JSON until the client leaves.", "parameters": [
+                { "name": "instance", "in": "query", "description": "Of the last line that was taken.", "schema": { "type": "string" } },
+                { "name": "after", "in": "query", "description": "Revision of the last line that was taken.", "schema": { "type": "integer" } } ],
+                "responses": { "200": { "description": "Changes since then; everything when they are not known any more.",
+                  "content": { "application/x-ndjson": { "schema": { "$ref": "#/components/schemas/RegistryNews" } } } }, "400": { "$ref": "#/components/responses/Problem" } } }
+            },
             "/v1/namespaces/{space}/services/{service}": {
               "parameters": [ { "$ref": "#/components/parameters/space" }, { "$ref": "#/components/parameters/service" } ],
               "put": { "summary": "Defines a service.", "requestBody": { "required": true,
@@ -64,6 +71,12 @@ internal static class OpenApi
                 "protocol": { "enum": [ "tcp", "udp" ], "default": "tcp" } } },
               "RegistrationReply": { "type": "object", "properties": { "leaseSeconds": { "type": "integer" }, "revision": { "type": "integer" } } },
               "RegistrationProblem": { "type": "object", "properties": { "error": { "type": "string" } } },
+              "RegistryNews": { "type": "object", "properties": { "instance": { "type": "string" }, "revision": { "type": "integer" },
+                "isWhole": { "type": "boolean", "description": "Begins a list of everything." }, "isMore": { "type": "boolean", "description": "The next line belongs to it." },
+                "services": { "type": "array", "items": { "type": "object", "properties": { "namespace": { "type": "string" }, "name": { "type": "string" },
+                  "definition": { "oneOf": [ { "$ref": "#/components/schemas/ServiceRegistration" }, { "type": "null" } ] } } } },
+                "endpoints": { "type": "array", "items": { "type": "object", "properties": { "namespace": { "type": "string" }, "service": { "type": "string" }, "id": { "type": "string" },
+                  "endpoint": { "oneOf": [ { "$ref": "#/components/schemas/EndpointRegistration" }, { "type": "null" } ] } } } } } },
               "RegistryListing": { "type": "object", "properties": { "revision": { "type": "integer" },
                 "services": { "type": "object", "additionalProperties": { "$ref": "#/components/schemas/ServiceRegistration" } },
                 "endpoints": { "type": "array", "items": { "type": "object", "properties": { "namespace": { "type": "string" }, "service": { "type": "string" },

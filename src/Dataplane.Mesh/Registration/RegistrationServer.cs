@@ -28,6 +28,10 @@ internal sealed class RegistrationServer : IMeshSource
 
     private const long MaxConnections = 4096;
 
+    /// <summary>How often those who follow the registry are told something, if only that nothing is new.</summary>
+    internal static readonly TimeSpan SaysSomethingEvery = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan s_gather = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_listenAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_expireEvery = TimeSpan.FromMilliseconds(250);
 
@@ -182,6 +186,7 @@ internal sealed class RegistrationServer : IMeshSource
         application.UseEndpoints(_ => { });
         application.MapGet("/openapi.json", (RequestDelegate)(context => WriteAsync(context, OpenApi.Document)));
         application.MapGet("/v1/services", (RequestDelegate)(context => WriteAsync(context, JsonSerializer.Serialize(_registry.List(), MeshJson.Default.RegistryListing))));
+        application.MapGet("/v1/watch", (RequestDelegate)WatchAsync);
         application.MapPut(EndpointPath, (RequestDelegate)PutEndpointAsync);
         application.MapDelete(EndpointPath, (RequestDelegate)(context => FoundAsync(context, _registry.Remove(Of(context, "space"), Of(context, "service"), Of(context, "id")))));
         application.MapPost(EndpointPath + "/heartbeat", (RequestDelegate)HeartbeatAsync);
@@ -205,6 +210,42 @@ internal sealed class RegistrationServer : IMeshSource
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Tells what has changed, line by line, until the other side leaves; an empty line of news when nothing has for a while.</summary>
+    private async Task WatchAsync(HttpContext context)
+    {
+        string instance = context.Request.Query["instance"].ToString();
+        if (!long.TryParse(context.Request.Query["after"].ToString() is { Length: > 0 } text ? text : "0", NumberStyles.None, CultureInfo.InvariantCulture, out long after))
+        {
+            await RefuseAsync(context, StatusCodes.Status400BadRequest, "after: is not a revision").ConfigureAwait(false);
+            return;
+        }
+
+        context.Response.ContentType = "application/x-ndjson";
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _ending.Token);
+        try
+        {
+            while (true)
+            {
+                (IReadOnlyList<RegistryNews> lines, Task next) = _registry.NewsSince(instance, after);
+                foreach (RegistryNews news in lines.Count > 0 ? lines : [new RegistryNews(_registry.Instance, after, false, false, [], [])])
+                {
+                    await context.Response.WriteAsync(JsonSerializer.Serialize(news, MeshJson.Default.RegistryNews) + "\n", ending.Token).ConfigureAwait(false);
+                    (instance, after) = (news.Instance, news.Revision);
+                }
+
+                await context.Response.Body.FlushAsync(ending.Token).ConfigureAwait(false);
+                await Task.WhenAny(next, Task.Delay(SaysSomethingEvery, ending.Token)).ConfigureAwait(false);
+
+                // Thousands that register at once are told together.
+                await Task.Delay(s_gather, ending.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The other side has left, or this one ends.
         }
     }
 

@@ -17,7 +17,12 @@ internal sealed class Registry(TimeProvider time)
     /// <summary>Of each service, the ports that its endpoints say it has, by their ids.</summary>
     private readonly Dictionary<(string Namespace, string Service), SortedDictionary<string, IReadOnlyList<ServicePortRegistration>>> _ports = [];
     private readonly SourceBook _book = new();
+    private readonly RegistryLog _log = new();
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _revision = 1;
+
+    /// <summary>Which run of the registry it is.</summary>
+    public string Instance { get; } = Guid.NewGuid().ToString("n");
 
     /// <summary>Counts up with every change.</summary>
     public long Revision
@@ -97,6 +102,7 @@ internal sealed class Registry(TimeProvider time)
             }
 
             _services[(space, name)] = service;
+            Count(space, name, null);
             NoteService(space, name);
             return true;
         }
@@ -110,6 +116,7 @@ internal sealed class Registry(TimeProvider time)
             bool isRemoved = _services.Remove((space, name));
             if (isRemoved)
             {
+                Count(space, name, null);
                 NoteService(space, name);
             }
 
@@ -154,10 +161,50 @@ internal sealed class Registry(TimeProvider time)
         }
     }
 
+    /// <summary>What has happened since a revision, in lines of so many parts at most; none when nothing has. And what completes when something else has.</summary>
+    /// <param name="instance">The run of which the revision is.</param>
+    /// <param name="after">The revision.</param>
+    public (IReadOnlyList<RegistryNews> Lines, Task Next) NewsSince(string instance, long after)
+    {
+        lock (_gate)
+        {
+            IReadOnlyCollection<RegistryLog.Part>? changed = instance == Instance ? _log.Since(after, _revision) : null;
+            RegistryNews.Service[] services = changed is null
+                ? [.. _services.Select(entry => new RegistryNews.Service(entry.Key.Namespace, entry.Key.Service, entry.Value))]
+                : [.. changed.Where(part => part.Id is null).Select(part => new RegistryNews.Service(part.Namespace, part.Service, _services.GetValueOrDefault((part.Namespace, part.Service))))];
+            RegistryNews.Member[] members = changed is null
+                ? [.. _endpoints.Select(entry => new RegistryNews.Member(entry.Key.Namespace, entry.Key.Service, entry.Key.Id, entry.Value.Endpoint))]
+                : [.. changed.Where(part => part.Id is not null).Select(part => new RegistryNews.Member(part.Namespace, part.Service, part.Id!,
+                    _endpoints.GetValueOrDefault((part.Namespace, part.Service, part.Id!)).Endpoint))];
+            return (Lines(changed is null, services, members), _next.Task);
+        }
+    }
+
+    private List<RegistryNews> Lines(bool isWhole, RegistryNews.Service[] services, RegistryNews.Member[] members)
+    {
+        const int PartsEach = 1000;
+        var lines = new List<RegistryNews>();
+        for (int at = 0; at < Math.Max(services.Length, members.Length) || (isWhole && at == 0); at += PartsEach)
+        {
+            bool isMore = at + PartsEach < Math.Max(services.Length, members.Length);
+            lines.Add(new RegistryNews(Instance, _revision, isWhole && at == 0, isMore, [.. services.Skip(at).Take(PartsEach)], [.. members.Skip(at).Take(PartsEach)]));
+        }
+
+        return lines;
+    }
+
+    private void Count(string space, string service, string? id)
+    {
+        _log.Add(++_revision, new RegistryLog.Part(space, service, id));
+        TaskCompletionSource happened = _next;
+        _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        happened.SetResult();
+    }
+
     /// <summary>Takes down that an endpoint is another one, or, with null, gone.</summary>
     private void Note(string space, string service, string id, EndpointRegistration? endpoint)
     {
-        _revision++;
+        Count(space, service, id);
         _book.Put($"{space}/{service}/{id}", [], endpoint is null ? [] : [RegistrationConversion.ToSpec(space, service, id, endpoint)]);
         if (!_ports.TryGetValue((space, service), out SortedDictionary<string, IReadOnlyList<ServicePortRegistration>>? ports))
         {
@@ -184,7 +231,6 @@ internal sealed class Registry(TimeProvider time)
 
     private void NoteService(string space, string service)
     {
-        _revision++;
         MeshServiceSpec? spec = _services.TryGetValue((space, service), out ServiceRegistration? defined) ? RegistrationConversion.ToSpec(space, service, defined)
             : _ports.TryGetValue((space, service), out var ports) && ports.Count > 0
                 ? new MeshServiceSpec { Name = service, Namespace = space, Ports = RegistrationConversion.Ports(ports.First().Value) }

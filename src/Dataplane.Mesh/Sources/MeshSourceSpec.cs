@@ -35,9 +35,13 @@ public sealed record MeshSourceSpec
     /// <summary>Kubernetes: files, or patterns in the last part of a path such as <c>manifests/*.yaml</c>.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>Registration: address and port to listen at. Etcd: addresses of the members, such as <c>http://127.0.0.1:2379</c>,
+    /// <summary>Registration: address and port to listen at; none: it is followed. Etcd: addresses of the members, such as <c>http://127.0.0.1:2379</c>,
     /// asked in turn. Xds: addresses of the servers, asked in turn.</summary>
     public IReadOnlyList<string> Endpoints { get; init; } = [];
+
+    /// <summary>Registration: addresses of one registry, such as <c>http://10.1.0.1:7070</c>, asked in turn by who follows it: relays, and gateways that have nothing to listen at in
+    /// <see cref="Endpoints"/>. None: where it listens.</summary>
+    public IReadOnlyList<string> Registries { get; init; } = [];
 
     /// <summary>Etcd: what the keys begin with.</summary>
     public string Prefix { get; init; } = "/dataplane/mesh/";

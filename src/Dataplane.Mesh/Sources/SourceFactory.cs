@@ -10,6 +10,7 @@ internal static class SourceFactory
 {
     public static IMeshSource Create(MeshSourceSpec spec, TimeProvider time) => spec.Kind switch
     {
+        MeshSourceKind.Registration when spec.Endpoints.Count == 0 => new RegistryFollower(spec.Registries, spec.TokenFile, time),
         MeshSourceKind.Registration => new RegistrationServer(IPEndPoint.Parse(spec.Endpoints[0]), spec.TokenFile, time),
         MeshSourceKind.Etcd => new EtcdSource(spec.Endpoints, spec.Prefix, time),
         MeshSourceKind.Dns => new DnsSource(spec, time),

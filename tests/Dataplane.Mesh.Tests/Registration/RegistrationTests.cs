@@ -138,13 +138,13 @@ public sealed class RegistrationTests : IAsyncLifetime, IDisposable
             {
                 string url = path.Name.Replace("{space}", "s", StringComparison.Ordinal).Replace("{service}", "v", StringComparison.Ordinal).Replace("{id}", "i", StringComparison.Ordinal);
                 using var request = new HttpRequestMessage(new HttpMethod(method.Name.ToUpperInvariant()), url) { Content = new StringContent("x") };
-                string status = ((int)(await _http.SendAsync(request)).StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
+                string status = ((int)(await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead)).StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
                 Assert.Contains(status, method.Value.GetProperty("responses").EnumerateObject().Select(response => response.Name));
             }
         }
 
         JsonElement schemas = document.RootElement.GetProperty("components").GetProperty("schemas");
-        foreach (Type type in new[] { typeof(EndpointRegistration), typeof(ServiceRegistration), typeof(ServicePortRegistration), typeof(RegistrationReply), typeof(RegistryListing) })
+        foreach (Type type in new[] { typeof(EndpointRegistration), typeof(ServiceRegistration), typeof(ServicePortRegistration), typeof(RegistrationReply), typeof(RegistryListing), typeof(RegistryNews) })
         {
             Assert.Equal(type.GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)).Order(StringComparer.Ordinal),
                 schemas.GetProperty(type.Name).GetProperty("properties").EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));

@@ -3,6 +3,7 @@ using Dataplane.Configuration;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Relay;
+using Dataplane.Mesh.Sources;
 using Dataplane.Mesh.Services;
 using Dataplane.Packets;
 
@@ -96,6 +97,47 @@ public sealed class CarriedServiceTests
             Assert.Empty(ServiceSpecOf(spec, "bank.shop.80.v6").Backends);
             Assert.Contains("outbound has no IPv6 address", Assert.Single(runtime.Services, service => service.Name == "bank").Problem, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Manifest_ThatAsksForMutualTls_IsCarriedByRelays()
+    {
+        (IReadOnlyList<MeshServiceSpec> services, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<string> problems) = ManifestReader.Read("""
+            apiVersion: v1
+            kind: Service
+            metadata: { name: vault, namespace: shop, annotations: { dataplane.mesh/tls: mutual } }
+            spec: { selector: { app: vault }, ports: [ { port: 443, targetPort: 8080 } ] }
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: { name: safe, namespace: shop, annotations: { dataplane.mesh/tls: mutual, dataplane.mesh/identity: "spiffe://other.example/ns/shop/sa/keeper" } }
+            spec: { ports: [ { port: 80 } ] }
+            ---
+            kind: Pod
+            metadata: { name: v-1, namespace: shop, labels: { app: vault } }
+            status: { podIP: 10.1.0.11 }
+            """, "m.yaml");
+        Assert.Empty(problems);
+        MeshTables tables = MeshCompiler.Compile(MeshFixture.Mesh(Mesh), [("m", new SourceSnapshot { Revision = 1, Services = services, Endpoints = [.. endpoints] })], []);
+        CarriedPort vault = Assert.Single(tables.Carried, port => port.Service.Name == "vault"), safe = Assert.Single(tables.Carried, port => port.Service.Name == "safe");
+        Assert.Equal(("tcp-443.vault.shop.mesh.example", "spiffe://example.org/ns/shop/sa/vault", "10.1.0.11", 8080),
+            (vault.ServerName, vault.Peer.Text, Assert.Single(vault.Endpoints).Address.ToString(), vault.Endpoints[0].Port));
+        Assert.Equal("spiffe://other.example/ns/shop/sa/keeper", safe.Peer.Text);
+        Assert.All(tables.Services.Where(service => service.Name.StartsWith("vault", StringComparison.Ordinal)),
+            service => Assert.Equal(vault.RelayPort, Assert.Single(service.Backends).Port));
+    }
+
+    [Theory]
+    [InlineData("dataplane.mesh/tls: strict", "", "dataplane.mesh/tls: \"strict\"")]
+    [InlineData("dataplane.mesh/tls: mutual", "clusterIP: None", "dataplane.mesh/tls: a service with an address of its own is needed")]
+    [InlineData("dataplane.mesh/tls: mutual, dataplane.mesh/identity: nobody", "", "dataplane.mesh/identity: \"nobody\" is no identity")]
+    [InlineData("dataplane.mesh/identity: \"spiffe://e.org/x\"", "", "dataplane.mesh/identity: is of no use without dataplane.mesh/tls: mutual")]
+    public void Manifest_ThatAsksForTlsInWordsNotUnderstood_IsLeftOut(string annotations, string kind, string problem)
+    {
+        (IReadOnlyList<MeshServiceSpec> services, _, IReadOnlyList<string> problems) = ManifestReader.Read(
+            $"kind: Service\nmetadata: {{ name: a, annotations: {{ {annotations} }} }}\nspec: {{ {kind} }}\n", "m.yaml");
+        Assert.Empty(services);
+        Assert.Contains(problem, Assert.Single(problems), StringComparison.Ordinal);
     }
 
     [Theory]
