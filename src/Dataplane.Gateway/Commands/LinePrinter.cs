@@ -35,11 +35,21 @@ internal sealed class LinePrinter(TextWriter writer)
         return TimeProvider.System.CreateTimer(_ =>
         {
             // A reader that does not keep up gets fewer lines, not a queue of threads.
-            if (Interlocked.Exchange(ref busy, 1) == 0)
+            if (Interlocked.Exchange(ref busy, 1) != 0)
+            {
+                return;
+            }
+
+            try
             {
                 Line(read());
-                Volatile.Write(ref busy, 0);
             }
+            catch (IOException)
+            {
+                // Without a descriptor left not even code can be loaded. What forwards shall not end for a line that could not be said.
+            }
+
+            Volatile.Write(ref busy, 0);
         }, null, interval, interval);
     }
 }

@@ -126,6 +126,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "preadv2", SetLastError = true)]
     internal static partial nint Preadv2(int fd, iovec* vectors, int count, long offset, int flags);
 
+    [LibraryImport(Library, EntryPoint = "getrlimit", SetLastError = true)]
+    internal static partial int Getrlimit(int resource, ulong* limits);
+
     // Variadic in C, as ioctl below.
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int Fcntl(int fd, int command, nint argument);

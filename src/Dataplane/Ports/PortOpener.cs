@@ -15,16 +15,26 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
 
     /// <summary>Opens; throws what the kind's own factory throws.</summary>
     /// <exception cref="NotSupportedException">The kind is known, but this version cannot open it.</exception>
-    public IPort Open(PortSpec spec) => Factory(spec).Open(spec.Name);
+    /// <exception cref="LinuxException">Too few descriptors would be left for the process itself.</exception>
+    public IPort Open(PortSpec spec)
+    {
+        DescriptorReserve.Demand($"port {spec.Name}");
+        return Factory(spec).Open(spec.Name);
+    }
 
     /// <summary>Opens a port whose queues belong to several workers, or several queues to one.</summary>
     /// <param name="spec">The port; its kind has queues.</param>
     /// <param name="workers">By queue: the worker that runs it.</param>
     /// <param name="memoriesOf">By worker: what its AF_XDP ports share.</param>
     /// <exception cref="NotSupportedException">The factory of the user's own opens ports of one queue.</exception>
-    public IQueuedPort Open(PortSpec spec, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf) => Factory(spec) is IQueueFactory factory
-        ? factory.OpenQueues(spec.Name, workers, memoriesOf)
-        : throw new NotSupportedException($"Port {spec.Name}: its factory opens ports of one queue; {spec.Queues} are asked for.");
+    /// <exception cref="LinuxException">Too few descriptors would be left for the process itself.</exception>
+    public IQueuedPort Open(PortSpec spec, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
+    {
+        DescriptorReserve.Demand($"port {spec.Name}");
+        return Factory(spec) is IQueueFactory factory
+            ? factory.OpenQueues(spec.Name, workers, memoriesOf)
+            : throw new NotSupportedException($"Port {spec.Name}: its factory opens ports of one queue; {spec.Queues} are asked for.");
+    }
 
     /// <summary>Goes on with the queues of a port that another process has opened. They are paused.</summary>
     /// <param name="spec">The port, of a kind whose queues can be passed.</param>

@@ -51,4 +51,28 @@ public sealed class PortTroubleTests
         var stream = Assert.ThrowsAny<IOException>(() => new StreamPortFactory(new UnixDomainSocketEndPoint(Path), PortRole.Server).Open("p"));
         Assert.Contains(Path, stream.Message, StringComparison.Ordinal);
     }
+
+    [SystemFact("ethtool")]
+    public void Queues_TakenAwayUnderAnOpenPort_AreRefusedByTheKernelAndThePortGoesOn()
+    {
+        using var home = NetworkNamespace.Create("channels");
+        home.Link("add", "n0", "numrxqueues", "2", "numtxqueues", "2", "type", "veth", "peer", "name", "n1", "numrxqueues", "2", "numtxqueues", "2");
+        home.Link("set", "n0", "up");
+        home.Link("set", "n1", "up");
+        var memories = new AfXdpMemories();
+        memories.Expect(2);
+        IQueueFactory factory = new AfXdpPortFactory("n0") { Options = new AfXdpOptions { NetworkNamespace = home.Name, RingEntries = 64 } };
+        using IQueuedPort port = factory.OpenQueues("p", [0, 1], _ => memories);
+        Assert.Equal(2, port.ReadQueues().Count);
+
+        // Sockets are bound to the queues (net/ethtool/channels.c): nobody takes them away before the port is closed.
+        Assert.Throws<InvalidOperationException>(() => home.Execute("ethtool", "-L", "n0", "rx", "1", "tx", "1"));
+        using IPort far = PortBed.Open("n1", home, slots: 64);
+        using var bed = AfXdpPortTests.NewBed(memories: memories);
+        for (int queue = 0; queue < 2; queue++)
+        {
+            bed.SendFrom(port.PartOf(queue)!, Frames.Numbered(51 + queue, 60));
+            Assert.Contains(bed.Collect(far, 1), frame => Frames.IsNumbered(frame) && Frames.NumberOf(frame) == 51 + queue);
+        }
+    }
 }

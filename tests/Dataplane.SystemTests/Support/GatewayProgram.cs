@@ -80,6 +80,8 @@ internal sealed partial class GatewayProgram : IAsyncDisposable
         return status.GetProperty("rules").EnumerateArray().Single(entry => entry.GetProperty("name").GetString() == rule).GetProperty("packets").GetInt64();
     }
 
+    public int ProcessId => _program.ProcessId;
+
     /// <summary>Sends it a signal, and waits for nothing.</summary>
     public Task SignalAsync(string signal) => _program.SignalAsync(signal);
 

@@ -40,6 +40,23 @@ public sealed class MemifLyingPeerTests : IDisposable
         Assert.Equal((3, 1, 2, LinkState.Up), (liar.Tail(MemifLiar.ToServer), MemifBed.Statistics(_port).Errors, MemifBed.Statistics(_port).ReceivedPackets, _port.Link));
     }
 
+    /// <summary>Touching pages that a file has lost ends a process; so regions are sealed against it before they are taken, or refused.</summary>
+    [Fact]
+    public void Region_ItsOwnerMakesItShorterBehindTheHandshake_IsRefusedByTheKernelAndFramesGoOn()
+    {
+        using MemifLiar liar = new MemifLiar(_bed.SocketPath).Shake();
+        MemifBed.AwaitLink(_port, LinkState.Up);
+        using (var file = new FileStream($"/proc/self/fd/{liar.Region.Descriptor.Number}", FileMode.Open, FileAccess.ReadWrite))
+        {
+            Assert.ThrowsAny<Exception>(() => file.SetLength(4096));
+            Assert.Equal(liar.Region.LengthBytes, file.Length);
+        }
+
+        byte[] frame = liar.Fill(0, 1, 60);
+        liar.SetHead(MemifLiar.ToServer, 1);
+        Assert.Equal([frame], MemifBed.Collect(_port, 1));
+    }
+
     [Fact]
     public void Receive_FrameAtTheLastByteOfTheRegion_IsTakenWhole()
     {
