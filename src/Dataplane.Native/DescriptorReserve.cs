@@ -1,4 +1,4 @@
-// syscalls: fcntl getrlimit
+// syscalls: close fcntl prlimit64
 using Dataplane.Native.Abi;
 
 namespace Dataplane.Native;
