@@ -69,6 +69,7 @@ internal sealed class CniConfiguration
         RouterAdvertisements = Flag(_root, "routerAdvertisements"),
         Dhcp = Flag(_root, "dhcp"),
         Search = [.. Strings(_root, "search")],
+        Underlay = Text(_root, "underlay") is { Length: > 0 } underlay ? underlay : null,
         Mtu = Get(_root, "mtu") is { ValueKind: JsonValueKind.Number } mtu && mtu.TryGetInt32(out int bytes) && bytes > 0 ? bytes : 1500,
         Reach = [.. Items(_root, "reach").Select(item => item.ToString())],
         Owner = "cni",

@@ -153,6 +153,9 @@ internal sealed partial class ComposeReader
                 case "dataplane.dhcp":
                     record = record with { Dhcp = Flag(entry.Value, at) };
                     break;
+                case "dataplane.underlay":
+                    record = record with { Underlay = entry.Value.Text };
+                    break;
                 default:
                     Remark(at, "has no effect here");
                     break;

@@ -20,6 +20,8 @@ internal sealed partial class ContainerNetworks
     /// <exception cref="NetworkException">The request makes no sense, or its name or range is taken.</exception>
     public Task<NetworkView> CreateAsync(NetworkRecord request) => _shared is not null ? CreateSharedAsync(request) : ChangeAsync(async () =>
     {
+        request = NetworkRequests.CheckUnderlay(request, isShared: false);
+
         // Routes by our own link lead to our own networks, which are among the others anyway.
         IReadOnlyList<IpPrefix> own = [.. _state.Networks.SelectMany(view => view.Network.Subnets).Select(subnet => IpPrefix.Parse(subnet.Subnet))];
         IpPrefix[] routes = [.. KernelInterface.ReadReachable(null).Where(route => !own.Contains(route) && !route.Address.IsLinkLocal && !route.Address.IsMulticast)];
@@ -86,6 +88,7 @@ internal sealed partial class ContainerNetworks
             return await AttachHereAsync(name, request).ConfigureAwait(false);
         }
 
+        DemandWay(view.Network);
         try
         {
             return await AttachHereAsync(name, await TakeSharedAsync(view.Network, request).ConfigureAwait(false)).ConfigureAwait(false);

@@ -106,8 +106,29 @@ internal sealed partial class ContainerNetworks
         return state with
         {
             Networks = [.. views.OrderBy(view => view.Network.Name, StringComparer.Ordinal)],
-            Peers = [.. snapshot.Hosts.Where(host => host.Key != _options.HostName).Select(host => host.Value).Distinct().Order(StringComparer.Ordinal)],
+            Peers = [.. snapshot.Hosts.Where(host => host.Key != _options.HostName && host.Value.Tunnel.Length > 0).Select(host => host.Value.Tunnel).Distinct().Order(StringComparer.Ordinal)],
+            Links = [.. LinksOf(snapshot)],
         };
+    }
+
+    /// <summary>The hosts that a link is kept to: those that are heard of, and those that are not but have containers, since a host that has lost etcd forwards on.</summary>
+    private IEnumerable<LinkRecord> LinksOf(SharedSnapshot snapshot)
+    {
+        HashSet<string> wanted = [.. snapshot.Alive, .. snapshot.Endpoints.SelectMany(endpoints => endpoints).Select(endpoint => endpoint.Host)];
+        return snapshot.Hosts.Where(host => host.Key != _options.HostName && host.Value.Link is not null && wanted.Contains(host.Key))
+            .Select(host => new LinkRecord(host.Key, host.Value.Link!)).OrderBy(link => link.Host, StringComparer.Ordinal);
+    }
+
+    /// <summary>Whether frames of a network can leave this host.</summary>
+    /// <exception cref="NetworkException">They cannot.</exception>
+    private void DemandWay(NetworkRecord network)
+    {
+        if (network.Underlay == NetworkRecord.Tls ? _links is null : _options.Tunnel.IsNone)
+        {
+            throw new NetworkException(NetworkFault.Invalid, network.Underlay == NetworkRecord.Tls
+                ? $"Network {network.Name} goes by TLS links, and this service was started without --tls-link: it has no certificate to show."
+                : $"Network {network.Name} goes by VXLAN, and this service was started without an uplink that tunnels could end at; give it --uplink, or the network the underlay tls.");
+        }
     }
 
     /// <summary>Who is attached at other hosts; what is at odds with what is attached here, or with another, is left out: while a container moves, two hosts may say that they have it.</summary>
@@ -127,6 +148,8 @@ internal sealed partial class ContainerNetworks
 
     private async Task<NetworkView> CreateSharedAsync(NetworkRecord request)
     {
+        request = NetworkRequests.CheckUnderlay(request, isShared: true);
+        DemandWay(request);
         IReadOnlyList<IpPrefix> own = [.. List().SelectMany(view => view.Network.Subnets).Select(subnet => IpPrefix.Parse(subnet.Subnet))];
         IpPrefix[] routes = [.. KernelInterface.ReadReachable(null).Where(route => !own.Contains(route) && !route.Address.IsLinkLocal && !route.Address.IsMulticast)];
         string token = Guid.NewGuid().ToString("N");
@@ -142,7 +165,7 @@ internal sealed partial class ContainerNetworks
             NetworkRecord made = NetworkRequests.Complete(request, shared.Site, [.. shared.Networks, .. local], routes) with
             {
                 Vni = shared.LastVni + 1,
-                Mtu = Math.Min(request.Mtu, RoomOnUplink()),
+                Mtu = Math.Min(request.Mtu, request.Underlay == NetworkRecord.Tls ? HostLinks.LargestMtu : RoomOnUplink()),
                 Token = token,
             };
             return shared with { LastVni = shared.LastVni + 1, Networks = [.. shared.Networks, made] };

@@ -1,9 +1,11 @@
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Dataplane.Configuration;
+using Dataplane.Gateway.Networks.Shared;
 using Dataplane.Native;
 using Dataplane.Networks;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 
 namespace Dataplane.Gateway.Networks;
@@ -26,6 +28,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     private readonly Action<string> _tell;
     private readonly CancellationTokenSource _closing = new();
     private readonly DataplaneEngine _engine;
+    private readonly HostLinks? _links;
     private NetworkState _state;
     private Task _watching = Task.CompletedTask;
 
@@ -37,6 +40,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         _hostPorts = new HostPorts(SourceFor);
         _state = store.Load();
         _engine = new DataplaneEngine(_composer.Compose([], []));
+        _composer.Links = _links = options.Links is null ? null : new HostLinks(options);
     }
 
     /// <summary>Completes when the engine has stopped; faulted when a worker died.</summary>
@@ -98,8 +102,24 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         string detail = !isReady ? $"the engine is {_engine.State}"
             : _shared is { Problem.Length: > 0 } shared ? $"the registry does not answer, changes wait: {shared.Problem}" : "";
         return new ServiceStatus(isReady, detail, state.Networks.Count, state.Networks.Sum(view => view.Endpoints.Count),
-            [.. _hostPorts.Open.Select(open => $"host, {open}"), .. _engine.Spec.Services.Select(OpenInEngine)], ReadAccounting());
+            [.. _hostPorts.Open.Select(open => $"host, {open}"), .. _engine.Spec.Services.Select(OpenInEngine)], ReadAccounting())
+        {
+            Links = [.. ReadLinks(state)],
+            Refused = CountsOf(_links?.ReadRefused() ?? []),
+            LastRefusal = _links?.LastRefusal ?? "",
+            Drops = _engine.ReadAccounting().DroppedByReason.Select((count, reason) => (Name: ((DropReason)reason).ToName(), Count: count))
+                .Where(drop => drop.Count > 0).ToDictionary(drop => drop.Name, drop => drop.Count),
+        };
     }
+
+    private IEnumerable<LinkStatus> ReadLinks(NetworkState state)
+    {
+        ILookup<string, PortStatus> ports = _engine.ReadPorts().ToLookup(port => port.Name);
+        return _links is null ? [] : state.Links.SelectMany(link => ports[HostLinks.PortName(link.Host)].Select(port => new LinkStatus(link.Host, link.Address,
+            port.Link == Ports.LinkState.Up, port.Link == Ports.LinkState.Up ? port.Description : $"{port.Description}: {port.LinkReason}", CountsOf(port.Events))));
+    }
+
+    private static Dictionary<string, long> CountsOf(IReadOnlyList<Ports.PortEvent> events) => events.ToDictionary(happened => happened.Name, happened => happened.Count);
 
     private static string OpenInEngine(Balancing.ServiceSpec service) =>
         $"engine, {(service.Protocol == 17 ? "udp" : "tcp")} {EndPoint(service.Address, service.Port)} -> {string.Join(", ", service.Backends.Select(backend => EndPoint(backend.Address, backend.Port)))}";
@@ -119,6 +139,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
 
         _hostPorts.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
+        _links?.Dispose();
         _store.Dispose();
     }
 
@@ -243,6 +264,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         const string Resolver = "/etc/resolv.conf";
         _composer.Upstreams = File.Exists(Resolver) ? NetworkNames.UpstreamsOf(File.ReadLines(Resolver)) : [];
         _composer.Peers = state.Peers;
+        _links?.Hosts = state.Links;
         return _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
     }
 

@@ -44,11 +44,20 @@ internal sealed record NetworkRecord(string Name)
     /// <summary>Its VXLAN identifier, if hosts share it by a registry.</summary>
     public int? Vni { get; set; }
 
+    /// <summary>How its frames go from host to host, if hosts share it: <see cref="Tls"/>, or null for VXLAN.</summary>
+    public string? Underlay { get; set; }
+
     /// <summary>The request it was made by, if hosts share it.</summary>
     public string? Token { get; set; }
 
     /// <summary>Who made it, such as <c>compose:PROJECT</c>; for those who tidy up.</summary>
     public string Owner { get; set; } = "";
+
+    /// <summary>Frames go by TLS links between the hosts.</summary>
+    public const string Tls = "tls";
+
+    /// <summary>Frames go by VXLAN between the hosts: the default.</summary>
+    public const string Vxlan = "vxlan";
 }
 
 /// <summary>Ports of the host that lead to an endpoint.</summary>
@@ -140,8 +149,25 @@ internal sealed record SharedNetworks
 }
 
 /// <summary>A host that shares networks.</summary>
-/// <param name="Tunnel">Where its tunnels end.</param>
-internal sealed record HostRecord(string Tunnel);
+/// <param name="Tunnel">Where its tunnels end; empty: it has none.</param>
+internal sealed record HostRecord(string Tunnel)
+{
+    /// <summary>Where its TLS links end, with the port; null: it has none.</summary>
+    public string? Link { get; set; }
+}
+
+/// <summary>Another host, and where its TLS links end.</summary>
+/// <param name="Host">Its name.</param>
+/// <param name="Address">Address and port.</param>
+internal sealed record LinkRecord(string Host, string Address);
+
+/// <summary>How the link to another host is.</summary>
+/// <param name="Host">Its name.</param>
+/// <param name="Address">Where its links end.</param>
+/// <param name="IsUp">Whether frames pass.</param>
+/// <param name="Detail">Who the peer is and how it is spoken to; or why frames do not pass.</param>
+/// <param name="Events">What has happened how often, such as peers that were refused.</param>
+internal sealed record LinkStatus(string Host, string Address, bool IsUp, string Detail, IReadOnlyDictionary<string, long> Events);
 
 /// <summary>What is kept over restarts: one file, replaced whole.</summary>
 internal sealed record NetworkState
@@ -155,6 +181,9 @@ internal sealed record NetworkState
 
     /// <summary>Where the tunnels of other hosts end, as far as it is known.</summary>
     public IReadOnlyList<string> Peers { get; set; } = [];
+
+    /// <summary>Where the TLS links of other hosts end, as far as it is known.</summary>
+    public IReadOnlyList<LinkRecord> Links { get; set; } = [];
 }
 
 /// <summary>An endpoint that was attached, and all that its interface was set up with.</summary>
@@ -172,7 +201,21 @@ internal sealed record Removed(IReadOnlyList<string> Keys);
 internal sealed record ErrorReply(string Code, string Message);
 
 /// <summary>How a running control service is.</summary>
-internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, int Endpoints, IReadOnlyList<string> Open, IReadOnlyDictionary<string, long> Accounting);
+internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, int Endpoints, IReadOnlyList<string> Open, IReadOnlyDictionary<string, long> Accounting)
+{
+    /// <summary>The links to other hosts.</summary>
+    public IReadOnlyList<LinkStatus> Links { get; set; } = [];
+
+    /// <summary>Hosts that were refused before it was known which link was meant, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Refused { get; set; } = new Dictionary<string, long>();
+
+    /// <summary>The last of those, and why.</summary>
+    public string LastRefusal { get; set; } = "";
+
+    /// <summary>Packets that were dropped, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Drops { get; set; } = new Dictionary<string, long>();
+}
+
 
 /// <summary>How all of these are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

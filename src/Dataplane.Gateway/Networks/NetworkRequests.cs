@@ -58,6 +58,18 @@ internal static class NetworkRequests
         return request with { Subnets = subnets, Ipv6 = subnets.Exists(subnet => IpPrefix.Parse(subnet.Subnet).Family == IpFamily.V6) };
     }
 
+    /// <summary>The request with its underlay as it is kept: nothing for VXLAN.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="isShared">Whether the service shares networks with other hosts.</param>
+    /// <exception cref="NetworkException">It is none, or there are no other hosts.</exception>
+    public static NetworkRecord CheckUnderlay(NetworkRecord request, bool isShared)
+    {
+        Demand(request.Underlay is null or NetworkRecord.Vxlan or NetworkRecord.Tls, $"Network {request.Name}: underlay \"{request.Underlay}\" is not {NetworkRecord.Vxlan} or {NetworkRecord.Tls}.");
+        Demand(isShared || request.Underlay is null,
+            $"Network {request.Name}: underlay {request.Underlay} is the way to other hosts, and this service was started without --etcd: it shares its networks with nobody.");
+        return request.Underlay == NetworkRecord.Vxlan ? request with { Underlay = null } : request;
+    }
+
     /// <summary>The pools that a network's endpoints are given their addresses from.</summary>
     public static IReadOnlyList<AddressPool> PoolsOf(NetworkRecord network) => [.. network.Subnets.Select(subnet => new AddressPool
     {

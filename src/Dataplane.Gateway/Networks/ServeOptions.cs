@@ -38,9 +38,29 @@ internal sealed record ServeOptions
     /// <summary>After this time without a word of a host its containers may be attached elsewhere; whole seconds.</summary>
     public TimeSpan HostTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Where this host's tunnels end: an address of the engine's own.</summary>
+    /// <summary>Where this host's tunnels end: an address of the engine's own; none: it shares no networks by VXLAN.</summary>
     public IpAddress Tunnel { get; init; }
+
+    /// <summary>This host's end of the TLS links to other hosts; null: it has none.</summary>
+    public LinkOptions? Links { get; init; }
 
     /// <summary>Next routers there, one of each family at most.</summary>
     public IReadOnlyList<IpAddress> UplinkGateways { get; init; } = [];
+}
+
+/// <summary>This host's end of the TLS links to other hosts.</summary>
+/// <param name="Address">Where it listens, and where other hosts connect to: an address of the host, not of the engine.</param>
+/// <param name="Certificate">File with the host's certificate, and the intermediate ones behind it.</param>
+/// <param name="Key">File with its private key.</param>
+/// <param name="Ca">File with the authorities that hosts' certificates come from.</param>
+internal sealed record LinkOptions(System.Net.IPEndPoint Address, string Certificate, string Key, string Ca)
+{
+    /// <summary>What stands for the name of a host in <see cref="Name"/>.</summary>
+    public const string HostMark = "{host}";
+
+    /// <summary>The name that the certificate of a host must have.</summary>
+    public string Name { get; init; } = HostMark;
+
+    /// <summary>The name that the certificate of one host must have.</summary>
+    public string NameOf(string host) => Name.Replace(HostMark, host, StringComparison.Ordinal);
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Dataplane.Balancing;
+using Dataplane.Gateway.Networks.Shared;
 using Dataplane.Names;
 using Dataplane.Nat;
 using Dataplane.Native;
@@ -38,6 +39,9 @@ internal sealed class SpecComposer(ServeOptions options)
     /// <summary>How many endpoints were worked out so far.</summary>
     public int EndpointsMade { get; private set; }
 
+    /// <summary>The TLS links to other hosts; null: this host has none.</summary>
+    public HostLinks? Links { get; set; }
+
     /// <summary>Where the tunnels of other hosts end.</summary>
     public IReadOnlyList<string> Peers { get; set; } = [];
 
@@ -63,13 +67,17 @@ internal sealed class SpecComposer(ServeOptions options)
 
         NetworkParts[] parts = [.. networks.Select(PartsOf)];
         ports.AddRange(parts.SelectMany(network => network.Endpoints).Select(endpoint => endpoint.Port));
-        ports.AddRange(networks.Where(view => IsShared(view.Network)).Select(view => new PortSpec { Name = OverlayPort(view.Network), Kind = PortKind.Vxlan, Mtu = view.Network.Mtu }));
+        IReadOnlyList<(string Host, System.Net.IPEndPoint Address, PortSpec Port)> links = networks.Any(view => IsByTls(view.Network)) ? Links?.Ports() ?? [] : [];
+        ports.AddRange(links.Select(link => link.Port));
+        Dictionary<string, OverlaySpec> overlays = networks.Where(view => IsShared(view.Network)).Select(view => (view.Network.Name, Overlay: OverlayOf(view, links)))
+            .Where(each => each.Overlay is not null).ToDictionary(each => each.Name, each => each.Overlay!);
+        ports.AddRange(networks.Where(view => overlays.ContainsKey(view.Network.Name)).Select(view => new PortSpec { Name = OverlayPort(view.Network), Kind = PortKind.Vxlan, Mtu = view.Network.Mtu }));
         HashSet<string> names = [.. networks.Select(view => view.Network.Name)];
         return new DataplaneSpec
         {
             Ports = ports,
             Interfaces = interfaces,
-            Networks = [.. parts.Select(network => IsShared(network.View.Network) ? Shared(network, names) : network.Spec)],
+            Networks = [.. parts.Select(network => IsShared(network.View.Network) ? Shared(network, overlays.GetValueOrDefault(network.Spec.Name), names) : network.Spec)],
             Names = [.. parts.Select(network => network.Names)],
             Routes = [.. Routes(hostAddresses)],
             Nat = options.Uplink.Length == 0 ? [] :
@@ -97,7 +105,8 @@ internal sealed class SpecComposer(ServeOptions options)
     /// <summary>Addresses at which published ports are open in the engine itself.</summary>
     public IEnumerable<IpAddress> OutsideAddresses => options.UplinkAddresses.Select(prefix => prefix.Address);
 
-    private static string Short(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 6));
+    /// <summary>A word for a long one.</summary>
+    public static string Short(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 6));
 
     private PortSpec Port(string name, Func<PortSpec> make)
     {
@@ -142,11 +151,29 @@ internal sealed class SpecComposer(ServeOptions options)
         },
     };
 
-    private bool IsShared(NetworkRecord network) => network.Vni is not null && !options.Tunnel.IsNone;
+    private bool IsShared(NetworkRecord network) => network.Vni is not null && (IsByTls(network) ? Links is not null : !options.Tunnel.IsNone);
+
+    private static bool IsByTls(NetworkRecord network) => network is { Vni: not null, Underlay: NetworkRecord.Tls };
 
     private static string OverlayPort(NetworkRecord network) => "vx-" + Short(network.Name);
 
-    private OverlaySpec Overlay(NetworkView view)
+    private OverlaySpec? OverlayOf(NetworkView view, IReadOnlyList<(string Host, System.Net.IPEndPoint Address, PortSpec Port)> links) =>
+        !IsByTls(view.Network) ? OverlayByVxlan(view) : links.Count > 0 ? OverlayByLinks(view, links) : null;
+
+    /// <summary>What is behind a host that there is no link to is not there for now.</summary>
+    private static OverlaySpec OverlayByLinks(NetworkView view, IReadOnlyList<(string Host, System.Net.IPEndPoint Address, PortSpec Port)> links)
+    {
+        Dictionary<string, IpAddress> peers = links.ToDictionary(link => link.Host, link => IpAddress.Parse(link.Address.Address.ToString()));
+        return new OverlaySpec
+        {
+            Port = OverlayPort(view.Network),
+            Vni = view.Network.Vni!.Value,
+            Links = [.. links.Select(link => new OverlayLinkSpec { Peer = peers[link.Host], Port = link.Port.Name })],
+            Endpoints = [.. view.Elsewhere.Where(remote => peers.ContainsKey(remote.Host)).Select(remote => Remote(remote, peers[remote.Host]))],
+        };
+    }
+
+    private OverlaySpec OverlayByVxlan(NetworkView view)
     {
         RemoteRecord[] known = [.. view.Elsewhere.Where(remote => remote.Tunnel.Length > 0)];
         return new OverlaySpec
@@ -156,20 +183,22 @@ internal sealed class SpecComposer(ServeOptions options)
             Local = options.Tunnel,
             Peers = [.. Peers.Concat(known.Select(remote => remote.Tunnel)).Distinct().Select(text => IpAddress.Parse(text))
                 .Where(peer => peer.Family == options.Tunnel.Family && peer != options.Tunnel)],
-            Endpoints = [.. known.Select(remote => new RemoteEndpointSpec
-            {
-                Name = EndpointName(new EndpointRecord(remote.Container, remote.Interface) { Name = remote.Name }),
-                Mac = MacAddress.Parse(remote.Mac),
-                Addresses = [.. remote.Addresses.Select(address => IpAddress.Parse(address))],
-                Peer = IpAddress.Parse(remote.Tunnel),
-            })],
+            Endpoints = [.. known.Select(remote => Remote(remote, IpAddress.Parse(remote.Tunnel)))],
         };
     }
 
-    /// <summary>A network that hosts share: what others have of it, and nothing that is not there.</summary>
-    private NetworkSpec Shared(NetworkParts network, HashSet<string> all) => network.Spec with
+    private static RemoteEndpointSpec Remote(RemoteRecord remote, IpAddress peer) => new()
     {
-        Overlay = Overlay(network.View),
+        Name = EndpointName(new EndpointRecord(remote.Container, remote.Interface) { Name = remote.Name }),
+        Mac = MacAddress.Parse(remote.Mac),
+        Addresses = [.. remote.Addresses.Select(address => IpAddress.Parse(address))],
+        Peer = peer,
+    };
+
+    /// <summary>A network that hosts share: what others have of it, and nothing that is not there.</summary>
+    private static NetworkSpec Shared(NetworkParts network, OverlaySpec? overlay, HashSet<string> all) => network.Spec with
+    {
+        Overlay = overlay,
         Reach = [.. network.Spec.Reach.Where(all.Contains)],
     };
 

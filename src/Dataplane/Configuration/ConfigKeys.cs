@@ -62,7 +62,9 @@ internal static class ConfigKeys
 
     public static readonly KeyTable Endpoint = new("an endpoint", "name", "port", "mac", "addresses", "rate");
 
-    public static readonly KeyTable Overlay = new("an overlay", "port", "vni", "local", "udp_port", "peers", "endpoints");
+    public static readonly KeyTable Overlay = new("an overlay", "port", "vni", "local", "udp_port", "peers", "links", "endpoints");
+
+    public static readonly KeyTable OverlayLink = new("a link of an overlay", "peer", "port");
 
     public static readonly KeyTable RemoteEndpoint = new("an endpoint elsewhere", "name", "mac", "addresses", "peer");
 
@@ -74,7 +76,7 @@ internal static class ConfigKeys
     public static readonly KeyTable[] All =
     [
         Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
-        Overlay, RemoteEndpoint, Rate, Workers,
+        Overlay, OverlayLink, RemoteEndpoint, Rate, Workers,
     ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>

@@ -30,14 +30,23 @@ internal static class OverlayChecks
         CheckPort(checks, spec, overlay, path, ports, withInterface);
         checks.Range($"{path}.vni", overlay.Vni, SpecLimits.Vni);
         checks.Range($"{path}.udp_port", overlay.UdpPort, SpecLimits.TransportPort);
-        CheckLocal(checks, spec, overlay, path);
-        CheckPeers(checks, spec, overlay, path);
+        IReadOnlyList<IpAddress>? peers = overlay.Peers;
+        if (overlay.Links is { Count: 0 })
+        {
+            CheckLocal(checks, spec, overlay, path);
+            CheckPeers(checks, spec, overlay, path);
+        }
+        else
+        {
+            peers = CheckLinks(checks, spec, overlay, path, ports, withInterface);
+        }
+
         foreach ((RemoteEndpointSpec endpoint, string at, _) in checks.Each(overlay.Endpoints, $"{path}.endpoints"))
         {
             checks.Name($"{at}.name", endpoint.Name, seen.Names);
             NetworkChecks.CheckMac(checks, network, endpoint.Mac, at, seen);
             NetworkChecks.CheckAddresses(checks, network, endpoint.Mac, endpoint.Addresses, at);
-            if (overlay.Peers?.Contains(endpoint.Peer) != true)
+            if (peers?.Contains(endpoint.Peer) != true)
             {
                 checks.Error($"{at}.peer", "is not among the peers of the overlay", endpoint.Peer.IsNone ? null : endpoint.Peer.ToString());
             }
@@ -98,6 +107,56 @@ internal static class OverlayChecks
                     overlay.UdpPort.ToString(CultureInfo.InvariantCulture));
             }
         }
+    }
+
+    /// <returns>The peers that links lead to.</returns>
+    private static List<IpAddress> CheckLinks(
+        Checks checks, DataplaneSpec spec, OverlaySpec overlay, string path, Dictionary<string, string> ports, HashSet<string> withInterface)
+    {
+        var peers = new List<IpAddress>();
+        var used = new HashSet<string>();
+        if (!overlay.Local.IsNone || overlay.Peers is not { Count: 0 })
+        {
+            checks.Error($"{path}.{(overlay.Local.IsNone ? "peers" : "local")}", "belongs to tunnels, and there are links: remove one of the two",
+                overlay.Local.IsNone ? null : overlay.Local.ToString());
+        }
+
+        if (overlay.Links?.Count > SpecLimits.MaxPeers)
+        {
+            checks.Error($"{path}.links", string.Create(CultureInfo.InvariantCulture, $"has {overlay.Links.Count} links; {SpecLimits.MaxPeers} are allowed"));
+        }
+
+        foreach ((OverlayLinkSpec link, string at, _) in checks.Each(overlay.Links, $"{path}.links"))
+        {
+            if (checks.Host($"{at}.peer", link.Peer))
+            {
+                if (peers.Contains(link.Peer))
+                {
+                    checks.Error($"{at}.peer", "is listed twice; each link leads to another host", link.Peer.ToString());
+                }
+
+                peers.Add(link.Peer);
+            }
+
+            if (checks.IsPort($"{at}.port", link.Port) && ProblemOf(spec, link.Port, at, ports, withInterface, used) is { } problem)
+            {
+                checks.Error($"{at}.port", problem, link.Port);
+            }
+        }
+
+        return peers;
+    }
+
+    private static string? ProblemOf(DataplaneSpec spec, string port, string path, Dictionary<string, string> ports, HashSet<string> withInterface, HashSet<string> used)
+    {
+        const string InLinks = ".overlay.links";
+        bool isOther = spec.Ports.Any(known => known is not null && known.Name == port && known.Kind != PortKind.Stream && known.Factory is null);
+        return isOther ? "is not of kind stream; a link to another host is a port of that kind"
+            : withInterface.Contains(port) ? "has an interface; a link carries the frames of networks and nothing else: remove one of the two"
+            : !used.Add(port) ? "is that of another link of this network; each host has its own"
+
+            // Several networks may go by one link, but endpoints and other ends have their ports to themselves.
+            : !ports.TryAdd(port, path) && !ports[port].Contains(InLinks, StringComparison.Ordinal) ? $"is the port of {ports[port]} already" : null;
     }
 
     private static void CheckPeers(Checks checks, DataplaneSpec spec, OverlaySpec overlay, string path)

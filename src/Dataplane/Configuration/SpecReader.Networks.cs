@@ -67,11 +67,18 @@ public sealed partial class SpecReader
         {
             Port = map.Text("port", "the name of a port"),
             Vni = (int)map.RequiredInteger("vni", SpecLimits.Vni),
-            Local = map.Address("local"),
+            Local = map.OptionalAddress("local") ?? default,
             UdpPort = (int)map.Integer("udp_port", SpecLimits.TransportPort, 4789),
             Peers = [.. map.Items("peers", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
+            Links = [.. map.Items("links", "each link").Select(item => ReadOverlayLink(item.Node, item.Path))],
             Endpoints = [.. map.Items("endpoints", "each endpoint").Select(item => ReadRemoteEndpoint(item.Node, item.Path))],
         };
+    }
+
+    private OverlayLinkSpec ReadOverlayLink(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.OverlayLink, _errors);
+        return new OverlayLinkSpec { Peer = map.Address("peer"), Port = map.Text("port", "the name of a port") };
     }
 
     private RemoteEndpointSpec ReadRemoteEndpoint(ConfigNode node, string path)

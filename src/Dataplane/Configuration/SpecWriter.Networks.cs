@@ -77,10 +77,23 @@ public static partial class SpecWriter
         var map = new MappingWriter();
         map.Text("port", overlay.Port);
         map.Value("vni", overlay.Vni);
-        map.Value("local", overlay.Local);
+        if (!overlay.Local.IsNone)
+        {
+            map.Value("local", overlay.Local);
+        }
+
         map.Number("udp_port", overlay.UdpPort, 4789);
         map.Values("peers", overlay.Peers);
+        map.List("links", overlay.Links, OverlayLink);
         map.List("endpoints", overlay.Endpoints, RemoteEndpoint);
+        return map.ToNode();
+    }
+
+    private static ConfigNode OverlayLink(OverlayLinkSpec link)
+    {
+        var map = new MappingWriter();
+        map.Value("peer", link.Peer);
+        map.Text("port", link.Port);
         return map.ToNode();
     }
 

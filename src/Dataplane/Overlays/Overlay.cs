@@ -11,17 +11,20 @@ internal sealed class Overlay
 
     /// <param name="spec">What it is made of.</param>
     /// <param name="trunk">The station that stands for all endpoints elsewhere.</param>
-    /// <param name="underlay">The interface that has the local address.</param>
+    /// <param name="underlay">The interface that has the local address; null with links.</param>
     /// <param name="device">The port.</param>
-    public Overlay(OverlaySpec spec, Station trunk, L3Interface underlay, OverlayPort? device)
+    /// <param name="links">By link of the specification: its port.</param>
+    public Overlay(OverlaySpec spec, Station trunk, L3Interface? underlay, OverlayPort? device, ushort[] links)
     {
         Spec = spec;
         Trunk = trunk;
         Underlay = underlay;
         Device = device;
-        Peers = [.. spec.Peers];
-        Templates = [.. spec.Peers.Select(peer => Vxlan.Template(spec.Local, peer, spec.UdpPort, spec.Vni))];
-        OuterBytes = Vxlan.LinkBytes + Vxlan.OverheadBytes(spec.Local);
+        Links = links;
+        IsLinked = links.Length > 0;
+        Peers = IsLinked ? [.. spec.Links.Select(link => link.Peer)] : [.. spec.Peers];
+        Templates = [.. Peers.Select(peer => IsLinked ? Vxlan.Header(spec.Vni) : Vxlan.Template(spec.Local, peer, spec.UdpPort, spec.Vni))];
+        OuterBytes = IsLinked ? Vxlan.HeaderBytes : Vxlan.LinkBytes + Vxlan.OverheadBytes(spec.Local);
         _peers = new OverlayMap(Peers.Length);
         for (int index = 0; index < Peers.Length; index++)
         {
@@ -35,14 +38,21 @@ internal sealed class Overlay
 
     public Station Trunk { get; }
 
-    public L3Interface Underlay { get; }
+    /// <summary>The interface that has the local address; null with links.</summary>
+    public L3Interface? Underlay { get; }
+
+    /// <summary>Whether frames go by a port for each peer, and not in packets.</summary>
+    public bool IsLinked { get; }
+
+    /// <summary>By peer: the port that leads there; empty without links.</summary>
+    public ushort[] Links { get; }
 
     /// <summary>The port, which counts; null where another kind stands for it (explaining without ports).</summary>
     public OverlayPort? Device { get; }
 
     public IpAddress[] Peers { get; }
 
-    /// <summary>By peer: the outer headers.</summary>
+    /// <summary>By peer: what stands before a frame, and is the same in all.</summary>
     public byte[][] Templates { get; }
 
     /// <summary>Bytes that the outer headers put before a frame.</summary>

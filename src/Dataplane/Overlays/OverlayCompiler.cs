@@ -17,7 +17,8 @@ internal static class OverlayCompiler
     public static Overlay Compile(Bridge network, PortSet ports, L3Interface shared, List<L3Interface> interfaces, List<Station> remotes)
     {
         OverlaySpec spec = network.Spec.Overlay!;
-        L3Interface underlay = OverlayTable.InterfaceOf(interfaces, spec.Local)!;
+        ushort[] links = [.. spec.Links.Select(link => (ushort)ports.IdOf(link.Port))];
+        L3Interface? underlay = links.Length > 0 ? null : OverlayTable.InterfaceOf(interfaces, spec.Local)!;
         int id = ports.IdOf(spec.Port);
         var all = new EndpointSpec
         {
@@ -27,10 +28,12 @@ internal static class OverlayCompiler
             Addresses = [.. spec.Endpoints.SelectMany(endpoint => endpoint.Addresses)],
         };
         var trunk = new Station(all, network) { Counters = new StationCounters(), IsTrunk = true };
-        int room = underlay.Mtu - Vxlan.OverheadBytes(spec.Local) - Vxlan.LinkBytes;
+
+        // A frame of a link port is its MTU and a link header long; what is carried needs the identifier before its own.
+        int room = underlay is null ? links.Min(link => ports.ById[link]!.Mtu) - Vxlan.HeaderBytes : underlay.Mtu - Vxlan.OverheadBytes(spec.Local) - Vxlan.LinkBytes;
         trunk.Interface = shared.ForStation(trunk, (short)interfaces.Count, (ushort)id, Math.Min(room, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu)));
         interfaces.Add(trunk.Interface);
-        var overlay = new Overlay(spec, trunk, underlay, ports.ById[id] as OverlayPort);
+        var overlay = new Overlay(spec, trunk, underlay, ports.ById[id] as OverlayPort, links);
         foreach (RemoteEndpointSpec endpoint in spec.Endpoints)
         {
             var facts = new EndpointSpec { Name = endpoint.Name, Port = spec.Port, Mac = endpoint.Mac, Addresses = endpoint.Addresses };

@@ -79,7 +79,7 @@ internal static class OverlayDecapsulationStage
         }
 
         int length = BinaryPrimitives.ReadUInt16BigEndian(frame[(udp + 4)..]), end = udp + length;
-        if (end < inner + Vxlan.LinkBytes || end > headers.EndOffset || (frame[udp + Vxlan.UdpBytes] & Vxlan.IdentifierFlag) == 0)
+        if (end < inner + Vxlan.LinkBytes || end > headers.EndOffset || Vxlan.IdentifierOf(frame[(udp + Vxlan.UdpBytes)..]) is var vni && vni < 0)
         {
             return DropReason.OverlayMalformed;
         }
@@ -90,7 +90,7 @@ internal static class OverlayDecapsulationStage
             return DropReason.OverlayMalformed;
         }
 
-        overlay = overlays.Find(socket, BinaryPrimitives.ReadUInt32BigEndian(frame[(udp + Vxlan.UdpBytes + 4)..]) >> 8);
+        overlay = overlays.Find(socket, vni);
         if (overlay is null)
         {
             return DropReason.OverlayUnknownVni;

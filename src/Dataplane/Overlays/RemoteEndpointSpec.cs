@@ -14,6 +14,6 @@ public sealed record RemoteEndpointSpec
     /// <summary>Its addresses, in subnets of the network.</summary>
     public IReadOnlyList<IpAddress> Addresses { get; init; } = [];
 
-    /// <summary>The peer that it is behind: one of <see cref="OverlaySpec.Peers"/>.</summary>
+    /// <summary>The peer that it is behind: one of <see cref="OverlaySpec.Peers"/>, or of those that <see cref="OverlaySpec.Links"/> lead to.</summary>
     public required IpAddress Peer { get; init; }
 }

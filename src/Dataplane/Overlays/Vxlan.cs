@@ -43,10 +43,27 @@ internal static class Vxlan
 
         Span<byte> udp = network[(local.IsIpv4 ? Ipv4Bytes : Ipv6Bytes)..];
         BinaryPrimitives.WriteUInt16BigEndian(udp[2..], (ushort)udpPort);
-        udp[UdpBytes] = IdentifierFlag;
-        BinaryPrimitives.WriteUInt32BigEndian(udp[(UdpBytes + 4)..], (uint)vni << 8);
+        WriteHeader(udp[UdpBytes..], vni);
         return template;
     }
+
+    private static void WriteHeader(Span<byte> header, int vni)
+    {
+        header[0] = IdentifierFlag;
+        BinaryPrimitives.WriteUInt32BigEndian(header[4..], (uint)vni << 8);
+    }
+
+    /// <summary>The header alone, as it stands before each frame of a link.</summary>
+    public static byte[] Header(int vni)
+    {
+        byte[] header = new byte[HeaderBytes];
+        WriteHeader(header, vni);
+        return header;
+    }
+
+    /// <summary>The identifier of a header; -1 where the flag says that there is none.</summary>
+    public static int IdentifierOf(ReadOnlySpan<byte> header) =>
+        (header[0] & IdentifierFlag) == 0 ? -1 : (int)(BinaryPrimitives.ReadUInt32BigEndian(header[4..]) >> 8);
 
     /// <summary>Writes the outer headers before an inner frame.</summary>
     /// <param name="target">The outer frame, whose end is the inner frame.</param>

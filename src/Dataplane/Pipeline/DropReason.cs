@@ -92,10 +92,10 @@ public enum DropReason : byte
     /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
     UnknownStation,
 
-    /// <summary>To a tunnel's end, but not VXLAN: cut off, without a valid identifier, in fragments, or with a wrong checksum (RFC 7348 5).</summary>
+    /// <summary>To a tunnel's end or by the link from another host, but not VXLAN: cut off, without a valid identifier, in fragments, or with a wrong checksum (RFC 7348 5).</summary>
     OverlayMalformed,
 
-    /// <summary>VXLAN with an identifier that no network has.</summary>
+    /// <summary>VXLAN, or a frame by the link from another host, with an identifier that no network shared with it has.</summary>
     OverlayUnknownVni,
 
     /// <summary>VXLAN from an address that is no peer of the network.</summary>

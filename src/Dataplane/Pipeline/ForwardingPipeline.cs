@@ -24,6 +24,11 @@ internal static class ForwardingPipeline
     public static void Receive<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
+        if (OverlayLinkStage.Process<TTracing>(context, batch))                                     // links to other hosts -> inner frames, run through it all next
+        {
+            return;
+        }
+
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         TunnelDecapsulationStage.Process<TTracing>(context, batch);                                 // packets in packets -> those inside
         OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed

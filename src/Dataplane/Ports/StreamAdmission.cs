@@ -32,7 +32,11 @@ internal readonly record struct StreamAdmission(StreamConnection? Connection, St
     }
 
     /// <summary>Makes a connection of a connected socket, which it owns from here on: shakes hands if the port speaks TLS.</summary>
-    internal static async Task<StreamAdmission> AcceptAsync(StreamLink link, StreamSettings settings, Socket socket, CancellationToken stop)
+    /// <param name="link">The link that it is for; null: the hub of the settings says by the peer's certificate.</param>
+    /// <param name="settings">How to speak with the peer.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="stop">Ends the handshake.</param>
+    internal static async Task<StreamAdmission> AcceptAsync(StreamLink? link, StreamSettings settings, Socket socket, CancellationToken stop)
     {
         string peer;
         try
@@ -49,11 +53,11 @@ internal readonly record struct StreamAdmission(StreamConnection? Connection, St
         var plain = new NetworkStream(socket, ownsSocket: true);
         return settings.Tls is { } tls
             ? await SecureAsync(link, settings, tls, socket, plain, peer, stop).ConfigureAwait(false)
-            : new StreamAdmission(new StreamConnection(link, socket, plain, null, peer), default);
+            : new StreamAdmission(new StreamConnection(link!, socket, plain, null, peer), default);
     }
 
     private static async Task<StreamAdmission> SecureAsync(
-        StreamLink link, StreamSettings settings, StreamTls tls, Socket socket, NetworkStream plain, string peer, CancellationToken stop)
+        StreamLink? link, StreamSettings settings, StreamTls tls, Socket socket, NetworkStream plain, string peer, CancellationToken stop)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(settings.HandshakeTimeout);
@@ -63,12 +67,12 @@ internal readonly record struct StreamAdmission(StreamConnection? Connection, St
         try
         {
             credentials = StreamCredentials.Read(tls);
-            var handshake = new StreamHandshake(tls, settings.Role, credentials);
+            var handshake = new StreamHandshake(tls.Peer, settings.Role, credentials, link is null ? settings.Hub!.LinkOf : link.LinkOf);
             end = await handshake.RunAsync(stream, limit.Token).ConfigureAwait(false);
             if (end.Reason == StreamReason.None)
             {
                 string description = $"{peer}, TLS 1.3, {stream.NegotiatedCipherSuite}, {handshake.PeerSubject}";
-                return new StreamAdmission(new StreamConnection(link, socket, stream, credentials, description), end);
+                return new StreamAdmission(new StreamConnection(handshake.Link!, socket, stream, credentials, description), end);
             }
         }
         catch (IOException error)

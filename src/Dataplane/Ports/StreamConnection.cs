@@ -41,6 +41,9 @@ internal sealed class StreamConnection : IDisposable
         Peer = peer;
     }
 
+    /// <summary>The link whose rings it serves.</summary>
+    internal StreamLink Link => _link;
+
     /// <summary>Who the peer is, and how the connection is protected.</summary>
     internal string Peer { get; }
 

@@ -7,7 +7,11 @@ using System.Security.Cryptography.X509Certificates;
 namespace Dataplane.Ports;
 
 /// <summary>One TLS handshake: version 1.3 only, a certificate on both sides, each judged by the other.</summary>
-internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCredentials credentials)
+/// <param name="target">Name of a server that is connected to.</param>
+/// <param name="role">Which side this is.</param>
+/// <param name="credentials">What is shown and who is believed.</param>
+/// <param name="linkOf">The link whose peer a genuine certificate is; null: nobody's.</param>
+internal sealed class StreamHandshake(string target, PortRole role, StreamCredentials credentials, Func<X509Certificate2, StreamLink?> linkOf)
 {
     private static readonly Oid s_serverUse = new("1.3.6.1.5.5.7.3.1"), s_clientUse = new("1.3.6.1.5.5.7.3.2");
     private StreamEnd _judgement = new(StreamReason.None);
@@ -15,6 +19,9 @@ internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCreden
 
     /// <summary>The subject of the peer's certificate, once it has been judged.</summary>
     internal string PeerSubject { get; private set; } = "";
+
+    /// <summary>The link that the peer belongs to, once its certificate has been judged.</summary>
+    internal StreamLink? Link { get; private set; }
 
     /// <summary>Shakes hands.</summary>
     /// <returns>Why it failed, or <see cref="StreamReason.None"/>.</returns>
@@ -59,7 +66,7 @@ internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCreden
 
     private SslClientAuthenticationOptions ClientOptions() => new()
     {
-        TargetHost = IsUri(tls.Peer) ? "" : tls.Peer,
+        TargetHost = IsUri(target) ? "" : target,
         ClientCertificateContext = credentials.Own,
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
@@ -91,7 +98,8 @@ internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCreden
             };
         }
 
-        return HasName(certificate, tls.Peer) ? StreamReason.None : StreamReason.CertificateName;
+        Link = linkOf(certificate);
+        return Link is not null ? StreamReason.None : StreamReason.CertificateName;
     }
 
     /// <summary>What an exception means when the certificates were not the matter.</summary>
@@ -110,10 +118,13 @@ internal sealed class StreamHandshake(StreamTls tls, PortRole role, StreamCreden
     }
 
     /// <summary>Whether a certificate has a subject alternative name (RFC 5280, 4.2.1.6). The subject's common name is no name (RFC 9525, 2).</summary>
-    internal static bool HasName(X509Certificate2 certificate, string name)
+    /// <param name="certificate">The certificate.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="allowWildcards">Whether a name such as <c>*.example.org</c> stands for it.</param>
+    internal static bool HasName(X509Certificate2 certificate, string name, bool allowWildcards = true)
     {
         if (!IsUri(name))
-            return certificate.MatchesHostname(name, allowWildcards: true, allowCommonName: false);
+            return certificate.MatchesHostname(name, allowWildcards, allowCommonName: false);
         foreach (X509Extension extension in certificate.Extensions)
         {
             if (extension is X509SubjectAlternativeNameExtension && HasUri(extension.RawData, name))

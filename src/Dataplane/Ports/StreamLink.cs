@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Threading.Channels;
 
 namespace Dataplane.Ports;
 
@@ -21,10 +23,13 @@ internal sealed class StreamLink : IDisposable
     private readonly StreamListener? _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly AsyncSignal _frames = new(), _room = new();
-    private readonly long[] _events = new long[StreamReasons.Count];
+    private readonly StreamEvents _events = new();
+
+    /// <summary>Connections that a hub has let in: the newest waits here until the one before has ended.</summary>
+    private readonly Channel<StreamConnection> _offered = Channel.CreateBounded<StreamConnection>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true }, passedOver => passedOver.Dispose());
     private readonly Task _running;
     private StreamConnection? _current;
-    private StreamEnd _lastEnd = new(StreamReason.NoPeer);
     private int _isClaimed;
     private int _waitsForRoom;
     private bool _isUp;
@@ -42,8 +47,9 @@ internal sealed class StreamLink : IDisposable
         Decoder = new StreamDecoder(received, settings.MaxFrameBytes);
         if (settings.Tls is { } tls)
             StreamCredentials.Read(tls).Dispose();
-        _listener = settings.Role == PortRole.Server ? new StreamListener(settings) : null;
-        _running = Task.Run(_listener is null ? ConnectAsync : ListenAsync);
+        _listener = settings is { Role: PortRole.Server, Hub: null } ? new StreamListener(settings) : null;
+        _running = Task.Run(settings.Hub is not null ? TakeTurnsAsync : _listener is null ? ConnectAsync : ListenAsync);
+        settings.Hub?.Add(settings.Tls!.Peer, this);
     }
 
     /// <summary>Frames for the worker.</summary>
@@ -64,18 +70,10 @@ internal sealed class StreamLink : IDisposable
     internal long Lost => Volatile.Read(ref _lost);
 
     /// <summary>Frames that could not be taken, and streams that ended because they were none of frames. Any thread.</summary>
-    internal long Malformed => Decoder.Oversized + Volatile.Read(ref _events[(int)StreamReason.FrameTruncated])
-        + Volatile.Read(ref _events[(int)StreamReason.FrameEmpty]) + Volatile.Read(ref _events[(int)StreamReason.FrameLength]);
+    internal long Malformed => Decoder.Oversized + _events[StreamReason.FrameTruncated] + _events[StreamReason.FrameEmpty] + _events[StreamReason.FrameLength];
 
     /// <summary>Why the link is down. Any thread.</summary>
-    internal string Reason
-    {
-        get
-        {
-            lock (_events)
-                return _lastEnd.ToString();
-        }
-    }
+    internal string Reason => _events.Last;
 
     /// <summary>Who the peer is and how it is spoken to; while there is none, where it is expected. Any thread.</summary>
     internal string Description
@@ -84,26 +82,14 @@ internal sealed class StreamLink : IDisposable
         {
             StreamConnection? connection = Volatile.Read(ref _current);
             if (connection is null)
-                return $"{(_listener is null ? "connects to" : "listens at")} {_settings.AddressText}{(_settings.Tls is null ? "" : ", TLS")}";
+                return $"{(_settings.Role == PortRole.Client ? "connects to" : "listens at")} {_settings.AddressText}{(_settings.Tls is null ? "" : ", TLS")}";
             int stalled = connection.StalledSeconds;
             return stalled == 0 ? connection.Peer : $"{connection.Peer}; it has taken nothing for {stalled} s";
         }
     }
 
     /// <summary>What happened how often. Any thread.</summary>
-    internal IReadOnlyList<PortEvent> ReadEvents()
-    {
-        var result = new List<PortEvent>();
-        for (int reason = 0; reason < _events.Length; reason++)
-        {
-            string name = StreamReasons.NameOf((StreamReason)reason);
-            long count = Volatile.Read(ref _events[reason]);
-            if (name.Length > 0 && count > 0)
-                result.Add(new PortEvent(name, count));
-        }
-
-        return result;
-    }
+    internal IReadOnlyList<PortEvent> ReadEvents() => _events.Read();
 
     /// <summary>The worker has given slots back.</summary>
     internal void NoteRoom()
@@ -138,26 +124,33 @@ internal sealed class StreamLink : IDisposable
     /// <summary>Sends what is queued, for as long as a peer takes it but a second at most, and closes everything. The worker is done with the port.</summary>
     public void Dispose() => Task.Run(CloseAsync).GetAwaiter().GetResult();
 
-    /// <summary>Notes why a peer is gone or was not let in.</summary>
-    internal void Note(StreamEnd end)
+    /// <summary>Takes a connection whose peer a hub knows to be this link's. One that stands gives way: the peer would not connect anew if it had not lost it.</summary>
+    internal void Offer(StreamConnection connection)
     {
-        Interlocked.Increment(ref _events[(int)end.Reason]);
-
-        // That somebody else was turned away is no reason why the link is down.
-        if (end.Reason is StreamReason.SecondPeer)
+        if (!_offered.Writer.TryWrite(connection))
+        {
+            connection.Dispose();
             return;
-        lock (_events)
-            _lastEnd = end;
+        }
+
+        // The loop makes a connection the current one and then looks whether another waits; here it is the other way round, so one of the two sees it.
+        StreamConnection? current = Volatile.Read(ref _current);
+        if (current != connection)
+            current?.Abort();
     }
 
     private async Task CloseAsync()
     {
         Volatile.Write(ref _isFinishing, true);
+        _settings.Hub?.Remove(_settings.Tls!.Peer, this);
+        _offered.Writer.Complete();
         await _stop.CancelAsync().ConfigureAwait(false);
         WakeLoops();
         await Task.WhenAny(_running, Task.Delay(s_finishTimeout)).ConfigureAwait(false);
         Volatile.Read(ref _current)?.Abort();
         await _running.ConfigureAwait(false);
+        while (_offered.Reader.TryRead(out StreamConnection? late))
+            late.Dispose();
         _listener?.Dispose();
         _stop.Dispose();
     }
@@ -171,66 +164,42 @@ internal sealed class StreamLink : IDisposable
             if (admission.Connection is { } connection)
                 await CarryAsync(connection).ConfigureAwait(false);
             else if (!_stop.IsCancellationRequested)
-                Note(admission.End);
+                _events.Note(admission.End);
             retryMs = admission.Connection is { AgeMs: >= SettledMs } ? FirstRetryMs : Math.Min(retryMs * 2, LastRetryMs);
             await PauseAsync(retryMs).ConfigureAwait(false);
         }
     }
 
-    private async Task ListenAsync()
+    private Task ListenAsync() => _listener!.RunAsync(AdmitAsync, _events, _stop.Token);
+
+    /// <summary>Carries what a hub offers, one connection after the other.</summary>
+    private async Task TakeTurnsAsync()
     {
-        var admissions = new List<Task>();
-        while (!_stop.IsCancellationRequested)
+        while (await _offered.Reader.WaitToReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
-            Socket? socket = null;
-            try
-            {
-                socket = await _listener!.AcceptAsync(_stop.Token).ConfigureAwait(false);
-            }
-            catch (SocketException error)
-            {
-                // No descriptor is left, most likely: one peer less, and not the end of the port.
-                Note(new StreamEnd(StreamReason.AcceptFailed, StreamErrors.OneLine(error.Message)));
-                await PauseAsync(LastRetryMs).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-
-            admissions.RemoveAll(task => task.IsCompleted);
-            if (socket is not null)
-                Receive(socket, admissions);
+            if (_offered.Reader.TryRead(out StreamConnection? connection))
+                await CarryAsync(connection).ConfigureAwait(false);
         }
-
-        await Task.WhenAll(admissions).ConfigureAwait(false);
-    }
-
-    private void Receive(Socket socket, List<Task> admissions)
-    {
-        StreamReason reason = Volatile.Read(ref _isClaimed) != 0 ? StreamReason.SecondPeer
-            : admissions.Count >= StreamListener.MaxHandshakes ? StreamReason.TooManyHandshakes : StreamReason.None;
-        if (reason == StreamReason.None)
-        {
-            admissions.Add(AdmitAsync(socket));
-            return;
-        }
-
-        Note(new StreamEnd(reason));
-        socket.Dispose();
     }
 
     /// <summary>Several peers may be at their handshake, so that one that dawdles does not lock out the others; the first to end it is let in.</summary>
     private async Task AdmitAsync(Socket socket)
     {
+        if (Volatile.Read(ref _isClaimed) != 0)
+        {
+            _events.Note(new StreamEnd(StreamReason.SecondPeer));
+            socket.Dispose();
+            return;
+        }
+
         StreamAdmission admission = await StreamAdmission.AcceptAsync(this, _settings, socket, _stop.Token).ConfigureAwait(false);
         if (admission.Connection is not { } connection)
         {
-            Note(admission.End);
+            _events.Note(admission.End);
         }
         else if (Interlocked.Exchange(ref _isClaimed, 1) != 0)
         {
-            Note(new StreamEnd(StreamReason.SecondPeer));
+            _events.Note(new StreamEnd(StreamReason.SecondPeer));
             connection.Dispose();
         }
         else
@@ -249,10 +218,13 @@ internal sealed class StreamLink : IDisposable
             DiscardQueued();
             Volatile.Write(ref _current, connection);
             Volatile.Write(ref _isUp, true);
+            Interlocked.MemoryBarrier();
+            if (IsReplaced)
+                connection.Abort();
             StreamEnd end = await connection.RunAsync().ConfigureAwait(false);
             Volatile.Write(ref _isUp, false);
             Volatile.Write(ref _current, null);
-            Note(IsRefusal(connection, end) ? new StreamEnd(StreamReason.TlsEndedByPeer) : end);
+            _events.Note(IsReplaced ? new StreamEnd(StreamReason.Replaced) : IsRefusal(connection, end) ? new StreamEnd(StreamReason.TlsEndedByPeer) : end);
             DiscardQueued();
         }
     }
@@ -260,8 +232,14 @@ internal sealed class StreamLink : IDisposable
     /// <summary>
     /// In TLS 1.3 the handshake is over for a client before the server has judged its certificate, and the runtime's server then closes without a word.
     /// </summary>
-    private bool IsRefusal(StreamConnection connection, StreamEnd end) => _settings.Tls is not null && _listener is null && !connection.HasReceived
+    private bool IsRefusal(StreamConnection connection, StreamEnd end) => _settings is { Tls: not null, Role: PortRole.Client } && !connection.HasReceived
         && connection.AgeMs < SettledMs && (end.Reason is StreamReason.PeerClosed or StreamReason.PeerReset);
+
+    /// <summary>Whether the peer has connected anew.</summary>
+    private bool IsReplaced => _offered.Reader.TryPeek(out _);
+
+    /// <summary>This link, if a certificate has the name that its peer's must have.</summary>
+    internal StreamLink? LinkOf(X509Certificate2 certificate) => StreamHandshake.HasName(certificate, _settings.Tls!.Peer) ? this : null;
 
     /// <summary>What was meant for a peer that is gone is not for the next one.</summary>
     private void DiscardQueued()

@@ -14,6 +14,8 @@ internal sealed class StreamListener : IDisposable
 
     private const int Backlog = 16;
 
+    private static readonly TimeSpan s_afterFailure = TimeSpan.FromSeconds(1);
+
     private readonly Socket _socket;
 
     /// <summary>Listens. A file that a socket nobody listens on has left at the path is replaced.</summary>
@@ -43,10 +45,46 @@ internal sealed class StreamListener : IDisposable
         }
     }
 
-    /// <summary>Waits for a peer.</summary>
-    /// <exception cref="SocketException">It could not be taken in.</exception>
-    /// <exception cref="OperationCanceledException">The port closes.</exception>
-    internal ValueTask<Socket> AcceptAsync(CancellationToken cancellation) => _socket.AcceptAsync(cancellation);
+    /// <summary>Takes peers in until it is stopped, and waits for those that are at it.</summary>
+    /// <param name="admit">Owns the socket of a peer from then on.</param>
+    /// <param name="events">Where it is noted who was not taken in.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <param name="most">Peers that may be at it at once; more are turned away.</param>
+    internal async Task RunAsync(Func<Socket, Task> admit, StreamEvents events, CancellationToken stop, int most = MaxHandshakes)
+    {
+        var admissions = new List<Task>();
+        while (!stop.IsCancellationRequested)
+        {
+            Socket? socket = null;
+            try
+            {
+                socket = await _socket.AcceptAsync(stop).ConfigureAwait(false);
+            }
+            catch (SocketException error)
+            {
+                // No descriptor is left, most likely: one peer less, and not the end of the port.
+                events.Note(new StreamEnd(StreamReason.AcceptFailed, StreamErrors.OneLine(error.Message)));
+                await Task.WhenAny(Task.Delay(s_afterFailure, stop)).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            admissions.RemoveAll(task => task.IsCompleted);
+            if (socket is not null && admissions.Count < most)
+            {
+                admissions.Add(admit(socket));
+            }
+            else if (socket is not null)
+            {
+                events.Note(new StreamEnd(StreamReason.TooManyHandshakes));
+                socket.Dispose();
+            }
+        }
+
+        await Task.WhenAll(admissions).ConfigureAwait(false);
+    }
 
     /// <summary>Closes; the runtime removes the file of a Unix socket.</summary>
     public void Dispose() => _socket.Dispose();

@@ -40,6 +40,9 @@ public sealed class StreamPortFactory(EndPoint address, PortRole role = PortRole
     /// <summary>Longest time from connect to the end of the TLS handshake.</summary>
     internal TimeSpan? HandshakeTimeout { get; init; }
 
+    /// <summary>Where connections come from in place of a socket of the port's own.</summary>
+    internal StreamHub? Hub { get; init; }
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public IPort Open(string name)
@@ -54,7 +57,7 @@ public sealed class StreamPortFactory(EndPoint address, PortRole role = PortRole
         Require(name, Tls is null or { Certificate.Length: > 0, Key.Length: > 0, Ca.Length: > 0, Peer.Length: > 0 },
             "Tls needs all of Certificate, Key, Ca and Peer.");
         string identity = string.Create(CultureInfo.InvariantCulture, $"{name} {address} {role}");
-        var settings = new StreamSettings(name, address, role, Tls, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu, RingFrames);
+        var settings = new StreamSettings(name, address, role, Tls, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu, RingFrames) { Hub = Hub };
         try
         {
             return new StreamPort(HandshakeTimeout is { } timeout ? settings with { HandshakeTimeout = timeout } : settings);

@@ -13,6 +13,9 @@ internal sealed record StreamSettings(string Name, EndPoint Address, PortRole Ro
     /// <summary>Longest time from connect to the end of the TLS handshake.</summary>
     internal TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Where connections come from in place of a socket of the port's own; null: it has one.</summary>
+    internal StreamHub? Hub { get; init; }
+
     /// <summary>The longest frame that passes, in bytes.</summary>
     internal int MaxFrameBytes => Mtu + EthernetBytes + VlanTagBytes;
 

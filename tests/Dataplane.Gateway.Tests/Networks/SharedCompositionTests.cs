@@ -1,7 +1,9 @@
 using Dataplane.Configuration;
 using Dataplane.Gateway.Networks;
+using Dataplane.Gateway.Networks.Shared;
 using Dataplane.Overlays;
 using Dataplane.Packets;
+using Dataplane.Ports;
 using Dataplane.Switching;
 
 namespace Dataplane.Gateway.Tests.Networks;
@@ -80,6 +82,52 @@ public sealed class SharedCompositionTests
         Assert.NotEqual(Mac("192.0.2.51/24"), Mac("192.0.2.54/24"));
         Assert.Equal(Mac("192.0.2.51/24"), Mac("192.0.2.51/24"));
     }
+
+    [Fact]
+    public void Compose_NetworkByTls_HasALinkToEachHostWhateverNumberOfNetworksGoesByIt()
+    {
+        using var certificates = new LinkCertificates();
+        ServeOptions options = s_options with { HostName = "h2", Links = certificates.Options };
+        using var links = new HostLinks(options);
+        var composer = new SpecComposer(options) { Links = links };
+        links.Hosts = [new LinkRecord("h1", "192.0.2.11:4790"), new LinkRecord("h3", "192.0.2.13:4790"), new LinkRecord("h4", "192.0.2.13:4791"), new LinkRecord("h5", "nonsense")];
+        NetworkView web = s_web with { Network = s_web.Network with { Underlay = NetworkRecord.Tls, Mtu = 9000 } };
+        NetworkView db = new(new NetworkRecord("db") { Vni = 4097, Underlay = NetworkRecord.Tls, Subnets = [new SubnetRecord("10.90.0.0/24") { Gateway = "10.90.0.1" }] }, []);
+        DataplaneSpec spec = composer.Compose([web, db], []);
+        Assert.Empty(SpecValidator.Validate(spec));
+        PortSpec[] ports = [.. spec.Ports.Where(port => port.Kind == PortKind.Stream)];
+        Assert.Equal([HostLinks.PortName("h1"), HostLinks.PortName("h3")], ports.Select(port => port.Name));
+        Assert.All(spec.Networks, network => Assert.Equal(ports.Select(port => port.Name), network.Overlay!.Links.Select(link => link.Port)));
+        Assert.True(spec.Networks[0].Overlay is { Local.IsNone: true, Peers: [], Vni: 4096 });
+
+        // h2 is not known: what it has is not there. What h3 has is behind its link.
+        RemoteEndpointSpec three = Assert.Single(spec.Networks[0].Overlay!.Endpoints);
+        Assert.Equal(("02:00:00:00:00:03", "192.0.2.13"), (three.Mac.ToString(), three.Peer.ToString()));
+
+        // Ports stay what they are for as long as the host is there, so that the engine does not close them.
+        Assert.Equal(ports, composer.Compose([web, db], []).Ports.Where(port => port.Kind == PortKind.Stream), ReferenceEqualityComparer.Instance);
+        links.Hosts = [new LinkRecord("h3", "192.0.2.13:4790")];
+        Assert.Same(ports[1], Assert.Single(composer.Compose([web], []).Ports, port => port.Kind == PortKind.Stream));
+
+        // Without such a network no link is kept; without another host the network is this one's alone.
+        Assert.DoesNotContain(composer.Compose([s_web], []).Ports, port => port.Kind == PortKind.Stream);
+        links.Hosts = [];
+        Assert.Null(composer.Compose([web], []).Networks[0].Overlay);
+        Assert.Null(Compose(options, web).Networks[0].Overlay);
+    }
+
+    [Theory]
+    [InlineData(null, true, null)]
+    [InlineData("vxlan", true, null)]
+    [InlineData("tls", true, "tls")]
+    public void CheckUnderlay_OfANetworkThatHostsShare_IsOneOfTwo(string? given, bool isShared, string? kept) =>
+        Assert.Equal(kept, NetworkRequests.CheckUnderlay(new NetworkRecord("web") { Underlay = given }, isShared).Underlay);
+
+    [Theory]
+    [InlineData("ipsec", true, "underlay \"ipsec\" is not vxlan or tls")]
+    [InlineData("tls", false, "started without --etcd")]
+    public void CheckUnderlay_ThatIsNone_IsRefused(string given, bool isShared, string message) => Assert.Contains(message,
+        Assert.Throws<NetworkException>(() => NetworkRequests.CheckUnderlay(new NetworkRecord("web") { Underlay = given }, isShared)).Message, StringComparison.Ordinal);
 
     private static DataplaneSpec Compose(ServeOptions options, NetworkView view) => new SpecComposer(options) { Peers = ["192.0.2.53", "192.0.2.52"] }.Compose([view], []);
 }

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Dataplane.Ports;
 using Dataplane.SystemTests.Support;
+using Dataplane.Tests.Ports;
 
 namespace Dataplane.SystemTests.Networks;
 
@@ -18,16 +20,34 @@ internal sealed class SharedHosts : IAsyncDisposable
     private readonly ChildProgram?[] _members = new ChildProgram?[Members];
     private readonly ChildProgram?[] _services;
     private readonly int _underlay;
+    private readonly bool _hasLinks;
+    private string _ca = "";
 
-    private SharedHosts(int hosts, int underlay) => (_services, _underlay) = (new ChildProgram?[hosts], underlay);
+    private SharedHosts(int hosts, int underlay, bool hasLinks)
+    {
+        (_services, _underlay, _hasLinks) = (new ChildProgram?[hosts], underlay, hasLinks);
+        Certificates = new TestCertificates(_folder.FullName);
+    }
+
+    /// <summary>Gives out the certificates of the hosts' links.</summary>
+    public TestCertificates Certificates { get; }
 
     /// <summary>The namespace of the link, in which the members of etcd are too.</summary>
     public string Lan => _prefix + "lan";
 
-    public static async Task<SharedHosts> CreateAsync(int hosts, int underlay = 4)
+    /// <param name="hosts">How many.</param>
+    /// <param name="underlay">Family of the addresses at which tunnels and links end.</param>
+    /// <param name="hasLinks">Whether the hosts have TLS links, with certificates that fit.</param>
+    /// <param name="stranger">A host whose certificate says that it is host 9; -1: none.</param>
+    public static async Task<SharedHosts> CreateAsync(int hosts, int underlay = 4, bool hasLinks = false, int stranger = -1)
     {
         await RemoveLeftoversAsync();
-        var bed = new SharedHosts(hosts, underlay);
+        var bed = new SharedHosts(hosts, underlay, hasLinks);
+        for (int host = 0; host < hosts && hasLinks; host++)
+        {
+            bed.Certify(host, host == stranger ? 9 : host);
+        }
+
         await bed.AddNamespaceAsync("lan");
         await TestNetwork.IpAsync(bed.Lan, "link add br0 type bridge mcast_snooping 0\nlink set br0 up\naddr add 2001:db8::1/64 dev br0 nodad\n"
             + string.Concat(Enumerable.Range(0, Members).Select(member => string.Create(CultureInfo.InvariantCulture, $"addr add 192.0.2.{1 + member}/24 dev br0\n"))));
@@ -41,17 +61,35 @@ internal sealed class SharedHosts : IAsyncDisposable
             string name = await bed.AddNamespaceAsync(string.Create(CultureInfo.InvariantCulture, $"h{host}"));
             await TestNetwork.IpAsync(null, string.Create(CultureInfo.InvariantCulture, $"link add up0 netns {name} type veth peer name p{host} netns {bed.Lan}\n"));
             await TestNetwork.IpAsync(bed.Lan, string.Create(CultureInfo.InvariantCulture, $"link set p{host} master br0 up\n"));
-            await TestNetwork.IpAsync(name, string.Create(CultureInfo.InvariantCulture, $"addr add 192.0.2.{11 + host}/24 dev up0\nlink set up0 up\n"));
+            await TestNetwork.IpAsync(name, string.Create(CultureInfo.InvariantCulture, $"addr add 192.0.2.{11 + host}/24 dev up0\naddr add 2001:db8::{11 + host}/64 dev up0 nodad\nlink set up0 up\n"));
         }
 
         await Task.WhenAll(Enumerable.Range(0, hosts).Select(bed.StartServiceAsync));
         return bed;
     }
 
+    /// <summary>The namespace of a container.</summary>
+    public string Name(string role) => _prefix + role;
+
     public string Host(int host) => string.Create(CultureInfo.InvariantCulture, $"{_prefix}h{host}");
 
     /// <summary>The engine's address on the link.</summary>
     public string Tunnel(int host) => string.Create(CultureInfo.InvariantCulture, $"{(_underlay == 4 ? "192.0.2." : "2001:db8::")}{51 + host}");
+
+    /// <summary>Where the TLS links of a host end.</summary>
+    public string Link(int host) => string.Create(CultureInfo.InvariantCulture, $"{(_underlay == 4 ? $"192.0.2.{11 + host}" : $"[2001:db8::{11 + host}]")}:4790");
+
+    /// <summary>A file for the test.</summary>
+    public string PathOf(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>Gives a host a certificate that says which host it is.</summary>
+    public void Certify(int host, int says)
+    {
+        StreamTls made = Certificates.Make(string.Create(CultureInfo.InvariantCulture, $"h{says}"), "");
+        File.Copy(made.Certificate, PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.pem")), overwrite: true);
+        File.Copy(made.Key, PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.key")), overwrite: true);
+        _ca = made.Ca;
+    }
 
     /// <summary>Makes the namespace of a container.</summary>
     public async Task<string> AddNamespaceAsync(string role)
@@ -83,8 +121,10 @@ internal sealed class SharedHosts : IAsyncDisposable
     {
         string members = string.Join(' ', Enumerable.Range(0, Members).Select(member => string.Create(CultureInfo.InvariantCulture, $"--etcd http://192.0.2.{1 + (member + host) % Members}:2379")));
         string name = string.Create(CultureInfo.InvariantCulture, $"h{host}");
+        string[] links = !_hasLinks ? [] : ["--tls-link", Link(host), "--tls-certificate", PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.pem")),
+            "--tls-key", PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.key")), "--tls-ca", _ca, "--tls-name", "{host}.test"];
         _services[host] = ChildProgram.Start(Host(host), [.. ContainerHost.OwnMounts, .. Programs.Dataplane, "network", "serve", "--state", Path.Combine(_folder.FullName, name),
-            "--socket", SocketOf(host), "--uplink", "up0", "--uplink-address", $"{Tunnel(host)}/{(_underlay == 4 ? 24 : 64)}", .. members.Split(' '), "--host-name", name, "--host-timeout", "2"]);
+            "--socket", SocketOf(host), "--uplink", "up0", "--uplink-address", $"{Tunnel(host)}/{(_underlay == 4 ? 24 : 64)}", .. members.Split(' '), "--host-name", name, "--host-timeout", "2", .. links]);
         await _services[host]!.AwaitLineAsync(line => line == "ready");
     }
 
@@ -141,6 +181,25 @@ internal sealed class SharedHosts : IAsyncDisposable
 
     public static string[] AddressesOf(JsonElement reply) => [.. reply.GetProperty("endpoint").GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!)];
 
+    /// <summary>Attaches a container to a network that another host has just made: it is known here a moment later.</summary>
+    public async Task<string[]> AttachWhenKnownAsync(int host, string network, string container, string role)
+    {
+        await AwaitAsync(async () => (await AskAsync(host, HttpMethod.Get, "networks/" + network)).Status == HttpStatusCode.OK);
+        return await AttachAsync(host, network, container, role);
+    }
+
+    public static async Task AwaitAsync(Func<Task<bool>> condition)
+    {
+        for (int attempt = 0; !await condition(); attempt++)
+        {
+            Assert.True(attempt < 200, "what was waited for has not come");
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>A program that runs in the namespace of a container until it is ended.</summary>
+    public ChildProgram Start(string role, params string[] command) => ChildProgram.Start(_prefix + role, command);
+
     public async Task<ProgramResult> InAsync(string role, params string[] command) => await ChildProgram.RunAsync(_prefix + role, command);
 
     /// <summary>Sends until an answer comes: what another host has done becomes known here a moment later.</summary>
@@ -164,6 +223,7 @@ internal sealed class SharedHosts : IAsyncDisposable
             await TestNetwork.RemoveAsync(name);
         }
 
+        Certificates.Dispose();
         _folder.Delete(recursive: true);
     }
 

@@ -15,7 +15,7 @@ public sealed class SharedNetworkTests
         await using SharedHosts hosts = await SharedHosts.CreateAsync(2, underlay);
         await hosts.DoAsync(0, HttpMethod.Post, "networks", """{"name":"web","ipv6":true}""");
         string[] first = await hosts.AttachAsync(0, "web", "one", "c1");
-        string[] second = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
+        string[] second = await hosts.AttachWhenKnownAsync(1, "web", "two", "c2");
         Assert.Equal(2, first.Length);
         Assert.Empty(first.Intersect(second));
         await hosts.PingAsync("c1", second);
@@ -39,7 +39,7 @@ public sealed class SharedNetworkTests
         await hosts.DoAsync(1, HttpMethod.Delete, "networks/web/endpoints/one/eth0");
         await hosts.DoAsync(1, HttpMethod.Delete, "networks/web/endpoints/two/eth0");
         await hosts.DoAsync(0, HttpMethod.Delete, "networks/web");
-        await AwaitAsync(async () => (await hosts.AskAsync(1, HttpMethod.Get, "networks/web")).Status == HttpStatusCode.NotFound);
+        await SharedHosts.AwaitAsync(async () => (await hosts.AskAsync(1, HttpMethod.Get, "networks/web")).Status == HttpStatusCode.NotFound);
         await hosts.StopAsync();
     }
 
@@ -49,8 +49,8 @@ public sealed class SharedNetworkTests
         await using SharedHosts hosts = await SharedHosts.CreateAsync(3);
         await hosts.DoAsync(0, HttpMethod.Post, "networks", """{"name":"web"}""");
         string[] one = await hosts.AttachAsync(0, "web", "one", "c1");
-        string[] two = await AttachWhenKnownAsync(hosts, 1, "web", "two", "c2");
-        string[] three = await AttachWhenKnownAsync(hosts, 2, "web", "three", "c3");
+        string[] two = await hosts.AttachWhenKnownAsync(1, "web", "two", "c2");
+        string[] three = await hosts.AttachWhenKnownAsync(2, "web", "three", "c3");
         await hosts.PingAsync("c1", [.. two, .. three]);
 
         // One member of three: nobody is without the registry for long.
@@ -63,21 +63,21 @@ public sealed class SharedNetworkTests
         await hosts.KillServiceAsync(2);
         string home = await hosts.AddNamespaceAsync("c5");
         JsonElement moved = default;
-        await AwaitAsync(async () => await hosts.AskAsync(1, HttpMethod.Post, "networks/web/endpoints", SharedHosts.Request(home, "three")) is (HttpStatusCode.OK, var reply)
+        await SharedHosts.AwaitAsync(async () => await hosts.AskAsync(1, HttpMethod.Post, "networks/web/endpoints", SharedHosts.Request(home, "three")) is (HttpStatusCode.OK, var reply)
             && (moved = reply).ValueKind == JsonValueKind.Object);
         Assert.Equal(three, SharedHosts.AddressesOf(moved));
         await hosts.PingAsync("c1", three);
 
         // The host comes back, and gives up what is another's now.
         await hosts.StartServiceAsync(2);
-        await AwaitAsync(async () => (await hosts.DoAsync(2, HttpMethod.Get, "networks/web")).GetProperty("endpoints").GetArrayLength() == 0
+        await SharedHosts.AwaitAsync(async () => (await hosts.DoAsync(2, HttpMethod.Get, "networks/web")).GetProperty("endpoints").GetArrayLength() == 0
             && (await hosts.InAsync("c3", "ip", "link", "show", "eth0")).ExitCode != 0);
         await hosts.PingAsync("c1", three);
 
         // No registry at all: what runs goes on, changes wait and are made when it is back.
         await hosts.KillMemberAsync(1);
         await hosts.KillMemberAsync(2);
-        await AwaitAsync(async () => (await hosts.DoAsync(0, HttpMethod.Get, "status")).GetProperty("detail").GetString()!.StartsWith("the registry does not answer, changes wait", StringComparison.Ordinal));
+        await SharedHosts.AwaitAsync(async () => (await hosts.DoAsync(0, HttpMethod.Get, "status")).GetProperty("detail").GetString()!.StartsWith("the registry does not answer, changes wait", StringComparison.Ordinal));
         Task<string[]> waiting = hosts.AttachAsync(0, "web", "five", "c6");
         await hosts.PingAsync("c1", [.. two, .. three]);
         Assert.False(waiting.IsCompleted);
@@ -86,21 +86,5 @@ public sealed class SharedNetworkTests
         await hosts.PingAsync("c2", await waiting);
         Assert.Equal(6, new[] { one, two, three, four, await waiting }.SelectMany(addresses => addresses).Append("").Distinct().Count());
         await hosts.StopAsync();
-    }
-
-    /// <summary>A network that another host has just made is known here a moment later.</summary>
-    private static async Task<string[]> AttachWhenKnownAsync(SharedHosts hosts, int host, string network, string container, string role)
-    {
-        await AwaitAsync(async () => (await hosts.AskAsync(host, HttpMethod.Get, "networks/" + network)).Status == HttpStatusCode.OK);
-        return await hosts.AttachAsync(host, network, container, role);
-    }
-
-    private static async Task AwaitAsync(Func<Task<bool>> condition)
-    {
-        for (int attempt = 0; !await condition(); attempt++)
-        {
-            Assert.True(attempt < 200, "what was waited for has not come");
-            await Task.Delay(100);
-        }
     }
 }

@@ -36,6 +36,7 @@ public class ConfigurationDocumentTests
         ["Routes told by DHCP"] = ConfigKeys.DhcpRoute,
         ["Endpoints"] = ConfigKeys.Endpoint,
         ["Overlays"] = ConfigKeys.Overlay,
+        ["Overlays by links"] = ConfigKeys.OverlayLink,
         ["Endpoints elsewhere"] = ConfigKeys.RemoteEndpoint,
         ["Rates"] = ConfigKeys.Rate,
         ["Workers"] = ConfigKeys.Workers,

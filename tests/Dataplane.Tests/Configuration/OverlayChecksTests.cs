@@ -16,6 +16,7 @@ public class OverlayChecksTests
         Ports =
         [
             new PortSpec { Name = "wan" }, new PortSpec { Name = "a0" }, new PortSpec { Name = "vx0", Kind = PortKind.Vxlan, Mtu = 1450 }, new PortSpec { Name = "vx1", Kind = PortKind.Vxlan },
+            new PortSpec { Name = "s0", Kind = PortKind.Stream, Endpoint = "198.51.100.3:7000" }, new PortSpec { Name = "s1", Kind = PortKind.Stream, Endpoint = "203.0.113.4:7000" },
         ],
         Interfaces = [new InterfaceSpec { Port = "wan", Address = IpPrefix.Parse("198.51.100.2/24") }],
         Networks =
@@ -55,7 +56,7 @@ public class OverlayChecksTests
 
     private static readonly Dictionary<string, (DataplaneSpec Spec, string[] Errors)> s_bad = new()
     {
-        ["no port"] = (Blue(blue => blue with { Port = "vx9" }), ["networks[0].overlay.port: \"vx9\": is not a port; the ports are wan, a0, vx0, vx1; did you mean \"vx0\"?"]),
+        ["no port"] = (Blue(blue => blue with { Port = "vx9" }), ["networks[0].overlay.port: \"vx9\": is not a port; the ports are wan, a0, vx0, vx1, s0, s1; did you mean \"vx0\"?"]),
         ["another kind of port"] = (Blue(blue => blue with { Port = "wan" }),
             ["networks[0].overlay.port: \"wan\": is not of kind vxlan; the way to other hosts is a port of that kind"]),
         ["port of another"] = (Blue(blue => blue with { Port = "vx1" }), ["networks[1].overlay.port: \"vx1\": is the port of networks[0].overlay.port already; each overlay has its own"]),
@@ -86,6 +87,23 @@ public class OverlayChecksTests
             ["networks[0].overlay.peers[2]: \"10.90.0.7\": lies in the subnet of a network; tunnels end outside of what they carry"]),
         ["peer link-local"] = (Blue(blue => blue with { Peers = [.. blue.Peers, IpAddress.Parse("169.254.0.7")] }),
             ["networks[0].overlay.peers[2]: \"169.254.0.7\": is a link-local address, which says nothing of the link"]),
+        ["links and tunnels"] = (Blue(blue => blue with { Links = [Link("198.51.100.3", "s0"), Link("203.0.113.4", "s1")] }),
+            ["networks[0].overlay.local: \"198.51.100.2\": belongs to tunnels, and there are links: remove one of the two"]),
+        ["links and peers"] = (Linked(blue => blue with { Peers = [IpAddress.Parse("198.51.100.3")] }),
+            ["networks[0].overlay.peers: belongs to tunnels, and there are links: remove one of the two"]),
+        ["link by another kind of port"] = (Linked(blue => blue with { Links = [Link("203.0.113.4", "wan")] }),
+            ["networks[0].overlay.links[0].port: \"wan\": is not of kind stream; a link to another host is a port of that kind"]),
+        ["link with an interface"] = (Linked(blue => blue) with { Interfaces = [.. s_good.Interfaces, new InterfaceSpec { Port = "s0", Address = IpPrefix.Parse("192.0.2.1/24") }] },
+            ["networks[0].overlay.links[0].port: \"s0\": has an interface; a link carries the frames of networks and nothing else: remove one of the two"]),
+        ["link twice"] = (Linked(blue => blue with { Links = [Link("203.0.113.4", "s0"), Link("203.0.113.4", "s0")] }),
+            [
+                "networks[0].overlay.links[1].peer: \"203.0.113.4\": is listed twice; each link leads to another host",
+                "networks[0].overlay.links[1].port: \"s0\": is that of another link of this network; each host has its own",
+            ]),
+        ["link by the port of an endpoint"] = (Change(Linked(blue => blue), network => network with { Endpoints = [.. network.Endpoints.Select(endpoint => endpoint with { Port = "s1" })] }),
+            ["networks[0].overlay.links[1].port: \"s1\": is the port of networks[0].endpoints[0] already"]),
+        ["endpoint behind no link"] = (Linked(blue => blue with { Links = [Link("198.51.100.3", "s0")] }),
+            ["networks[0].overlay.endpoints[0].peer: \"203.0.113.4\": is not among the peers of the overlay"]),
         ["endpoint behind nobody"] = (Remote(remote => remote with { Peer = IpAddress.Parse("198.51.100.9") }),
             ["networks[0].overlay.endpoints[0].peer: \"198.51.100.9\": is not among the peers of the overlay"]),
         ["name of one here"] = (Remote(remote => remote with { Name = "a" }),
@@ -114,6 +132,23 @@ public class OverlayChecksTests
         Assert.Equal(PortKind.Vxlan, read.Ports[2].Kind);
     }
 
+    [Fact]
+    public void Read_NetworkByLinks_IsReadAsItWasWritten()
+    {
+        (DataplaneSpec read, IReadOnlyList<ConfigurationError> errors) = SpecReader.ReadAndValidate(SpecWriter.ToNode(Linked(blue => blue)));
+        Assert.Empty(errors);
+        OverlaySpec overlay = read.Networks[0].Overlay!;
+        Assert.True(overlay is { Local.IsNone: true, Peers: [] });
+        Assert.Equal([Link("198.51.100.3", "s0"), Link("203.0.113.4", "s1")], overlay.Links);
+
+        // Several networks go by one link, each under its own identifier.
+        DataplaneSpec both = Linked(blue => blue);
+        both = both with { Networks = [both.Networks[0], both.Networks[1] with { Overlay = both.Networks[0].Overlay! with { Port = "vx1", Vni = 43, Endpoints = [] } }] };
+        Assert.Empty(SpecValidator.Validate(both));
+        both = both with { Networks = [both.Networks[0], both.Networks[1] with { Overlay = both.Networks[1].Overlay! with { Vni = 42 } }] };
+        Assert.Contains("networks[1].overlay.vni", Assert.Single(SpecValidator.Validate(both)).ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Bad))]
     public void Validate_BadOverlay_SaysWhatAndWhere(string name)
@@ -127,6 +162,16 @@ public class OverlayChecksTests
         NetworkSpec blue = s_good.Networks[0];
         return s_good with { Networks = [blue with { Overlay = change(blue.Overlay! with { Endpoints = [] }) }, s_good.Networks[1]] };
     }
+
+    private static OverlayLinkSpec Link(string peer, string port) => new() { Peer = IpAddress.Parse(peer), Port = port };
+
+    /// <summary>The same network by links.</summary>
+    private static DataplaneSpec Linked(Func<OverlaySpec, OverlaySpec> change) => Change(s_good, blue => blue with
+    {
+        Overlay = change(blue.Overlay! with { Local = default, UdpPort = 4789, Peers = [], Links = [Link("198.51.100.3", "s0"), Link("203.0.113.4", "s1")] }),
+    });
+
+    private static DataplaneSpec Change(DataplaneSpec spec, Func<NetworkSpec, NetworkSpec> change) => spec with { Networks = [change(spec.Networks[0]), .. spec.Networks.Skip(1)] };
 
     private static DataplaneSpec Remote(Func<RemoteEndpointSpec, RemoteEndpointSpec> change)
     {

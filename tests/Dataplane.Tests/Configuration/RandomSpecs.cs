@@ -235,6 +235,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Local = Address(),
         UdpPort = In(1, 65535),
         Peers = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+        Links = Maybe(List(2, _ => new OverlayLinkSpec { Peer = Address(), Port = Needed() }))!,
         Endpoints = Maybe(List(3, _ => new RemoteEndpointSpec
         {
             Name = Needed(),

@@ -19,6 +19,7 @@ internal sealed class NetworkCreateCommand : Command
     private static readonly Option s_dhcp = new("--dhcp", "", "containers that ask by DHCP are told of their IPv4 address");
     private static readonly Option s_search = new("--search", "DOMAIN", "domain for short names that is told in both ways") { IsRepeatable = true };
     private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
+    private static readonly Option s_underlay = new("--underlay", "KIND", "how hosts that share it carry its frames: vxlan (the default), or tls for encrypted links");
     private static readonly Option s_reach = new("--reach", "NETWORK", "network that this one and it reach each other with") { IsRepeatable = true };
 
     public override string Name => "network create";
@@ -28,7 +29,7 @@ internal sealed class NetworkCreateCommand : Command
     public override IReadOnlyList<string> Positionals => ["NAME"];
 
     public override IReadOnlyList<Option> Options =>
-        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, s_advertise, s_dhcp, s_search, NetworkOptions.Socket, NetworkOptions.Json];
+        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, s_advertise, s_dhcp, s_search, s_underlay, NetworkOptions.Socket, NetworkOptions.Json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -55,6 +56,7 @@ internal sealed class NetworkCreateCommand : Command
             Search = [.. arguments.GetAll(s_search)],
             Mtu = (int)(arguments.GetNumber(s_mtu, 576, 9000) ?? 1500),
             Reach = [.. arguments.GetAll(s_reach)],
+            Underlay = arguments.Get(s_underlay),
         };
         using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
         NetworkView made = await client.CreateAsync(request).ConfigureAwait(false);
@@ -114,6 +116,16 @@ internal sealed class NetworkListCommand : Command
         foreach (string open in status.Open)
         {
             await output.Out.WriteLineAsync($"open: {open}").ConfigureAwait(false);
+        }
+
+        foreach (LinkStatus link in status.Links)
+        {
+            await output.Out.WriteLineAsync($"link to {link.Host} ({link.Address}): {(link.IsUp ? "up" : "down")}, {link.Detail}").ConfigureAwait(false);
+        }
+
+        if (status.LastRefusal.Length > 0)
+        {
+            await output.Out.WriteLineAsync($"refused: {string.Join(", ", status.Refused.Select(each => $"{each.Key} {each.Value}"))}; the last: {status.LastRefusal}").ConfigureAwait(false);
         }
 
         if (status.Detail.Length > 0)

@@ -21,6 +21,11 @@ internal sealed class NetworkServeCommand : Command
     private static readonly Option s_prefix = new("--etcd-prefix", "PREFIX", "what the keys there begin with, /dataplane/networks/ by default");
     private static readonly Option s_name = new("--host-name", "NAME", "name of this host among those, that of the machine by default");
     private static readonly Option s_timeout = new("--host-timeout", "SECONDS", "after so long without a word of a host its containers may be attached elsewhere, 10 by default");
+    private static readonly Option s_tlsLink = new("--tls-link", "ADDR:PORT", "address of this host at which TLS links to other hosts end, for networks with the underlay tls");
+    private static readonly Option s_certificate = new("--tls-certificate", "FILE", "this host's certificate, PEM; read again for every connection");
+    private static readonly Option s_key = new("--tls-key", "FILE", "its private key");
+    private static readonly Option s_ca = new("--tls-ca", "FILE", "the authorities that the certificates of all hosts come from");
+    private static readonly Option s_certificateName = new("--tls-name", "PATTERN", "name in the certificate of a host, {host} by default: its --host-name; such as {host}.nodes.example.org");
     private static readonly Option s_tunnel = new("--tunnel", "ADDR", "address of the engine at which the tunnels from other hosts end, the first of the uplink by default");
 
     public override string Name => "network serve";
@@ -44,9 +49,12 @@ internal sealed class NetworkServeCommand : Command
           --etcd http://192.0.2.5:2379 --etcd http://192.0.2.6:2379 --uplink eth0 --uplink-address 192.0.2.50/24
               A network that one makes is there at all; containers reach each other by VXLAN between the hosts' uplinks, by address and by name, and
               keep their addresses when they move. While etcd does not answer everything that runs goes on, and changes wait.
+          --tls-link 192.0.2.11:4790 --tls-certificate host.pem --tls-key host.key --tls-ca ca.pem
+              Networks made with --underlay tls go by one TLS 1.3 link for each pair of hosts, with certificates on both sides.
         """;
 
-    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway, s_etcd, s_prefix, s_name, s_timeout, s_tunnel];
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway, s_etcd, s_prefix, s_name, s_timeout, s_tunnel,
+        s_tlsLink, s_certificate, s_key, s_ca, s_certificateName];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -101,6 +109,7 @@ internal sealed class NetworkServeCommand : Command
             EtcdPrefix = arguments.Get(s_prefix) ?? defaults.EtcdPrefix,
             HostName = arguments.Get(s_name) ?? defaults.HostName,
             Tunnel = arguments.Get(s_tunnel) is { } tunnel ? NetworkOptions.Address(s_tunnel, tunnel) : options.UplinkAddresses.Select(prefix => prefix.Address).FirstOrDefault(),
+            Links = ReadLinks(arguments),
         };
         CheckShared(options);
         if (options.HostInterface.Length == 0 && options.Uplink.Length == 0)
@@ -113,10 +122,40 @@ internal sealed class NetworkServeCommand : Command
             : throw new UsageException($"{s_uplink.Name} and {s_address.Name} belong together: the engine needs an address of its own there.");
     }
 
+    private static LinkOptions? ReadLinks(Arguments arguments)
+    {
+        string?[] parts = [arguments.Get(s_tlsLink), arguments.Get(s_certificate), arguments.Get(s_key), arguments.Get(s_ca)];
+        if (Array.TrueForAll(parts, part => part is null) && arguments.Get(s_certificateName) is null)
+        {
+            return null;
+        }
+
+        if (parts is not [{ } link, { } certificate, { } key, { } ca])
+        {
+            throw new UsageException($"{s_tlsLink.Name}, {s_certificate.Name}, {s_key.Name} and {s_ca.Name} belong together: both ends of a link show a certificate.");
+        }
+
+        if (!System.Net.IPEndPoint.TryParse(link, out System.Net.IPEndPoint? address) || address.Port == 0 || address.Address.Equals(System.Net.IPAddress.Any) || address.Address.Equals(System.Net.IPAddress.IPv6Any))
+        {
+            throw new UsageException($"{s_tlsLink.Name} \"{link}\": is not an address of this host with a port, such as 192.0.2.11:4790 or [2001:db8::11]:4790; other hosts connect to it.");
+        }
+
+        var options = new LinkOptions(address, certificate, key, ca);
+        string name = arguments.Get(s_certificateName) ?? options.Name;
+        return name.Contains(LinkOptions.HostMark, StringComparison.Ordinal)
+            ? options with { Name = name }
+            : throw new UsageException($"{s_certificateName.Name} \"{name}\": has no {LinkOptions.HostMark} in it; each host has a name of its own.");
+    }
+
     private static void CheckShared(ServeOptions options)
     {
         if (options.Etcd.Count == 0)
         {
+            if (options.Links is not null)
+            {
+                throw new UsageException($"{s_tlsLink.Name} without {s_etcd.Name}: there are no other hosts that links could lead to.");
+            }
+
             return;
         }
 
@@ -128,9 +167,10 @@ internal sealed class NetworkServeCommand : Command
             }
         }
 
-        if (!options.UplinkAddresses.Any(prefix => prefix.Address == options.Tunnel))
+        bool hasNoTunnel = options.Tunnel.IsNone && options.Links is not null;
+        if (!hasNoTunnel && !options.UplinkAddresses.Any(prefix => prefix.Address == options.Tunnel))
         {
-            throw new UsageException($"{s_etcd.Name}: tunnels to other hosts end at an address of the uplink; give {s_uplink.Name} and {s_address.Name}, and as {s_tunnel.Name} one of these.");
+            throw new UsageException($"{s_etcd.Name}: tunnels to other hosts end at an address of the uplink; give {s_uplink.Name} and {s_address.Name}, and as {s_tunnel.Name} one of these, or {s_tlsLink.Name}.");
         }
 
         if (!options.HostName.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.') || options.HostName.Length is 0 or > 64)

@@ -110,7 +110,7 @@ internal sealed partial class SharedRegistry
     private async Task PublishAsync(bool isNew)
     {
         var networks = new SharedNetworks();
-        var hosts = new Dictionary<string, string>(StringComparer.Ordinal);
+        var hosts = new Dictionary<string, HostRecord>(StringComparer.Ordinal);
         var alive = new HashSet<string>(StringComparer.Ordinal);
         var endpoints = new List<(string Network, RemoteRecord Endpoint)>();
         foreach ((string key, byte[] value) in _values.OrderBy(pair => pair.Key, StringComparer.Ordinal))
@@ -121,7 +121,7 @@ internal sealed partial class SharedRegistry
                     networks = Read(value, NetworkJson.Default.SharedNetworks);
                     break;
                 case ["hosts", var host]:
-                    hosts[host] = Read(value, NetworkJson.Default.HostRecord).Tunnel;
+                    hosts[host] = Read(value, NetworkJson.Default.HostRecord);
                     break;
                 case ["alive", var host]:
                     alive.Add(host);
@@ -133,7 +133,7 @@ internal sealed partial class SharedRegistry
         }
 
         _snapshot = new SharedSnapshot(networks, hosts, alive,
-            endpoints.ToLookup(each => each.Network, each => each.Endpoint with { Tunnel = hosts.GetValueOrDefault(each.Endpoint.Host, "") }));
+            endpoints.ToLookup(each => each.Network, each => each.Endpoint with { Tunnel = hosts.GetValueOrDefault(each.Endpoint.Host)?.Tunnel ?? "" }));
         _problem = "";
         await _changed(isNew).ConfigureAwait(false);
         _first.TrySetResult();
@@ -143,7 +143,7 @@ internal sealed partial class SharedRegistry
     private async Task StayAliveAsync()
     {
         long lease = 0;
-        byte[] value = JsonSerializer.SerializeToUtf8Bytes(new HostRecord(_tunnel), NetworkJson.Default.HostRecord);
+        byte[] value = JsonSerializer.SerializeToUtf8Bytes(_ends, NetworkJson.Default.HostRecord);
         while (!_ending.IsCancellationRequested)
         {
             try

@@ -10,7 +10,7 @@ namespace Dataplane.Gateway.Networks.Shared;
 /// <remarks>
 /// <para><c>PREFIXnetworks</c>: all networks (<see cref="SharedNetworks"/>). <c>PREFIXleases/NETWORK</c>: who has which address (<see cref="LeaseDocument"/>), holders being
 /// <c>CONTAINER/INTERFACE@HOST</c>. <c>PREFIXendpoints/NETWORK/HOST/CONTAINER/INTERFACE</c>: what a host has attached (<see cref="RemoteRecord"/>).
-/// <c>PREFIXhosts/HOST</c>: where its tunnels end; <c>PREFIXalive/HOST</c>: the same, for as long as it is heard of.</para>
+/// <c>PREFIXhosts/HOST</c>: where its tunnels and links end; <c>PREFIXalive/HOST</c>: the same, for as long as it is heard of.</para>
 /// <para>Networks and leases are changed by transactions that fail when another host has changed them since they were read: then they are read again. A host's endpoints are its own
 /// to write, and are brought in line with what it has whenever etcd can be reached. Endpoints do not end with their host's lease: a host that has lost etcd forwards on. But
 /// what is attached anew elsewhere, once its host is not heard of, is that other host's; the first gives it up when it is back.</para>
@@ -25,7 +25,7 @@ internal sealed partial class SharedRegistry : IAsyncDisposable
     private readonly EtcdCaller _etcd;
     private readonly string _prefix;
     private readonly string _host;
-    private readonly string _tunnel;
+    private readonly HostRecord _ends;
     private readonly int _secondsAlive;
 
     /// <summary>Holders whose addresses are taken already while they are still being attached.</summary>
@@ -34,12 +34,13 @@ internal sealed partial class SharedRegistry : IAsyncDisposable
     private volatile SharedSnapshot? _snapshot;
     private volatile string _problem = "etcd has not been heard yet";
 
-    /// <param name="options">Members, prefix, the host's name and where its tunnels end.</param>
+    /// <param name="options">Members, prefix, the host's name and where its tunnels and links end.</param>
     public SharedRegistry(ServeOptions options)
     {
         _etcd = new EtcdCaller(options.Etcd);
         _prefix = options.EtcdPrefix.EndsWith('/') ? options.EtcdPrefix : options.EtcdPrefix + "/";
-        (_host, _tunnel, _secondsAlive) = (options.HostName, options.Tunnel.ToString(), (int)options.HostTimeout.TotalSeconds);
+        (_host, _secondsAlive) = (options.HostName, (int)options.HostTimeout.TotalSeconds);
+        _ends = new HostRecord(options.Tunnel.IsNone ? "" : options.Tunnel.ToString()) { Link = options.Links?.Address.ToString() };
     }
 
     /// <summary>What was heard last; null before the first time.</summary>
