@@ -31,7 +31,7 @@ internal static class ConfigKeys
     public static readonly KeyTable FilterRule = new("a filter rule",
         "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "state", "port");
 
-    public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "pool", "static", "mapping", "filtering", "refresh_inbound", "timeouts");
+    public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "nat64", "pool", "static", "mapping", "filtering", "refresh_inbound", "timeouts");
 
     public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "tcp_closing", "icmp");
 

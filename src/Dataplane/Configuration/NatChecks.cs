@@ -34,6 +34,7 @@ internal static class NatChecks
 
             FilterChecks.CheckPrefix(checks, rule.From, $"{path}.from");
             CheckPool(checks, rule, path);
+            Nat64Checks.Check(checks, spec, rule, path);
             CheckStatic(checks, spec, rule, path);
             NatMappingChecks.Check(checks, spec, rule, path);
             CheckTimeouts(checks, rule.Timeouts, $"{path}.timeouts");
@@ -98,7 +99,7 @@ internal static class NatChecks
             }
         }
 
-        if (rule.From is { } from && rule.Pool.Count > 0 && !rule.Pool.Any(address => address.Family == from.Family))
+        if (rule.Nat64 is null && rule.From is { } from && rule.Pool.Count > 0 && !rule.Pool.Any(address => address.Family == from.Family))
         {
             checks.Error($"{path}.pool", $"has no address of the family of from ({from}), so that nothing would be translated");
         }

@@ -64,6 +64,6 @@ internal static class NatMappingChecks
     /// <summary>What sources become by a rule.</summary>
     private static IEnumerable<IpAddress> AddressesOf(DataplaneSpec spec, NatSpec rule) => rule.Pool is { Count: > 0 } pool
         ? pool
-        : (spec.Interfaces ?? []).Where(entry => entry is not null && entry.Port == rule.Outside && !(entry.Address.Address.IsIpv6 && entry.Address.Address.IsLinkLocal))
+        : (spec.Interfaces ?? []).Where(entry => entry is not null && entry.Port == rule.Outside && (rule.Nat64 is null || entry.Address.Address.IsIpv4) && !(entry.Address.Address.IsIpv6 && entry.Address.Address.IsLinkLocal))
             .GroupBy(entry => (entry.Vlan, entry.Address.Address.Family), entry => entry.Address.Address).Select(group => group.First());
 }

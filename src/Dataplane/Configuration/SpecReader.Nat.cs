@@ -14,6 +14,7 @@ public sealed partial class SpecReader
             Inside = map.Text("inside", "the name of a port or network"),
             Outside = map.Text("outside", "the name of a port"),
             From = map.OptionalPrefix("from"),
+            Nat64 = map.OptionalPrefix("nat64"),
             Pool = [.. map.Items("pool", "each address").Select(item => ReadListedAddress(item.Node, item.Path))],
             Static = map.Flag("static"),
             Mapping = map.Choice("mapping", SpecNames.NatMappings) ?? NatMapping.AddressAndPortDependent,

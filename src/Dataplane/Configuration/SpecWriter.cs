@@ -171,6 +171,7 @@ public static partial class SpecWriter
         map.Text("inside", rule.Inside);
         map.Text("outside", rule.Outside);
         map.Optional("from", rule.From);
+        map.Optional("nat64", rule.Nat64);
         map.Values("pool", rule.Pool);
         map.Flag("static", rule.Static);
         map.Word("mapping", rule.Mapping, SpecNames.NatMappings, defaults.Mapping);

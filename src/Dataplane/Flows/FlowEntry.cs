@@ -74,8 +74,9 @@ internal struct FlowEntry
     /// <summary>Whether this is the direction of the first packet.</summary>
     public bool IsForward;
 
-    /// <summary>Whether its packets leave as they come: the flow is only followed, not translated. The same in both directions.</summary>
-    public bool IsPlain;
+    private const byte Plain = 1, OtherFamily = 2;
+
+    private byte _kind;
 
     /// <summary>What its packets have shown of it.</summary>
     public FlowMarks Marks;
@@ -89,11 +90,25 @@ internal struct FlowEntry
     /// <summary>Of a mapped port: whether this is the direction from outside.</summary>
     public readonly bool IsInward => IsForward == ((Marks & FlowMarks.FromOutside) != 0);
 
+    /// <summary>Whether its packets leave as they come: the flow is only followed, not translated. The same in both directions.</summary>
+    public bool IsPlain
+    {
+        readonly get => (_kind & Plain) != 0;
+        set => _kind = (byte)(value ? _kind | Plain : _kind & ~Plain);
+    }
+
+    /// <summary>Whether its packets leave as those of the other family (NAT64). The same in both directions.</summary>
+    public bool ChangesFamily
+    {
+        readonly get => (_kind & OtherFamily) != 0;
+        set => _kind = (byte)(value ? _kind | OtherFamily : _kind & ~OtherFamily);
+    }
+
     /// <summary>Where the packets go.</summary>
-    public readonly IpAddress NewDestination =>
-        Key.Family == 6 ? IpAddress.FromV6(NewDestinationHigh, NewDestinationLow) : IpAddress.FromV4((uint)NewDestinationLow);
+    public readonly IpAddress NewDestination => LeavesAsV6 ? IpAddress.FromV6(NewDestinationHigh, NewDestinationLow) : IpAddress.FromV4((uint)NewDestinationLow);
 
     /// <summary>Where the packets then seem to come from.</summary>
-    public readonly IpAddress NewSource =>
-        Key.Family == 6 ? IpAddress.FromV6(NewSourceHigh, NewSourceLow) : IpAddress.FromV4((uint)NewSourceLow);
+    public readonly IpAddress NewSource => LeavesAsV6 ? IpAddress.FromV6(NewSourceHigh, NewSourceLow) : IpAddress.FromV4((uint)NewSourceLow);
+
+    private readonly bool LeavesAsV6 => Key.Family == 6 != ChangesFamily;
 }

@@ -75,6 +75,11 @@ internal sealed class FlowOwners
             return PlainOwnerOf(in key, hash, share);
         }
 
+        if (_nat.FindNat64(port, in key) is { } rule)
+        {
+            return Nat64OwnerOf(in key, rule, hash, share);
+        }
+
         if (_nat.HasMappings && MappedOwnerOf(in key, port, share) is var owner and not Anyone)
         {
             return owner;
@@ -87,6 +92,15 @@ internal sealed class FlowOwners
             : _nat.MayTranslate(port, key.Source)
                 ? share.OwnerOf(hash.OfEndpoint(key.DestinationHigh, key.DestinationLow, hasPorts ? key.DestinationPort : (ushort)0, key.Protocol))
                 : PlainOwnerOf(in key, hash, share);
+    }
+
+    /// <summary>What leaves as IPv4 belongs to whom its answers, which come as IPv4, belong to: by the remote end as it is outside, or by the port.</summary>
+    private static int Nat64OwnerOf(in FlowKey key, NatRule rule, FlowHash hash, WorkerShare share)
+    {
+        IpAddress remote = rule.RemoteOf(key.Destination);
+        return rule.IsMapped ? share.OwnerOfPort(key.SourcePort)
+            : key.Protocol == IpProtocols.Icmpv6 ? share.OwnerOf(hash.OfEndpoint(remote.High, remote.Low, 0, IpProtocols.Icmp))
+            : share.OwnerOf(hash.OfEndpoint(remote.High, remote.Low, key.DestinationPort, key.Protocol));
     }
 
     /// <summary>Of ports that are mapped towards everybody, it is the inside port that says so on the way out, and the outside one on the way in (<see cref="MappedPorts"/>).</summary>

@@ -13,4 +13,11 @@ internal static class IcmpEcho
 
     /// <summary>Whether a message of this type is one.</summary>
     public static bool Is(byte protocol, byte type) => (protocol, type) is (IpProtocols.Icmp, 0 or 8) or (IpProtocols.Icmpv6, 128 or 129);
+
+    /// <summary>The type that an echo message has in a family.</summary>
+    public static byte TypeOf(byte type, bool isV4) => type switch
+    {
+        Icmpv4Types.EchoRequest or Icmpv6Types.EchoRequest => isV4 ? Icmpv4Types.EchoRequest : Icmpv6Types.EchoRequest,
+        _ => isV4 ? Icmpv4Types.EchoReply : Icmpv6Types.EchoReply,
+    };
 }

@@ -92,12 +92,26 @@ internal static class IcmpErrorTranslation
 
         ref FlowEntry entry = ref context.Flows[index];
         batch.Marks[i] = (batch.Marks[i] & ~PacketMarks.Switched) | PacketMarks.AboutFlow;
+        if (entry.ChangesFamily)
+        {
+            Nat64.FamilyErrors.Translate(context, batch, i, in entry, in inner);
+            Explain<TTracing>(context, batch, i, in inner);
+            return;
+        }
+
         bool isHidden = !entry.IsForward && !context.Tables.Nat.IsEmpty && context.Tables.Nat.MayTranslate(PortOf(context, batch, i), outer.Source);
         Translate(ref batch.Parsed[i].Key, in entry, isHidden, frame[headers.NetworkOffset..], message, quoted, in inner, isV4);
+        Explain<TTracing>(context, batch, i, in inner);
+    }
+
+    private static void Explain<TTracing>(WorkerContext context, PacketBatch batch, int i, in QuotedPacket inner)
+        where TTracing : struct, ITracing
+    {
         if (TTracing.IsOn)
         {
-            context.Trace!.Add(batch, "flow", "icmp_error", $"ICMP error about {inner.Key}, translated to {batch.Parsed[i].Key.Destination}",
-                ("quoted", inner.Key.ToString()), ("new_destination", batch.Parsed[i].Key.Destination.ToString()));
+            string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : "icmp_error";
+            context.Trace!.Add(batch, "flow", outcome, $"ICMP error about {inner.Key}, {(batch.Verdicts[i] == Verdict.Drop ? "which the other family has none like"
+                : $"translated to {batch.Parsed[i].Key.Destination}")}", ("quoted", inner.Key.ToString()), ("new_destination", batch.Parsed[i].Key.Destination.ToString()));
         }
     }
 

@@ -62,7 +62,7 @@ internal static class NatFlows
             NewDestinationLow = target.Low,
             NewPorts = ((uint)sourcePort << 16) | targetPort,
             State = TcpStates.First(key.Protocol, tcpFlags),
-            Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
+            Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags) | ((byte)target.Family == key.Family ? FlowMarks.None : FlowMarks.OtherFamily),
             Backend = slot,
             BackendGeneration = generation,
             TablesVersion = -1,
@@ -113,9 +113,9 @@ internal static class NatFlows
         entry.AddressDelta = InternetChecksum.Combine(source, target);
         if (entry.State == FlowState.IcmpQuery)
         {
-            // The identifier stands in the message once, and only ICMPv6 covers addresses (RFC 4443 2.3).
+            // The identifier stands in the message once, and only ICMPv6 covers addresses (RFC 4443 2.3). Between the families it covers the length too, which packets differ in.
             ushort identifier = InternetChecksum.Delta(entry.Key.SourcePort, (ushort)entry.NewPorts);
-            entry.TransportDelta = entry.Key.Family == 4 ? identifier : InternetChecksum.Combine(entry.AddressDelta, identifier);
+            entry.TransportDelta = entry.Key.Family == 4 || entry.ChangesFamily ? identifier : InternetChecksum.Combine(entry.AddressDelta, identifier);
             return;
         }
 

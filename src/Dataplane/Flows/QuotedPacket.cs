@@ -89,6 +89,9 @@ internal readonly struct QuotedPacket
         return false;
     }
 
+    /// <summary>Where its transport header begins.</summary>
+    public int TransportAt => _transport;
+
     /// <summary>The sequence number of a TCP segment; of others what stands in its place.</summary>
     public uint SequenceIn(ReadOnlySpan<byte> quoted) => BinaryPrimitives.ReadUInt32BigEndian(quoted[(_transport + 4)..]);
 
@@ -96,8 +99,6 @@ internal readonly struct QuotedPacket
     public void Rewrite(Span<byte> quoted, IpAddress source, ushort sourcePort, IpAddress destination, ushort destinationPort)
     {
         ushort addresses = InternetChecksum.Combine(InternetChecksum.Delta(Key.Source, source), InternetChecksum.Delta(Key.Destination, destination));
-        uint ports = ((uint)sourcePort << 16) | destinationPort;
-        ushort all = InternetChecksum.Combine(addresses, InternetChecksum.Delta((uint)(Key.Transport >> 32), ports));
         source.Write(quoted[(_isV4 ? 12 : 8)..]);
         destination.Write(quoted[(_isV4 ? 16 : 24)..]);
         if (_isV4)
@@ -105,13 +106,19 @@ internal readonly struct QuotedPacket
             Adjust(quoted[10..], addresses);
         }
 
+        RewriteTransport(quoted, source, sourcePort, destination, destinationPort);
+    }
+
+    /// <summary>The same for ports and the checksum of the transport header alone; addresses may be of the other family.</summary>
+    public void RewriteTransport(Span<byte> quoted, IpAddress source, ushort sourcePort, IpAddress destination, ushort destinationPort)
+    {
+        ushort addresses = InternetChecksum.Combine(InternetChecksum.Delta(Key.Source, source), InternetChecksum.Delta(Key.Destination, destination));
+        uint ports = ((uint)sourcePort << 16) | destinationPort;
+        ushort all = InternetChecksum.Combine(addresses, InternetChecksum.Delta((uint)(Key.Transport >> 32), ports));
         Span<byte> transport = quoted[_transport..];
         if (Key.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6)
         {
-            // The identifier once; addresses are covered by ICMPv6 only.
-            ushort identifier = InternetChecksum.Delta(Key.SourcePort, sourcePort);
-            BinaryPrimitives.WriteUInt16BigEndian(transport[IcmpEcho.IdentifierAt..], sourcePort);
-            Adjust(transport[IcmpEcho.ChecksumAt..], _isV4 ? identifier : InternetChecksum.Combine(addresses, identifier));
+            RewriteEcho(quoted, transport, source, sourcePort, destination);
             return;
         }
 
@@ -126,6 +133,27 @@ internal readonly struct QuotedPacket
             Adjust(transport[16..], all);
         }
     }
+
+    /// <summary>The identifier stands in the message once; addresses and length are covered by ICMPv6 only, which has other numbers for its types.</summary>
+    private void RewriteEcho(ReadOnlySpan<byte> quoted, Span<byte> message, IpAddress source, ushort identifier, IpAddress destination)
+    {
+        int length = _isV4 ? BinaryPrimitives.ReadUInt16BigEndian(quoted[2..]) - _transport : BinaryPrimitives.ReadUInt16BigEndian(quoted[4..]) + 40 - _transport;
+        ushort delta = InternetChecksum.Delta(Key.SourcePort, identifier);
+        if (source.Family != Key.Source.Family)
+        {
+            byte type = IcmpEcho.TypeOf(message[0], source.IsIpv4);
+            delta = InternetChecksum.Combine(delta, InternetChecksum.Delta((ushort)(message[0] << 8), (ushort)(type << 8)));
+            message[0] = type;
+        }
+
+        ushort before = _isV4 ? (ushort)0 : PseudoHeader(Key.Source, Key.Destination, length), after = source.IsIpv4 ? (ushort)0 : PseudoHeader(source, destination, length);
+        delta = InternetChecksum.Combine(delta, InternetChecksum.Delta(before, after));
+        BinaryPrimitives.WriteUInt16BigEndian(message[IcmpEcho.IdentifierAt..], identifier);
+        Adjust(message[IcmpEcho.ChecksumAt..], delta);
+    }
+
+    private static ushort PseudoHeader(IpAddress source, IpAddress destination, int length) =>
+        InternetChecksum.Fold(InternetChecksum.PseudoHeader(source, destination, IpProtocols.Icmpv6, (uint)Math.Max(length, 0)));
 
     private static void Adjust(Span<byte> field, ushort delta) =>
         BinaryPrimitives.WriteUInt16BigEndian(field, InternetChecksum.Adjust(BinaryPrimitives.ReadUInt16BigEndian(field), delta));

@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Flows;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
@@ -26,10 +27,11 @@ internal static class MappedFlows
             return -1;
         }
 
-        ushort port = mappings[mapping].OutsidePort, remote = key.Protocol is IpProtocols.Tcp or IpProtocols.Udp ? key.DestinationPort : port;
-        var back = FlowKey.Create(key.Destination, remote, address.Address, port, key.Protocol);
+        ushort port = mappings[mapping].OutsidePort, remotePort = key.Protocol is IpProtocols.Tcp or IpProtocols.Udp ? key.DestinationPort : port;
+        IpAddress remote = rule.RemoteOf(key.Destination);
+        var back = FlowKey.Create(remote, remotePort, address.Address, port, OtherFamily.ProtocolOf(key.Protocol, (byte)remote.Family));
         byte flags = packet.Headers.TcpFlags;
-        FlowEntry outward = NatFlows.OneWay(in key, flags, address.Address, port, key.Destination, remote, address.Slot, address.Generation);
+        FlowEntry outward = NatFlows.OneWay(in key, flags, address.Address, port, remote, remotePort, address.Slot, address.Generation);
         FlowEntry inward = NatFlows.OneWay(in back, flags, key.Destination, key.DestinationPort, key.Source, key.SourcePort, address.Slot, address.Generation);
         int index = Insert(context, mapping, ref outward, ref inward, marks | MarksOf(rule.Spec), out reason);
         if (index >= 0)
@@ -51,11 +53,12 @@ internal static class MappedFlows
     {
         ref readonly FlowKey key = ref packet.Key;
         PortMapping mapped = context.Flows.Mappings![mapping];
-        var back = FlowKey.Create(mapped.Inside, mapped.InsidePort, key.Source, key.SourcePort, key.Protocol);
+        IpAddress remote = context.Tables.Nat.SpecOf(mapped.Slot).Nat64 is { } prefix ? EmbeddedAddress.Embed(prefix, key.Source) : key.Source;
+        var back = FlowKey.Create(mapped.Inside, mapped.InsidePort, remote, key.SourcePort, key.Protocol);
         byte flags = packet.Headers.TcpFlags;
-        FlowEntry inward = NatFlows.OneWay(in key, flags, key.Source, key.SourcePort, mapped.Inside, mapped.InsidePort, mapped.Slot, mapped.Generation);
+        FlowEntry inward = NatFlows.OneWay(in key, flags, remote, key.SourcePort, mapped.Inside, mapped.InsidePort, mapped.Slot, mapped.Generation);
         FlowEntry outward = NatFlows.OneWay(in back, flags, key.Destination, key.DestinationPort, key.Source, key.SourcePort, mapped.Slot, mapped.Generation);
-        marks |= FlowMarks.FromOutside | MarksOf(context.Tables.Nat.MappedSpecOf(mapped.Slot));
+        marks |= FlowMarks.FromOutside | MarksOf(context.Tables.Nat.SpecOf(mapped.Slot));
         int index = Insert(context, mapping, ref inward, ref outward, marks, out reason);
         if (index >= 0)
         {

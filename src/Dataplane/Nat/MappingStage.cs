@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Flows;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Rewriting;
@@ -99,13 +100,19 @@ internal static class MappingStage
             return;
         }
 
-        NatSpec spec = context.Tables.Nat.MappedSpecOf(mapped.Slot);
+        NatSpec spec = context.Tables.Nat.SpecOf(mapped.Slot);
         bool isLetIn = spec.Filtering switch
         {
             NatFiltering.EndpointIndependent => true,
             NatFiltering.AddressDependent => context.Flows.Mappings.HasSentTo(mapping, batch.Parsed[i].Key.Source),
             _ => false,
         };
+        if (spec.Nat64 is { } prefix && !EmbeddedAddress.MayEmbed(prefix, batch.Parsed[i].Key.Source))
+        {
+            batch.Drop(i, DropReason.Nat64Address);
+            return;
+        }
+
         int slot = mapped.Slot, flow = -1;
         DropReason reason = DropReason.NatFiltered;
         if (TTracing.IsOn)
@@ -124,7 +131,7 @@ internal static class MappingStage
     }
 
     /// <summary>Gives a packet the flow it has begun.</summary>
-    private static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, int flow, DropReason reason, int slot)
+    internal static void Assign<TTracing>(WorkerContext context, PacketBatch batch, int i, int flow, DropReason reason, int slot)
         where TTracing : struct, ITracing
     {
         if (flow < 0)
@@ -155,7 +162,15 @@ internal static class MappingStage
             return;
         }
 
-        RewriteStage.Translate(batch.Frame(i)[headers.NetworkOffset..headers.EndOffset], in headers, in context.Flows[flow]);
+        if (context.Flows[flow].ChangesFamily)
+        {
+            FamilyTranslation.Translate(context, batch, i, in context.Flows[flow], takeTtl: false);
+        }
+        else
+        {
+            RewriteStage.Translate(batch.Frame(i)[headers.NetworkOffset..headers.EndOffset], in headers, in context.Flows[flow]);
+        }
+
         Hold<TTracing>(context, batch, i);
     }
 

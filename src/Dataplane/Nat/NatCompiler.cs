@@ -40,7 +40,7 @@ internal static class NatCompiler
     private static IEnumerable<L3Interface> Outside(NatSpec spec, L3Interface[] interfaces) => interfaces.Where(entry => entry.PortName == spec.Outside);
 
     private static IEnumerable<IpAddress> Addresses(NatSpec spec, L3Interface way) =>
-        spec.Pool.Count > 0 ? spec.Pool.Distinct() : new[] { way.V4, way.V6 }.Where(address => !address.IsNone);
+        spec.Pool.Count > 0 ? spec.Pool.Distinct() : new[] { way.V4, spec.Nat64 is null ? way.V6 : default }.Where(address => !address.IsNone);
 
     private static BackendRuntime Compile(NatSpec spec, IpAddress address, BackendSlots slots)
     {
@@ -49,5 +49,5 @@ internal static class NatCompiler
     }
 
     private static BackendSlots.Identity IdentityOf(NatSpec spec, IpAddress address) =>
-        new(default, 0, 0, address, 0, $"{spec.Inside} > {spec.Outside} {spec.From?.ToString()}{(spec.Mapping == NatMapping.EndpointIndependent ? " mapped" : "")}");
+        new(default, 0, 0, address, 0, $"{spec.Inside} > {spec.Outside} {spec.From?.ToString()}{(spec.Mapping == NatMapping.EndpointIndependent ? " mapped" : "")}{(spec.Nat64 is { } prefix ? $" by {prefix}" : "")}");
 }

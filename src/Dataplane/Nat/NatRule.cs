@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 
 namespace Dataplane.Nat;
@@ -29,15 +30,22 @@ internal sealed class NatRule
     /// <summary>Whether ports are mapped towards everybody.</summary>
     public bool IsMapped => Spec.Mapping == NatMapping.EndpointIndependent;
 
+    /// <summary>The prefix behind which IPv4 addresses are reached, if the rule translates between the families.</summary>
+    public IpPrefix? Nat64 => Spec.Nat64;
+
     /// <summary>Whether packets with this source are to be translated: those that have been already are not.</summary>
-    public bool Covers(IpAddress source) =>
-        (source.IsIpv4 ? V4 : V6).Length > 0 && (Spec.From is not { } from || from.Contains(source)) && !Own.Contains(source);
+    public bool Covers(IpAddress source) => Nat64 is not null
+        ? source.IsIpv6 && V4.Length > 0 && (Spec.From is not { } inside || inside.Contains(source))
+        : (source.IsIpv4 ? V4 : V6).Length > 0 && (Spec.From is not { } from || from.Contains(source)) && !Own.Contains(source);
 
     /// <summary>The address for an inside host: always the same one (RFC 4787 REQ-2).</summary>
     public BackendRuntime AddressFor(IpAddress source)
     {
-        BackendRuntime[] addresses = source.IsIpv4 ? V4 : V6;
+        BackendRuntime[] addresses = source.IsIpv4 || Nat64 is not null ? V4 : V6;
         ulong mixed = (source.High ^ source.Low) * 0x9E37_79B9_7F4A_7C15;
         return addresses[(int)((mixed >> 32) % (uint)addresses.Length)];
     }
+
+    /// <summary>The remote end that a packet from inside names, as it is outside.</summary>
+    public IpAddress RemoteOf(IpAddress destination) => Nat64 is { } prefix ? EmbeddedAddress.Extract(prefix, destination) : destination;
 }

@@ -25,6 +25,13 @@ public sealed record NatSpec
     public IpPrefix? From { get; init; }
 
     /// <summary>
+    /// NAT64 (RFC 6146): IPv6 packets of the inside to an address behind this prefix go, as IPv4 packets, to the IPv4 address that is embedded there (RFC 6052), and seem to come from an
+    /// IPv4 address of the pool; null: the rule translates within each family. 32, 40, 48, 56, 64 or 96 bits; behind 64:ff9b::/96 only addresses of the whole internet are reached
+    /// (RFC 6052 3.1).
+    /// </summary>
+    public IpPrefix? Nat64 { get; init; }
+
+    /// <summary>
     /// Addresses to take, of either family; a family without one is not translated. Empty: the first address that the outside port's
     /// interface has in each family (masquerade). The engine answers ARP and neighbour discovery for those in a connected prefix.
     /// </summary>

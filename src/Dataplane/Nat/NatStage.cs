@@ -61,7 +61,7 @@ internal static class NatStage
         {
             flow = rule.IsMapped
                 ? MappedFlows.CreateOutward(context, in batch.Parsed[i], rule, FlowMarks.None, out reason)
-                : SourceNatFlows.Create(context, in batch.Parsed[i], address, out reason);
+                : SourceNatFlows.Create(context, in batch.Parsed[i], batch.Parsed[i].Key.Destination, address, out reason);
         }
 
         if (flow < 0)

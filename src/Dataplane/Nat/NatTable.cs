@@ -16,7 +16,9 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     private readonly NatSpec?[] _specBySlot = BySlot(rules, rule => rule.Spec);
 
-    private readonly NatIndex _index = new(rules, bridges);
+    private readonly NatIndex _index = new([.. rules.Where(rule => rule.Nat64 is null)], bridges);
+
+    private readonly NatRule[] _nat64 = [.. rules.Where(rule => rule.Nat64 is not null)];
 
     public NatRule[] Rules => rules;
 
@@ -26,8 +28,8 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     /// <summary>Whether ports of an address are mapped towards everybody.</summary>
     public bool IsMapped(IpAddress address) => _mapped.Contains(address);
 
-    /// <summary>What was said of the mapped ports of a slot's address.</summary>
-    public NatSpec MappedSpecOf(int slot) => _specBySlot[slot]!;
+    /// <summary>What was said of a slot's address.</summary>
+    public NatSpec SpecOf(int slot) => _specBySlot[slot]!;
 
     /// <summary>Whether any address stands for one inside host.</summary>
     public bool HasStatics => _statics.Count > 0;
@@ -45,6 +47,33 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
     /// <param name="way">Index of the interface it leaves by.</param>
     /// <param name="source">Where it comes from.</param>
     public NatRule? Find(ushort port, short way, IpAddress source) => _index.Find(port, source, way);
+
+    /// <summary>Whether any rule translates between the families.</summary>
+    public bool HasNat64 => _nat64.Length > 0;
+
+    /// <summary>The first rule that takes a packet from inside to the IPv4 address in its destination, or null.</summary>
+    /// <param name="port">Port it came by.</param>
+    /// <param name="key">Its addresses.</param>
+    /// <param name="way">Index of the interface it leaves by; below 0: any.</param>
+    public NatRule? FindNat64(ushort port, in FlowKey key, short way = -1)
+    {
+        if (_nat64.Length == 0 || key.Family != 6)
+        {
+            return null;
+        }
+
+        int network = bridges.OfPort(port)?.Network.Index ?? -1;
+        foreach (NatRule rule in _nat64)
+        {
+            if (rule.Nat64!.Value.Contains(key.Destination) && (way < 0 || rule.Outside == way) && (rule.Inside == port || (network >= 0 && rule.InsideNetwork == network))
+                && rule.Covers(key.Source))
+            {
+                return rule;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Whether sources are translated to an address.</summary>
     public bool HasAddress(IpAddress address) => _addresses.Contains(address);

@@ -27,9 +27,13 @@ internal struct PortMapping
     /// <summary>Ports; of echo the identifiers.</summary>
     public ushort InsidePort, OutsidePort;
 
-    public byte Protocol, Family;
+    /// <summary>Protocol; of echo that of IPv4, whichever family either end has.</summary>
+    public byte Protocol;
 
-    public readonly IpAddress Inside => Family == 6 ? IpAddress.FromV6(InsideHigh, InsideLow) : IpAddress.FromV4((uint)InsideLow);
+    /// <summary>Families of both ends, which differ behind NAT64.</summary>
+    public byte InsideFamily, OutsideFamily;
 
-    public readonly IpAddress Outside => Family == 6 ? IpAddress.FromV6(OutsideHigh, OutsideLow) : IpAddress.FromV4((uint)OutsideLow);
+    public readonly IpAddress Inside => InsideFamily == 6 ? IpAddress.FromV6(InsideHigh, InsideLow) : IpAddress.FromV4((uint)InsideLow);
+
+    public readonly IpAddress Outside => OutsideFamily == 6 ? IpAddress.FromV6(OutsideHigh, OutsideLow) : IpAddress.FromV4((uint)OutsideLow);
 }

@@ -48,6 +48,7 @@ internal sealed class PortMappings
     /// <returns>Its number, or -1.</returns>
     public int FindInside(IpAddress inside, ushort port, byte protocol, int slot, uint generation)
     {
+        protocol = OneForEcho(protocol);
         uint hash = _hash.OfEndpoint(inside.High, inside.Low, port, protocol);
         int index = _byInside.Next(hash, FlowBuckets.None);
         while (index >= 0 && !IsInside(in _entries[index], inside, port, protocol, slot, generation))
@@ -62,6 +63,7 @@ internal sealed class PortMappings
     /// <returns>Its number, or -1.</returns>
     public int FindOutside(IpAddress outside, ushort port, byte protocol)
     {
+        protocol = OneForEcho(protocol);
         uint hash = _hash.OfEndpoint(outside.High, outside.Low, port, protocol);
         int index = _byOutside.Next(hash, FlowBuckets.None);
         while (index >= 0 && !IsOutside(in _entries[index], outside, port, protocol))
@@ -76,6 +78,7 @@ internal sealed class PortMappings
     /// <returns>Its number, or -1 when there is no room.</returns>
     public int Add(IpAddress inside, ushort insidePort, IpAddress outside, ushort outsidePort, byte protocol, int slot, uint generation)
     {
+        protocol = OneForEcho(protocol);
         var mapping = new PortMapping
         {
             InsideHigh = inside.High,
@@ -89,7 +92,8 @@ internal sealed class PortMappings
             InsidePort = insidePort,
             OutsidePort = outsidePort,
             Protocol = protocol,
-            Family = (byte)inside.Family,
+            InsideFamily = (byte)inside.Family,
+            OutsideFamily = (byte)outside.Family,
         };
         if (!_free.TryPeek(out int index) || !_byInside.Add(mapping.InsideHash, index))
         {
@@ -185,9 +189,11 @@ internal sealed class PortMappings
 
     private static bool IsInside(in PortMapping mapping, IpAddress inside, ushort port, byte protocol, int slot, uint generation) =>
         mapping.InsideLow == inside.Low && mapping.InsideHigh == inside.High && mapping.InsidePort == port && mapping.Protocol == protocol
-        && mapping.Slot == slot && mapping.Generation == generation && mapping.Family == (byte)inside.Family;
+        && mapping.Slot == slot && mapping.Generation == generation && mapping.InsideFamily == (byte)inside.Family;
 
     private static bool IsOutside(in PortMapping mapping, IpAddress outside, ushort port, byte protocol) =>
         mapping.OutsideLow == outside.Low && mapping.OutsideHigh == outside.High && mapping.OutsidePort == port && mapping.Protocol == protocol
-        && mapping.Family == (byte)outside.Family;
+        && mapping.OutsideFamily == (byte)outside.Family;
+
+    private static byte OneForEcho(byte protocol) => protocol == IpProtocols.Icmpv6 ? IpProtocols.Icmp : protocol;
 }

@@ -55,7 +55,7 @@ internal sealed class SentToTable
         }
     }
 
-    // A mapping is of one family, and so are the addresses it sends to.
+    // The outside of a mapping is of one family, and so are the addresses it sends to.
     private uint HashOf(int mapping, IpAddress remote) => _hash.OfEndpoint(remote.High ^ ((ulong)mapping << 32), remote.Low, (ushort)mapping, 0);
 
     private int Find(int mapping, IpAddress remote, uint hash)

@@ -146,6 +146,10 @@ public enum DropReason : byte
     /// <summary>To a mapped port, from an address or port that its rule's filtering does not let in: the inside has not sent to it from that port.</summary>
     NatFiltered,
 
+    /// <summary>Between the families, and the IPv4 address may not stand behind the rule's prefix: no host has it, or behind the well-known prefix not the whole internet
+    /// knows it (RFC 6052 3.1).</summary>
+    Nat64Address,
+
     /// <summary>The service has no backend that takes new flows; whether the sender hears of it is the service's choice.</summary>
     NoBackend,
 

@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Nat64;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Reassembly;
@@ -153,6 +154,7 @@ internal static class ForwardingPipeline
         Mark<TTracing>(context, TimedStage.Flow);
         BalanceStage.Process<TTracing>(context, batch);                                             // service  -> backend, new flow
         StaticNatStage.Process<TTracing>(context, batch);                                           // address  -> the host it stands for, new flow
+        Nat64Stage.Process<TTracing>(context, batch);                                               // IPv6 -> IPv4 address behind a prefix: new flow
         MappingStage.Process<TTracing>(context, batch);                                             // mapped port -> inside host, or filtered; hairpins
         Mark<TTracing>(context, TimedStage.Balance);
         SwitchStage.Process<TTracing>(context, batch);                                              // endpoint -> endpoint of its network

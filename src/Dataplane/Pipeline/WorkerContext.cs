@@ -15,6 +15,8 @@ namespace Dataplane.Pipeline;
 /// <remarks>Explain runs the same stages on a context of its own, so that nothing it does shows in the live one.</remarks>
 internal sealed class WorkerContext
 {
+    private int _identifications;
+
     public WorkerContext(WorkerSpec spec, FlowHash hash, int maxMtu, UserStages stages, int maxReceivedBytes = 0)
     {
         Hash = hash;
@@ -83,4 +85,7 @@ internal sealed class WorkerContext
 
     /// <summary>Where steps are recorded when the pipeline runs with <see cref="TracingOn"/>.</summary>
     public TraceRecorder? Trace { get; init; }
+
+    /// <summary>A number for an IPv4 packet that may be fragmented on its way (RFC 6864): no other worker gives it while this one gives others.</summary>
+    public ushort NextIdentification() => (ushort)((++_identifications * Share.Count) + Share.Index);
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Dataplane.Flows;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Routing;
@@ -34,10 +35,16 @@ internal static class RewriteStage
     private static void Rewrite<TTracing>(WorkerContext context, PacketBatch batch, Span<byte> memory, int i, L3Interface way)
         where TTracing : struct, ITracing
     {
-        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        int network = batch.Offsets[i] + headers.NetworkOffset, length = headers.EndOffset - headers.NetworkOffset;
         int flow = batch.Flows[i], link = way.LinkHeaderBytes;
         bool takeTtl = (batch.Marks[i] & PacketMarks.LocalOrigin) == 0;
+        if (flow >= 0 && context.Flows[flow].ChangesFamily)
+        {
+            RewriteAsOther<TTracing>(context, batch, i, way, in context.Flows[flow]);
+            return;
+        }
+
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        int network = batch.Offsets[i] + headers.NetworkOffset, length = headers.EndOffset - headers.NetworkOffset;
         ulong mac = context.Neighbours[batch.Neighbours[i]].Mac;
         WriteAny(context, memory, network, in headers, flow, takeTtl, mac, way);
         batch.Offsets[i] = network - link;
@@ -57,6 +64,35 @@ internal static class RewriteStage
         if (TTracing.IsOn)
         {
             Explain(context, batch, i, way, flow, takeTtl);
+        }
+    }
+
+    /// <summary>Writes one packet as one of the other family.</summary>
+    private static void RewriteAsOther<TTracing>(WorkerContext context, PacketBatch batch, int i, L3Interface way, in FlowEntry entry)
+        where TTracing : struct, ITracing
+    {
+        TranslatedPacket translated = FamilyTranslation.Translate(context, batch, i, in entry, takeTtl: true);
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        int link = way.LinkHeaderBytes, network = batch.Offsets[i] + headers.NetworkOffset, length = headers.EndOffset - headers.NetworkOffset;
+        LinkHeader.Write(batch.Memory.Slice(network - link, link), context.Neighbours[batch.Neighbours[i]].Mac, way, headers.EtherType);
+        (batch.Offsets[i], batch.Lengths[i]) = (network - link, length + link);
+        batch.Verdicts[i] = Verdict.Transmit;
+        int mtu = Math.Min(way.Mtu, translated.MaxBytes);
+        if (length > mtu && batch.IsTooLong(i, mtu))
+        {
+            if (headers.IpVersion == 4)
+            {
+                Fragmenter.Split(context, batch, i, link, way, mtu);
+            }
+            else
+            {
+                Ipv6Fragmenter.Split(context, batch, i, link, way, mtu, translated.Identification);
+            }
+        }
+
+        if (TTracing.IsOn)
+        {
+            Explain(context, batch, i, way, batch.Flows[i], takeTtl: true);
         }
     }
 
@@ -175,7 +211,7 @@ internal static class RewriteStage
     {
         string ttl = takeTtl ? "TTL taken down by one" : "TTL as it is";
         bool translated = flow >= 0 && !context.Flows[flow].IsPlain;
-        string nat = translated ? $", addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";
+        string nat = translated ? $", {(context.Flows[flow].ChangesFamily ? "as a packet of the other family, " : "")}addresses {context.Flows[flow].NewSource} > {context.Flows[flow].NewDestination}" : "";
         if (flow >= 0 && context.Flows[flow].OuterBytes != 0 && context.Tables.OuterOf(in context.Flows[flow]) is { } outer)
         {
             uint entropy = context.Flows[flow].Hash;

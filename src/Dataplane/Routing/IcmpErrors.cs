@@ -42,12 +42,27 @@ internal static class IcmpErrors
     public static void SendProtocolUnreachable(WorkerContext context, PacketBatch batch, int i) =>
         Send(context, batch, i, (3, 2), (4, 1), batch.Parsed[i].Headers.IpVersion == 4 ? 0 : (uint)Ipv6View.Field.NextHeader);
 
+    /// <summary>A source route of IPv4 that leads through a translation to IPv6, where there is none (RFC 7915 4.1).</summary>
+    public static void SendSourceRouteFailed(WorkerContext context, PacketBatch batch, int i) => Send(context, batch, i, (3, 5), (1, 0), 0);
+
     /// <summary>A routing header that we cannot carry out: "erroneous header field", pointing at its type.</summary>
     public static void SendUnknownRouting(WorkerContext context, PacketBatch batch, int i)
     {
+        const int RoutingType = 2;
+        SendAboutRouting(context, batch, i, RoutingType);
+    }
+
+    /// <summary>A routing header that leads through a translation to IPv4: "erroneous header field", pointing at how many are left (RFC 7915 5.1).</summary>
+    public static void SendRoutingNotTranslated(WorkerContext context, PacketBatch batch, int i)
+    {
+        const int SegmentsLeft = 3;
+        SendAboutRouting(context, batch, i, SegmentsLeft);
+    }
+
+    private static void SendAboutRouting(WorkerContext context, PacketBatch batch, int i, int field)
+    {
         // The parser has walked the same way and found it sound.
         ReadOnlySpan<byte> packet = batch.Frame(i)[batch.Parsed[i].Headers.NetworkOffset..batch.Parsed[i].Headers.EndOffset];
-        const int RoutingType = 2;
         int at = 40;
         byte next = packet[6];
         while (next != IpProtocols.Routing || packet[at + 3] == 0)
@@ -62,7 +77,7 @@ internal static class IcmpErrors
             at += length;
         }
 
-        Send(context, batch, i, (12, 0), (4, 0), (uint)(at + RoutingType));
+        Send(context, batch, i, (12, 0), (4, 0), (uint)(at + field));
     }
 
     /// <summary>Host or address unreachable, about a packet that had been held in vain.</summary>

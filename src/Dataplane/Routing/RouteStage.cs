@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Dataplane.Configuration;
 using Dataplane.Flows;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Switching;
@@ -136,7 +137,8 @@ internal static class RouteStage
         return Bridge.Allows(from, tables.NextHops[hop].Interface.Station, isTranslated || (batch.Marks[i] & PacketMarks.AboutFlow) != 0);
     }
 
-    private static void Refuse(WorkerContext context, PacketBatch batch, int i, RouteKind? kind)
+    /// <summary>Drops a packet that no route leads on, and tells its sender.</summary>
+    public static void Refuse(WorkerContext context, PacketBatch batch, int i, RouteKind? kind)
     {
         switch (kind)
         {
@@ -170,7 +172,14 @@ internal static class RouteStage
         }
 
         int mtu = context.Tables.NextHops[hop].Interface.Mtu - (batch.Flows[i] >= 0 ? context.Flows[batch.Flows[i]].OuterBytes : 0);
-        if (headers.EndOffset - headers.NetworkOffset > mtu && batch.IsTooLong(i, mtu) && !MayFragment(batch, i))
+        if (batch.Flows[i] >= 0 && context.Flows[batch.Flows[i]].ChangesFamily)
+        {
+            if (!OtherFamily.MayLeave(context, batch, i, mtu))
+            {
+                return;
+            }
+        }
+        else if (headers.EndOffset - headers.NetworkOffset > mtu && batch.IsTooLong(i, mtu) && !MayFragment(batch, i))
         {
             // An IPv6 sender that hears of less than every link has to carry sends nothing smaller for it (RFC 8200, 5).
             IcmpErrors.SendTooBig(context, batch, i, headers.IpVersion == 6 ? Math.Max(mtu, SpecLimits.MinIpv6Mtu) : mtu);
