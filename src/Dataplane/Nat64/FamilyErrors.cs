@@ -71,7 +71,8 @@ internal static class FamilyErrors
         ForwardingTables tables = context.Tables;
         int more = entry.Key.Family == 4 ? LinkRoom : -LinkRoom;
         int mtu = batch.InInterfaces[i] is >= 0 and short came ? tables.Interfaces[came].Mtu + more : int.MaxValue;
-        return entry.TablesVersion == tables.Version && entry.NextHop >= 0 ? Math.Min(mtu, tables.NextHops[entry.NextHop].Interface.Mtu) : mtu;
+        short? way = Nat64Stage.WayTo(tables, tables.Lookup(entry.NewDestination), entry.NewDestination, batch.Parsed[i].Hash);
+        return way is { } leaves ? Math.Min(mtu, tables.Interfaces[leaves].Mtu) : mtu;
     }
 
     private static IpAddress SourceOf(WorkerContext context, IpAddress source, in FlowEntry entry, bool toV6)

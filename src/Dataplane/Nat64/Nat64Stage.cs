@@ -59,7 +59,7 @@ internal static class Nat64Stage
             {
                 EnterLocal<TTracing>(context, batch, i, rule, remote);
             }
-            else if (WayTo(context, batch, i, route, remote) is not { } way)
+            else if (WayTo(context.Tables, route, remote, batch.Parsed[i].Hash) is not { } way)
             {
                 RouteStage.Refuse(context, batch, i, route?.Kind);
             }
@@ -90,11 +90,11 @@ internal static class Nat64Stage
             : DropReason.NatUnsupported;
     }
 
-    /// <summary>The interface that the IPv4 packet leaves by, or null.</summary>
-    private static short? WayTo(WorkerContext context, PacketBatch batch, int i, RouteEntry? route, IpAddress remote) => route?.Kind switch
+    /// <summary>The interface that a packet leaves by as one of the other family, or null.</summary>
+    public static short? WayTo(ForwardingTables tables, RouteEntry? route, IpAddress destination, uint hash) => route?.Kind switch
     {
-        RouteKind.Forward => context.Tables.NextHops[route.Select(batch.Parsed[i].Hash)].Interface.Index,
-        RouteKind.Network => context.Tables.Bridges.Find(remote) is Station station ? station.Interface.Index : null,
+        RouteKind.Forward => tables.NextHops[route.Select(hash)].Interface.Index,
+        RouteKind.Network => tables.Bridges.Find(destination) is Station station ? station.Interface.Index : null,
         _ => null,
     };
 

@@ -99,7 +99,7 @@ public class ConfigurationBindingTests
         Assert.Equal(
             [
                 "Dataplane: interfaces[0].address: is a mapping where an address with prefix length, such as 198.51.100.2/24, is needed",
-                "Dataplane: nat[0]: \"1\": is a single value where a NAT rule is needed: a mapping with the keys inside, outside, from, pool, static, mapping, filtering, refresh_inbound, timeouts",
+                "Dataplane: nat[0]: \"1\": is a single value where a NAT rule is needed: a mapping with the keys inside, outside, from, nat64, pool, static, mapping, filtering, refresh_inbound, timeouts",
                 "Dataplane: routes: \"none\": is a single value where a list is needed: put \"- \" before each route, or [ ] around all",
                 "Dataplane: workers.flow_entries: is a mapping where a number of entries is needed",
                 "Dataplane: workers.flow_entry: is not a key of a workers section "

@@ -133,6 +133,16 @@ public class SpecValidatorTests
         ["null timeouts of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = null! } }, "filter.timeouts: is null; leave it out"),
         ["timeout of the filter"] = (s_good with { Filter = new FilterSpec { Timeouts = new NatTimeouts { Udp = TimeSpan.Zero } } },
             "filter.timeouts.udp: \"00:00:00\": is not a time from 1s to 604800s (7 days) in whole milliseconds"),
+        ["prefix no IPv4 address fits behind"] = (s_good with { Nat = [Nat64("2001:db8:64::/95")] }, "nat[0].nat64: \"2001:db8:64::/95\": is no prefix that IPv4 addresses can be embedded behind: "
+            + "IPv6, 32, 40, 48, 56, 64 or 96 bits, no other bit set, and bits 64 to 71 zero (RFC 6052 2.2), such as 64:ff9b::/96"),
+        ["prefix of IPv4"] = (s_good with { Nat = [Nat64("192.0.2.0/24")] }, "nat[0].nat64: \"192.0.2.0/24\": is no prefix that IPv4 addresses can be embedded behind: "
+            + "IPv6, 32, 40, 48, 56, 64 or 96 bits, no other bit set, and bits 64 to 71 zero (RFC 6052 2.2), such as 64:ff9b::/96"),
+        ["NAT64 of IPv4 sources"] = (s_good with { Nat = [Nat64("64:ff9b::/96") with { From = IpPrefix.Parse("10.1.0.0/24") }] },
+            "nat[0].from: \"10.1.0.0/24\": is IPv4, but where nat64 is set it is IPv6 hosts that are translated"),
+        ["NAT64 to IPv6"] = (s_good with { Nat = [Nat64("64:ff9b::/96") with { Pool = [IpAddress.Parse("198.51.100.9"), IpAddress.Parse("2001:db8:1::9")] }] },
+            "nat[0].pool[1]: \"2001:db8:1::9\": is IPv6, but where nat64 is set packets leave as IPv4"),
+        ["static NAT64"] = (s_good with { Nat = [Nat64("64:ff9b::/96") with { From = IpPrefix.Parse("2001:db8:2::9/128"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true }] },
+            "nat[0].static: \"true\": has no meaning where nat64 is set: several hosts share an IPv4 address by their ports; leave it out"),
         ["static translation of many"] = (s_good with { Nat = [new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.0/24"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true }] },
             "nat[0].from: \"10.1.0.0/24\": has to be one address where static is set"),
         ["static translation to the interface"] = (s_good with { Nat = [new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.9/32"), Static = true }] },
@@ -291,6 +301,8 @@ public class SpecValidatorTests
             Neighbours = [.. Enumerable.Range(10, 65).Select(i => Neighbour("lan", 0, 0x0A01_0000u + (uint)i))],
         }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration, addresses of endpoints included"),
     };
+
+    private static NatSpec Nat64(string prefix) => new() { Inside = "lan", Outside = "wan", Nat64 = IpPrefix.Parse(prefix), Pool = [IpAddress.Parse("198.51.100.9")] };
 
     private static NatSpec Nat(string inside, string outside, params string[] pool) =>
         new() { Inside = inside, Outside = outside, Pool = [.. pool.Select(address => IpAddress.Parse(address))] };

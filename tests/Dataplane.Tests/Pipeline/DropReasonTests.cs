@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Nat;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -78,6 +79,7 @@ public sealed class DropReasonTests
         [DropReason.FragmentStoreFull] = () => Many([.. Enumerable.Range(1, 17).Select(id => Pieces.Of(V4("10.1.0.11").Udp(1, 2).PayloadOf(100), 64, (uint)id)[1])],
             builder => builder.Nat("wan", "lan")),
         [DropReason.NatFiltered] = SendToMappedPort,
+        [DropReason.Nat64Address] = () => One(V6("64:ff9b::10.1.0.11").Udp(1, 2).Build(), builder => builder.Nat(new NatSpec { Inside = "wan", Outside = "lan", Nat64 = IpPrefix.Parse("64:ff9b::/96") })),
         [DropReason.NatUnsupported] = () => One(V4("10.1.0.11").Carrying(47).PayloadOf(8).Build(), builder => builder.Nat("wan", "lan")),
         [DropReason.NoBackend] = () => One(ServiceNet.V4.FromClient().Udp(1, 80).Build(), builder => Service(builder)),
         [DropReason.FlowReset] = ResetAFlow,

@@ -32,10 +32,10 @@ internal sealed class TestPlane : IAsyncDisposable
     public MemoryPort this[string port] => _ports[port];
 
     /// <summary>wan 198.51.100.1/24 and 2001:db8:1::1/64 with a client at .2, lan 10.1.0.1/24 and 2001:db8:2::1/64 with servers at .11 to .13.</summary>
-    public static TestPlane Create(Action<DataplaneBuilder>? configure = null, bool withNeighbours = true, int lanMtu = 1500)
+    public static TestPlane Create(Action<DataplaneBuilder>? configure = null, bool withNeighbours = true, int lanMtu = 1500, int wanMtu = 1500)
     {
         var clock = new TestClock();
-        var wan = new MemoryPort(new MemoryPortOptions { Mac = WanMac });
+        var wan = new MemoryPort(new MemoryPortOptions { Mac = WanMac, Mtu = wanMtu });
         var lan = new MemoryPort(new MemoryPortOptions { Mac = LanMac, Mtu = lanMtu });
         DataplaneBuilder builder = new DataplaneBuilder()
             .Port("wan", PortSource.Memory(wan)).Port("lan", PortSource.Memory(lan))
