@@ -17,6 +17,8 @@ internal struct FlowEntry
     /// <summary>No port has this number.</summary>
     public const ushort NoPort = ushort.MaxValue;
 
+    private const byte Plain = 1, OtherFamily = 2;
+
     /// <summary>The packets this entry is for.</summary>
     public FlowKey Key;
 
@@ -73,8 +75,6 @@ internal struct FlowEntry
 
     /// <summary>Whether this is the direction of the first packet.</summary>
     public bool IsForward;
-
-    private const byte Plain = 1, OtherFamily = 2;
 
     private byte _kind;
 

@@ -107,7 +107,7 @@ internal static class FlowSnapshots
     {
         FlowEntry entry = saved;
         entry.Hash = context.Hash.Of(in entry.Key);
-        (entry.State, entry.Marks, entry.IsPlain) = (flow.State, flow.Marks, flow.IsPlain);
+        (entry.State, entry.Marks, entry.IsPlain, entry.ChangesFamily) = (flow.State, flow.Marks, flow.IsPlain, flow.ChangesFamily);
         (entry.Backend, entry.BackendGeneration) = (slot, generation);
         entry.TablesVersion = entry.NextHop = entry.Neighbour = -1;
         entry.InPort = FlowEntry.NoPort;

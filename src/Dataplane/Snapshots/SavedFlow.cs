@@ -51,7 +51,7 @@ internal struct SavedFlow
             Connection = MemoryMarshal.Read<Connection>(source[(FixedBytes + (2 * DirectionBytes))..]),
         };
         const FlowMarks OfMapped = FlowMarks.FromOutside | FlowMarks.RefreshedInwards | FlowMarks.Hairpin;
-        const FlowMarks All = FlowMarks.PickedUp | FlowMarks.Answered | FlowMarks.Assured | FlowMarks.Mapped | OfMapped | FlowMarks.OtherFamily;
+        const FlowMarks All = FlowMarks.PickedUp | FlowMarks.Answered | FlowMarks.Assured | FlowMarks.Mapped | OfMapped;
         bool isMapped = (flow.Marks & FlowMarks.Mapped) != 0 ? !flow.IsPlain : (flow.Marks & OfMapped) == 0;
         byte protocol = flow.Forward.Key.Protocol;
         bool isState = flow.State switch
@@ -62,13 +62,16 @@ internal struct SavedFlow
             FlowState.Other => flow.IsPlain,
             _ => false,
         };
-        return isState && isMapped && source[10] <= PlainFlag && (flow.Marks & ~All) == 0 && AreDirections(in flow.Forward.Key, in flow.Reverse.Key, (flow.Marks & FlowMarks.OtherFamily) != 0);
+        return isState && isMapped && source[10] <= PlainFlag && (flow.Marks & ~All) == 0 && AreDirections(in flow.Forward.Key, in flow.Reverse.Key, flow.IsPlain);
     }
 
-    /// <summary>Whether two keys can be those of one flow, which between the families has echo by two numbers.</summary>
-    private static bool AreDirections(in FlowKey forward, in FlowKey reverse, bool isOtherFamily) => forward.Family is 4 or 6 && reverse.Family is 4 or 6
-        && forward.Family != reverse.Family == isOtherFamily
-        && (isOtherFamily ? Nat64.OtherFamily.ProtocolOf(forward.Protocol, reverse.Family) : forward.Protocol) == reverse.Protocol;
+    /// <summary>Whether its packets leave as those of the other family.</summary>
+    public readonly bool ChangesFamily => Forward.Key.Family != Reverse.Key.Family;
+
+    /// <summary>Whether two keys can be those of one flow: one that is translated may have two families, and then echo has two numbers.</summary>
+    private static bool AreDirections(in FlowKey forward, in FlowKey reverse, bool isPlain) => forward.Family is 4 or 6 && reverse.Family is 4 or 6
+        && (forward.Family == reverse.Family ? forward.Protocol == reverse.Protocol
+            : !isPlain && Nat64.OtherFamily.ProtocolOf(forward.Protocol, reverse.Family) == reverse.Protocol);
 
     private static void Write(Span<byte> target, in FlowEntry entry)
     {
