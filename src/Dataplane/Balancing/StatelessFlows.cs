@@ -98,7 +98,7 @@ internal static class StatelessFlows
     private static void Count<TTracing>(WorkerContext context, PacketBatch batch, int i, int slot)
         where TTracing : struct, ITracing
     {
-        if (!TTracing.IsOn)
+        if (!TTracing.IsOn && (batch.Marks[i] & PacketMarks.Booked) == 0)
         {
             ref BackendCounts counts = ref context.Tables.BackendCounters[slot].Counts;
             counts.Packets++;

@@ -83,7 +83,8 @@ internal static class FlowStage
         }
 
         bool isPart = !tables.Filter.HasStates || batch.States[i] != ConnectionStates.Invalid;
-        if (!TTracing.IsOn && isPart && entry.State == FlowState.TcpTransitory)
+        bool isBooked = (batch.Marks[i] & PacketMarks.Booked) != 0;
+        if (!TTracing.IsOn && isPart && !isBooked && entry.State == FlowState.TcpTransitory)
         {
             Judge(tables, in entry, flags, ref tables.BackendCounters[entry.Backend].Counts);
         }
@@ -119,7 +120,7 @@ internal static class FlowStage
         {
             Explain(context, batch, in entry);
         }
-        else
+        else if (!isBooked)
         {
             ref BackendCounts counts = ref tables.BackendCounters[entry.Backend].Counts;
             counts.Packets++;

@@ -38,4 +38,7 @@ internal enum PacketMarks : ushort
 
     /// <summary>From one inside host to another by their mapped ports: has the sender's outside address, and is to be judged as what comes from outside.</summary>
     Hairpin = 1024,
+
+    /// <summary>Has waited for a neighbour: its flow and backend have counted it before.</summary>
+    Booked = 2048,
 }

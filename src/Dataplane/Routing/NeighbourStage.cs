@@ -103,6 +103,10 @@ internal static partial class NeighbourStage
     private static void Hold(WorkerContext context, PacketBatch batch, int i, ref NeighbourEntry neighbour)
     {
         PacketMarks marks = batch.Marks[i] & ~PacketMarks.Released;
+        if (batch.Flows[i] >= 0)
+        {
+            marks |= PacketMarks.Booked;
+        }
 
         // A packet of the engine's own has not come by any port; it is found again by the interface it was made for.
         int made = (marks & PacketMarks.LocalOrigin) != 0 ? batch.InInterfaces[i] : -1;
