@@ -115,6 +115,13 @@ internal sealed class ChildProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Writes a line to its standard input.</summary>
+    public async Task SayAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
     /// <summary>Asks it to end, as an operator does, and waits until it has.</summary>
     public async Task<ProgramResult> TerminateAsync(string signal = "TERM")
     {
