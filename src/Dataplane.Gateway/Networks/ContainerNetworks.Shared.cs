@@ -21,6 +21,9 @@ internal sealed partial class ContainerNetworks
     private SharedRegistry? _shared;
     private Task _settling = Task.CompletedTask;
 
+    /// <summary>Why the engine does not forward as the registry says; empty when it does. What it was, a certificate that is being renewed for instance, may be mended by itself.</summary>
+    private volatile string _unfollowed = "";
+
     /// <summary>Whether changes of this host may not be in the registry yet.</summary>
     private int _isUnsettled;
 
@@ -76,10 +79,16 @@ internal sealed partial class ContainerNetworks
 
                 return true;
             }).ConfigureAwait(false);
+            _unfollowed = "";
         }
         catch (Exception refused) when (refused is IOException or ConfigurationException)
         {
-            _tell($"what the registry says cannot be done: {refused.Message}");
+            if (_unfollowed != refused.Message)
+            {
+                _tell($"what the registry says cannot be done: {refused.Message}");
+            }
+
+            _unfollowed = refused.Message;
         }
         catch (OperationCanceledException)
         {
@@ -111,12 +120,14 @@ internal sealed partial class ContainerNetworks
         };
     }
 
-    /// <summary>The hosts that a link is kept to: those that are heard of, and those that are not but have containers, since a host that has lost etcd forwards on.</summary>
+    /// <summary>The hosts that a link is kept to: those that are heard of, and those that are not but have containers, since a host that has lost etcd forwards on. The former come
+    /// first: of two under one address, the one that has it now counts.</summary>
     private IEnumerable<LinkRecord> LinksOf(SharedSnapshot snapshot)
     {
         HashSet<string> wanted = [.. snapshot.Alive, .. snapshot.Endpoints.SelectMany(endpoints => endpoints).Select(endpoint => endpoint.Host)];
         return snapshot.Hosts.Where(host => host.Key != _options.HostName && host.Value.Link is not null && wanted.Contains(host.Key))
-            .Select(host => new LinkRecord(host.Key, host.Value.Link!)).OrderBy(link => link.Host, StringComparer.Ordinal);
+            .OrderByDescending(host => snapshot.Alive.Contains(host.Key)).ThenBy(host => host.Key, StringComparer.Ordinal)
+            .Select(host => new LinkRecord(host.Key, host.Value.Link!));
     }
 
     /// <summary>Whether frames of a network can leave this host.</summary>
@@ -249,6 +260,11 @@ internal sealed partial class ContainerNetworks
                 if (Volatile.Read(ref _isUnsettled) != 0 || Environment.TickCount64 - looked > s_looking.TotalMilliseconds)
                 {
                     looked = Environment.TickCount64;
+                    if (_unfollowed.Length > 0)
+                    {
+                        await FollowAsync().ConfigureAwait(false);
+                    }
+
                     await TrySettleAsync().ConfigureAwait(false);
                 }
             }

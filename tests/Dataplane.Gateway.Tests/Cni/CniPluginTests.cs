@@ -108,6 +108,13 @@ public sealed class CniPluginTests
         Assert.True(CniConfiguration.Parse("""{ "cniVersion": "1.0.0", "name": "web" }""").ToNetwork() is { RouterAdvertisements: false, Dhcp: false, Search: [] });
     }
 
+    [Fact]
+    public void ToNetwork_Underlay_IsRead()
+    {
+        Assert.Equal("tls", CniConfiguration.Parse("""{ "cniVersion": "1.0.0", "name": "web", "underlay": "tls" }""").ToNetwork().Underlay);
+        Assert.Null(CniConfiguration.Parse("""{ "cniVersion": "1.0.0", "name": "web" }""").ToNetwork().Underlay);
+    }
+
     [Theory]
     [InlineData("0.4.0", """{"cniVersion":"0.4.0","interfaces":[{"name":"eth0","mac":"02:00:00:00:00:02","sandbox":"/ns"}],"ips":[{"version":"4","address":"10.1.0.2/24","gateway":"10.1.0.1","interface":0},{"version":"6","address":"fd00:1::2/64","gateway":"fd00:1::1","interface":0}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"::/0","gw":"fd00:1::1"}],"dns":{"nameservers":["10.1.0.1"],"search":["a.example"]}}""")]
     [InlineData("1.0.0", """{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","mac":"02:00:00:00:00:02","sandbox":"/ns"}],"ips":[{"address":"10.1.0.2/24","gateway":"10.1.0.1","interface":0},{"address":"fd00:1::2/64","gateway":"fd00:1::1","interface":0}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"::/0","gw":"fd00:1::1"}],"dns":{"nameservers":["10.1.0.1"],"search":["a.example"]}}""")]

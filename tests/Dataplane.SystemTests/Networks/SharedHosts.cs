@@ -21,7 +21,6 @@ internal sealed class SharedHosts : IAsyncDisposable
     private readonly ChildProgram?[] _services;
     private readonly int _underlay;
     private readonly bool _hasLinks;
-    private string _ca = "";
 
     private SharedHosts(int hosts, int underlay, bool hasLinks)
     {
@@ -79,6 +78,9 @@ internal sealed class SharedHosts : IAsyncDisposable
     /// <summary>Where the TLS links of a host end.</summary>
     public string Link(int host) => string.Create(CultureInfo.InvariantCulture, $"{(_underlay == 4 ? $"192.0.2.{11 + host}" : $"[2001:db8::{11 + host}]")}:4790");
 
+    /// <summary>The file with the authority that the hosts' certificates come from.</summary>
+    public string Authority { get; private set; } = "";
+
     /// <summary>A file for the test.</summary>
     public string PathOf(string name) => Path.Combine(_folder.FullName, name);
 
@@ -88,7 +90,7 @@ internal sealed class SharedHosts : IAsyncDisposable
         StreamTls made = Certificates.Make(string.Create(CultureInfo.InvariantCulture, $"h{says}"), "");
         File.Copy(made.Certificate, PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.pem")), overwrite: true);
         File.Copy(made.Key, PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.key")), overwrite: true);
-        _ca = made.Ca;
+        Authority = made.Ca;
     }
 
     /// <summary>Makes the namespace of a container.</summary>
@@ -122,7 +124,7 @@ internal sealed class SharedHosts : IAsyncDisposable
         string members = string.Join(' ', Enumerable.Range(0, Members).Select(member => string.Create(CultureInfo.InvariantCulture, $"--etcd http://192.0.2.{1 + (member + host) % Members}:2379")));
         string name = string.Create(CultureInfo.InvariantCulture, $"h{host}");
         string[] links = !_hasLinks ? [] : ["--tls-link", Link(host), "--tls-certificate", PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.pem")),
-            "--tls-key", PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.key")), "--tls-ca", _ca, "--tls-name", "{host}.test"];
+            "--tls-key", PathOf(string.Create(CultureInfo.InvariantCulture, $"own{host}.key")), "--tls-ca", Authority, "--tls-name", "{host}.test"];
         _services[host] = ChildProgram.Start(Host(host), [.. ContainerHost.OwnMounts, .. Programs.Dataplane, "network", "serve", "--state", Path.Combine(_folder.FullName, name),
             "--socket", SocketOf(host), "--uplink", "up0", "--uplink-address", $"{Tunnel(host)}/{(_underlay == 4 ? 24 : 64)}", .. members.Split(' '), "--host-name", name, "--host-timeout", "2", .. links]);
         await _services[host]!.AwaitLineAsync(line => line == "ready");

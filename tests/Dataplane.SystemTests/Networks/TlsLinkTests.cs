@@ -10,6 +10,30 @@ namespace Dataplane.SystemTests.Networks;
 public sealed class TlsLinkTests
 {
     private const string Secret = "what-nobody-on-the-way-may-read-";
+    /// <summary>Sends, in TLS with somebody's key, frames with an identifier of nobody, frames of another host's container, and what is no frame.</summary>
+    private const string Forger = """
+        import socket, ssl, struct, sys
+        host, certificate, key, ca, target, other, to, source = sys.argv[1:]
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(certificate, key)
+        mac = lambda text: bytes.fromhex(text.replace(":", ""))
+        ip = bytes([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]) + socket.inet_aton(source) + socket.inet_aton(to)
+        total = sum(struct.unpack("!10H", ip))
+        total = (total & 0xffff) + (total >> 16)
+        ip = ip[:10] + struct.pack("!H", ~total & 0xffff) + ip[12:]
+        frame = mac(target) + mac(other) + b"\x08\x00" + ip + struct.pack("!4H", 1, 2, 8, 0)
+        link = lambda vni: b"\x08\x00\x00\x00" + struct.pack("!I", vni << 8) + frame
+        with context.wrap_socket(socket.create_connection((host, 4790)), server_hostname="h1.test") as stream:
+            for wrong in (link(77), link(4096), b"short"):
+                stream.sendall((struct.pack("!I", len(wrong)) + wrong) * 50)
+            try:
+                stream.unwrap()
+            except OSError:
+                pass
+            print("sent")
+        """;
+
     private const string Web = """{"name":"web","ipv6":true,"underlay":"tls"}""";
 
     [SystemTheory("etcd", "ip", "ping", "nsenter", "tcpdump", "curl", "python3", "iperf3")]
@@ -30,9 +54,8 @@ public sealed class TlsLinkTests
         await TransferAsync(hosts, two);
 
         // Everything has gone by the link, and nothing of it in the clear.
-        string wire = (await capture.StopAsync()).Output;
-        Assert.Contains(".4790", wire, StringComparison.Ordinal);
-        Assert.DoesNotContain(".4789", wire, StringComparison.Ordinal);
+        Assert.NotEmpty((await capture.StopAsync("tcp port 4790")).Lines);
+        Assert.Empty((await ChildProgram.RunAsync(hosts.Host(0), ["tcpdump", "-n", "-r", capture.Path, "udp port 4789"])).MustSucceed().Lines);
         byte[] bytes = await File.ReadAllBytesAsync(hosts.PathOf("wire.pcap"));
         Assert.True(bytes.Length > 2_000_000, $"only {bytes.Length} bytes were captured");
         Assert.Equal(-1, bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes(Secret)));
@@ -107,6 +130,28 @@ public sealed class TlsLinkTests
         hosts.Certify(stranger, stranger);
         await hosts.PingAsync("c1", two);
         Assert.All(await LinksAsync(hosts, 0), link => Assert.True(link.GetProperty("isUp").GetBoolean()));
+        await hosts.StopAsync();
+    }
+
+    [SystemFact("etcd", "ip", "ping", "nsenter", "python3")]
+    public async Task Host_ThatForgesFrames_CrossesNothingAndIsCounted()
+    {
+        await using SharedHosts hosts = await SharedHosts.CreateAsync(3, hasLinks: true);
+        await hosts.DoAsync(0, HttpMethod.Post, "networks", Web);
+        await hosts.AttachAsync(0, "web", "one", "c1");
+        string[] two = await hosts.AttachWhenKnownAsync(1, "web", "two", "c2"), three = await hosts.AttachWhenKnownAsync(2, "web", "three", "c3");
+        string target = (await hosts.InAsync("c2", "cat", "/sys/class/net/eth0/address")).MustSucceed().Output.Trim(), other = (await hosts.InAsync("c3", "cat", "/sys/class/net/eth0/address")).Output.Trim();
+
+        // In the place of host 0, with its key, somebody writes to host 1: a network that is not shared, and frames in the name of what host 2 has.
+        await hosts.KillServiceAsync(0);
+        ProgramResult forged = (await ChildProgram.RunAsync(hosts.Host(0), ["python3", "-c", Forger, hosts.Link(1).Split(':')[0], hosts.PathOf("own0.pem"), hosts.PathOf("own0.key"), hosts.Authority,
+            target, other, two[0], three[0]])).MustSucceed();
+        Assert.Equal("sent", forged.Output.Trim());
+        await SharedHosts.AwaitAsync(async () => (await hosts.DoAsync(1, HttpMethod.Get, "status")).GetProperty("drops") is var drops
+            && drops.TryGetProperty("overlay_unknown_vni", out JsonElement unknown) && unknown.GetInt64() == 50
+            && drops.TryGetProperty("spoofed_mac", out JsonElement spoofed) && spoofed.GetInt64() == 50
+            && drops.TryGetProperty("overlay_malformed", out JsonElement malformed) && malformed.GetInt64() == 50);
+        await hosts.PingAsync("c2", three);
         await hosts.StopAsync();
     }
 

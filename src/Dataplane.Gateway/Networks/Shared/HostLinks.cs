@@ -38,7 +38,7 @@ internal sealed class HostLinks : IDisposable
     /// <summary>The last of them, and why; empty when there was none.</summary>
     public string LastRefusal => _hub.LastRefusal;
 
-    /// <summary>Each host with the port that leads there. Of hosts under one address the first counts: the engine tells peers apart by it.</summary>
+    /// <summary>Each host with the port that leads there. Of hosts under one address the first in the list counts: the engine tells peers apart by it.</summary>
     public IReadOnlyList<(string Host, IPEndPoint Address, PortSpec Port)> Ports()
     {
         var result = new List<(string, IPEndPoint, PortSpec)>();
