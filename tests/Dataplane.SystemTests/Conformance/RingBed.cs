@@ -38,5 +38,12 @@ internal sealed class RingBed(Wire wire, DataplaneEngine engine) : ICaseBed
 
     public void Update(Func<DataplaneSpec, DataplaneSpec> change) => throw new NotSupportedException("Cases that change the configuration have an engine each.");
 
+    public void End()
+    {
+        var late = new List<(string Port, byte[] Frame)>();
+        wire.Take(late);
+        AssertSame([], late);
+    }
+
     public void AssertSame(IReadOnlyList<(string Port, byte[] Frame)> expected, IReadOnlyList<(string Port, byte[] Frame)> actual) => CaseFrames.AssertSame(expected, actual);
 }

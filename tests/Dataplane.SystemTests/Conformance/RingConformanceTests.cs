@@ -10,7 +10,7 @@ namespace Dataplane.SystemTests.Conformance;
 /// <summary>The cases of conformance through real rings, after a reload: one engine for a group, which begins without the group's configuration and gets it while it runs.</summary>
 public sealed class RingConformanceTests(Wire wire) : IClassFixture<Wire>
 {
-    public static TheoryData<string> Groups => [.. ConformanceGroups.All.Where(group => group.Cases.Any(CanBePlayed)).Select(group => group.Name)];
+    public static TheoryData<string> Groups => [.. ConformanceGroups.All.Where(group => group.Cases.Any(CasePlayer.CanBePlayed)).Select(group => group.Name)];
 
     [SystemTheory]
     [MemberData(nameof(Groups))]
@@ -25,32 +25,12 @@ public sealed class RingConformanceTests(Wire wire) : IClassFixture<Wire>
         DataplaneBuilder configured = NewBuilder(wan, lan);
         group.Configure(configured);
         await engine.UpdateAsync(configured.ToSpec());
-        Assert.Equal("", string.Join("\n\n", Play(group, new RingBed(wire, engine))));
+        string said = string.Join("\n\n", CasePlayer.Play(group, new RingBed(wire, engine)).Select(failure => failure.Said));
+        Assert.True(said.Length == 0, said);
         await engine.StopAsync();
         Accounting accounting = engine.ReadAccounting();
         Assert.True(accounting.IsBalanced && accounting.Held == 0, accounting.ToString());
     }
-
-    /// <summary>Plays all cases, and says which failed and how.</summary>
-    private static List<string> Play(ConformanceGroup group, ICaseBed bed)
-    {
-        var failures = new List<string>();
-        foreach (ConformanceCase played in group.Cases.Where(CanBePlayed))
-        {
-            try
-            {
-                group.Play(played, bed);
-            }
-            catch (Xunit.Sdk.XunitException failure)
-            {
-                failures.Add($"{played.Name}: {failure.Message}");
-            }
-        }
-
-        return failures;
-    }
-
-    private static bool CanBePlayed(ConformanceCase played) => played.Needs == CaseNeeds.None;
 
     private static DataplaneBuilder NewBuilder(PortSource wan, PortSource lan) => ConformanceWorld.AddTo(new DataplaneBuilder().Port("wan", wan).Port("lan", lan));
 

@@ -26,8 +26,8 @@ internal sealed class ConformanceGroup
     /// <summary>Largest packet towards the inside.</summary>
     public int LanMtuBytes { get; init; } = 1500;
 
-    /// <summary>What nft is told, for Linux to do the same; null where it cannot.</summary>
-    public string? Linux { get; init; }
+    /// <summary>The same configuration for Linux, with nft and ip; null where it has none.</summary>
+    public LinuxRules? Linux { get; init; }
 
     public IReadOnlyList<ConformanceCase> Cases => _cases;
 
@@ -50,6 +50,9 @@ internal sealed class ConformanceGroup
         _cases.Add(new ConformanceCase(Name, rule, 6, source, needs, linux, steps));
 
     /// <summary>Plays a case on a bed that has this group's configuration.</summary>
-    public void Play(ConformanceCase played, ICaseBed bed) =>
+    public void Play(ConformanceCase played, ICaseBed bed)
+    {
         played.Steps(new CaseScript(played.Family, (ushort)(FirstPort + (_cases.IndexOf(played) * PortsOfACase)), bed));
+        bed.End();
+    }
 }

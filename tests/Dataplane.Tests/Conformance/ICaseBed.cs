@@ -20,6 +20,9 @@ internal interface ICaseBed
     /// <summary>Changes the configuration.</summary>
     void Update(Func<DataplaneSpec, DataplaneSpec> change);
 
+    /// <summary>Asserts that nothing has come out beyond what the steps of a case said.</summary>
+    void End();
+
     /// <summary>Asserts what a step has led to.</summary>
     void AssertSame(IReadOnlyList<(string Port, byte[] Frame)> expected, IReadOnlyList<(string Port, byte[] Frame)> actual);
 }

@@ -42,5 +42,7 @@ internal sealed class MemoryBed(TestPlane plane) : ICaseBed
         update.GetAwaiter().GetResult();
     }
 
+    public void End() => Assert.Empty(plane.Run());
+
     public void AssertSame(IReadOnlyList<(string Port, byte[] Frame)> expected, IReadOnlyList<(string Port, byte[] Frame)> actual) => CaseFrames.AssertSame(expected, actual);
 }

@@ -9,7 +9,7 @@ internal static class EchoCases
 {
     private const string V4 = "RFC 1122 3.2.2.6", V6 = "RFC 4443 4.2";
 
-    public static ConformanceGroup Group { get; } = new("echo", _ => { }, Add) { Linux = "" };
+    public static ConformanceGroup Group { get; } = new("echo", _ => { }, Add) { Linux = new LinuxRules() };
 
     private static void Add(ConformanceGroup group)
     {

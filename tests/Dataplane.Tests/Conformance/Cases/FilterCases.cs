@@ -12,7 +12,7 @@ internal static class FilterCases
 
     public static ConformanceGroup Group { get; } = new("filter", Configure, Add)
     {
-        Linux = """
+        Linux = new LinuxRules("""
             iifname "wan" tcp dport 22-23 drop
             iifname "wan" ip daddr 10.1.0.13 drop
             iifname "wan" ip6 daddr 2001:db8:2::13 drop
@@ -21,7 +21,7 @@ internal static class FilterCases
             tcp flags & (syn | ack) == syn tcp dport 81 drop
             udp sport 19 drop
             meta l4proto 47 drop
-            """,
+            """),
     };
 
     private static void Configure(DataplaneBuilder builder) => builder.Filter(filter => filter

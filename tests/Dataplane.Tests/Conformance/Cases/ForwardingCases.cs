@@ -7,7 +7,7 @@ namespace Dataplane.Tests.Conformance.Cases;
 /// <summary>What a router does to packets that it forwards, and to none else.</summary>
 internal static class ForwardingCases
 {
-    public static ConformanceGroup Group { get; } = new("forwarding", _ => { }, Add) { Linux = "" };
+    public static ConformanceGroup Group { get; } = new("forwarding", _ => { }, Add) { Linux = new LinuxRules() };
 
     private static void Add(ConformanceGroup group)
     {
@@ -39,6 +39,14 @@ internal static class ForwardingCases
         }
 
         group.Both("longest-packet-of-the-link", "RFC 1812 4.2.2.2", "RFC 8200 5", c => c.In(Udp(c.Port(), 53, 1500 - c.TransportAt + 14 - 8)));
+        group.Both("fragments-go-on-as-they-come", "RFC 1812 5.2.6", "RFC 8200 4.5", c =>
+        {
+            IReadOnlyList<byte[]> came = c.Fragments(Udp(c.Port(), 53, 2500)(c.FromWan(c.Client, c.Host())), 1024), left = c.Fragments(Udp(c.Port(), 53, 2500)(c.AtLan(c.Client, c.Host())), 1024);
+            foreach (int part in new[] { 2, 0, 1 })
+            {
+                c.Wan(came[part]).ToLan(left[part]);
+            }
+        });
         group.Both("to-a-host-beyond-the-next-hop", "RFC 1812 5.2.4.3", "RFC 8200 3", c =>
             c.Lan(Udp(c.Port(), 53)(c.FromLan(c.Host(), c.Remote(9)))).ToWan(Udp(c.Port(), 53)(c.AtWan(c.Host(), c.Remote(9)))));
         group.Both("back-by-the-port-it-came-from", "RFC 1812 5.2.4.3", "RFC 8200 3", c =>

@@ -7,7 +7,7 @@ namespace Dataplane.Tests.Conformance.Cases;
 /// <summary>Packets that are none: dropped without a word, since there is nobody to believe.</summary>
 internal static class MalformedCases
 {
-    public static ConformanceGroup Group { get; } = new("malformed", _ => { }, Add) { Linux = "" };
+    public static ConformanceGroup Group { get; } = new("malformed", _ => { }, Add) { Linux = new LinuxRules() };
 
     private static void Add(ConformanceGroup group)
     {

@@ -9,7 +9,7 @@ internal static class NatErrorCases
 {
     private const string Rfc = "RFC 5508 4.2.1";
 
-    public static ConformanceGroup Group { get; } = new("nat-errors", builder => builder.Nat("lan", "wan"), Add) { Linux = "masquerade" };
+    public static ConformanceGroup Group { get; } = new("nat-errors", builder => builder.Nat("lan", "wan"), Add) { Linux = new LinuxRules(IsMasquerade: true) };
 
     private static void Add(ConformanceGroup group)
     {

@@ -8,7 +8,17 @@ namespace Dataplane.Tests.Conformance.Cases;
 /// <summary>Packets that a router cannot forward, and whom it tells.</summary>
 internal static class RefusalCases
 {
-    public static ConformanceGroup Group { get; } = new("refusals", Configure, Add) { LanMtuBytes = 1400, Linux = "" };
+    private const string LinuxRoutes = """
+        route add unreachable 192.0.2.0/26
+        route add unreachable 2001:db8:a0::/48
+        route add prohibit 192.0.2.64/26
+        route add prohibit 2001:db8:a1::/48
+        route add blackhole 192.0.2.128/26
+        route add blackhole 2001:db8:a2::/48
+
+        """;
+
+    public static ConformanceGroup Group { get; } = new("refusals", Configure, Add) { LanMtuBytes = 1400, Linux = new LinuxRules(Routes: LinuxRoutes) };
 
     private static void Configure(DataplaneBuilder builder) => builder
         .RouteReject("192.0.2.0/26", RouteReject.Unreachable).RouteReject("2001:db8:a0::/48", RouteReject.Unreachable)
@@ -62,7 +72,7 @@ internal static class RefusalCases
             byte[] frame = PacketBuilder.Ethernet(ConformanceWorld.ClientMac, ConformanceWorld.WanMac)
                 .Ipv4(new Ipv4Fields { Source = c.Client, Destination = c.Host(), Ttl = 1 }, [1, 1, 1, 0]).Udp(c.Port(), 33434).PayloadOf(9).Build();
             c.Wan(frame).Refused(DropReason.TtlExpired, c.OwnErrorToWan(IcmpError.TimeExceeded, frame));
-        }, linux: "copies the options into the error as well");
+        });
         group.V6("quotes-extension-headers", "RFC 4443 2.4", c =>
         {
             byte[] frame = c.FromWan(c.Client, c.Host(), 1).DestinationOptions().Udp(c.Port(), 33434).PayloadOf(9).Build();
@@ -100,7 +110,7 @@ internal static class RefusalCases
                     {
                         c.Wan(frame).Dropped(reason);
                     }
-                });
+                }, linux: told is null ? null : "limits how often it says over IPv4 that there is no way to one sender (route.error_cost)");
             }
         }
     }

@@ -16,7 +16,7 @@ internal static class RelatedCases
         ("reassembly-time-exceeded", IcmpError.ReassemblyTimeExceeded, "RFC 792", "RFC 4443 3.3"), ("parameter-problem", IcmpError.ParameterProblem, "RFC 792", "RFC 4443 3.4"),
     ];
 
-    public static ConformanceGroup Group { get; } = new("related", Configure, Add) { Linux = Nft };
+    public static ConformanceGroup Group { get; } = new("related", Configure, Add) { Linux = new LinuxRules(Nft) };
 
     private static void Add(ConformanceGroup group)
     {
@@ -48,7 +48,7 @@ internal static class RelatedCases
         {
             c.Out(Udp(c.Port(), 53));
             Invalid(c, IcmpError.PortUnreachable, Sent(c, Udp(c.Port(), 53)), c.Host(12));
-        }, linux: "looks at the quoted packet only");
+        });
         group.Both("about-the-answer-of-the-client", "RFC 792", "RFC 4443 3.1", c =>
         {
             c.Out(Udp(c.Port(), 53));
@@ -68,8 +68,8 @@ internal static class RelatedCases
         });
         group.Both("about-a-protocol-without-ports", "RFC 792", "RFC 4443 3.3", c =>
         {
-            c.Lan(Protocol(47)(c.FromLan(c.Host(), c.Remote(47)))).ToWan(Protocol(47)(c.AtWan(c.Host(), c.Remote(47))));
-            Passes(c, IcmpError.TimeExceeded, Protocol(47)(c.AtWan(c.Host(), c.Remote(47))).Build(), c.Host());
+            c.Lan(Protocol(115)(c.FromLan(c.Host(), c.Remote(115)))).ToWan(Protocol(115)(c.AtWan(c.Host(), c.Remote(115))));
+            Passes(c, IcmpError.TimeExceeded, Protocol(115)(c.AtWan(c.Host(), c.Remote(115))).Build(), c.Host());
         });
         group.Both("quotes-only-eight-bytes-behind-the-header", "RFC 792", "RFC 4443 2.4", c =>
         {
@@ -135,7 +135,7 @@ internal static class RelatedCases
             byte[] about = Sent(c, Udp(c.Port(), 53));
             about[14] = (byte)(c.IsV4 ? 0x60 : 0x45);
             Invalid(c, IcmpError.TimeExceeded, about, c.Host());
-        });
+        }, linux: "does not look at the version of a packet that is quoted over IPv6");
         group.Both("quotes-an-error", "RFC 1122 3.2.2", "RFC 4443 2.4", c =>
         {
             c.Out(Udp(c.Port(), 53));

@@ -12,7 +12,7 @@ internal static class TcpTrackingCases
 
     private const string Windows = "RFC 9293 3.4";
 
-    public static ConformanceGroup Group { get; } = new("tcp-states", Configure, Add) { Linux = Nft };
+    public static ConformanceGroup Group { get; } = new("tcp-states", Configure, Add) { Linux = new LinuxRules(Nft) };
 
     private static void Add(ConformanceGroup group)
     {
@@ -72,7 +72,7 @@ internal static class TcpTrackingCases
             c.InInvalid(SynAck, 500, 102);
             c.InInvalid(SynAck, 500, 100);
             c.In(SynAck, 500, 101);
-        });
+        }, linux: "does not hold the handshake's acknowledgments to its numbers");
         group.Both("data-from-inside-before-syn-ack", "RFC 9293 3.10.7.3", c =>
         {
             c.Out(Syn, 100, 0);
@@ -89,7 +89,7 @@ internal static class TcpTrackingCases
             c.In(SynAck, 500, 101);
             c.OutInvalid(Ack, 101, 500);
             c.Out(Ack, 101, 501);
-        });
+        }, linux: "does not hold the handshake's acknowledgments to its numbers");
         group.Both("refused-by-reset", "RFC 9293 3.5.2", c =>
         {
             c.Out(Syn, 100, 0);
@@ -177,7 +177,7 @@ internal static class TcpTrackingCases
         {
             c.Open();
             c.InInvalid(Ack, 501, unchecked(101u - 66_001));
-        });
+        }, linux: LinuxWindows);
         group.Both("retransmission-within-a-window", "RFC 9293 3.8.1", c =>
         {
             c.Open();
@@ -196,7 +196,7 @@ internal static class TcpTrackingCases
 
             c.OutInvalid(Ack, 101, 501, 10);
             c.Out(Ack, 4101, 501, 10);
-        });
+        }, linux: LinuxWindows);
         group.Both("zero-window-is-probed-with-one-byte", "RFC 9293 3.8.6.1", c =>
         {
             c.Open();
@@ -287,7 +287,7 @@ internal static class TcpTrackingCases
             c.Open();
             c.InInvalid(Rst, 500, 0);
             c.In(Ack, 501, 101, 10);
-        }, linux: Linux);
+        });
         group.Both("reset-beyond-the-window", Rfc, c =>
         {
             c.Open();
@@ -300,7 +300,7 @@ internal static class TcpTrackingCases
             c.In(Rst, 502, 0);
             c.In(Ack, 501, 101, 10);
             c.Out(Ack, 101, 511, 10);
-        }, linux: Linux);
+        });
         group.Both("reset-that-answers-no-syn", "RFC 5961 3.2", c =>
         {
             c.Out(Syn, 100, 0);
@@ -321,7 +321,7 @@ internal static class TcpTrackingCases
             c.OutInvalid(Ack, 102, 999);
             c.Out(Syn, 900_000, 0);
             c.In(SynAck, 7_000_000, 900_001);
-        }, linux: Linux);
+        });
     }
 
     private static void AddEnd(ConformanceGroup group)
@@ -423,7 +423,7 @@ internal static class TcpTrackingCases
             c.Open();
             c.InInvalid(SynAck, 777, 101);
             c.In(Ack, 501, 101, 10);
-        });
+        }, linux: "leaves a SYN with ACK within a connection to the ends");
         group.Both("two-connections-do-not-mix", "RFC 9293 3.3.2", c =>
         {
             c.Open();
