@@ -14,6 +14,9 @@ public sealed record BackendSpec
     /// <summary>Share of new flows, 0 to 65535; 0: no new flows, established ones stay.</summary>
     public int Weight { get; init; } = 1;
 
+    /// <summary>The group it is in, by which <see cref="SteerSpec"/> names it; empty: none.</summary>
+    public string Group { get; init; } = "";
+
     /// <summary>Which server it is by the connection IDs that it makes (<see cref="ServiceSpec.Quic"/>): hexadecimal digits, two for each byte, or for Katran a number from
     /// 1 to 4294967295; several divided by commas. Empty: its connection IDs lead nowhere.</summary>
     public string ServerIds { get; init; } = "";

@@ -65,13 +65,13 @@ internal static class BalanceStage
             // The packet has ended that flow, and begins one of its own.
         }
 
-        int slot = -1;
-        BackendCounter[] counters = context.Tables.BackendCounters;
+        (int slot, BackendCounter[] counters) = (-1, context.Tables.BackendCounters);
         BackendRuntime? named = ConnectionIdSteering.Route<TTracing>(batch, i, service);
-        BackendRuntime? backend = named ?? service.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs);
-        if (backend is null || (named is null && service.Bound?.HasRoom(backend, counters) == false))
+        ServiceRuntime part = service.For(in batch.Parsed[i].Key);
+        BackendRuntime? backend = named ?? part.Remembered(in batch.Parsed[i].Key, context.Hash, context.NowNs);
+        if (backend is null || (named is null && part.Bound?.HasRoom(backend, counters) == false))
         {
-            backend = service.Choose(in batch.Parsed[i].Key, hash, counters, out slot);
+            backend = part.Choose(in batch.Parsed[i].Key, hash, counters, out slot);
         }
 
         if (backend is null)
@@ -86,7 +86,7 @@ internal static class BalanceStage
                 : NatFlows.Create(context, in batch.Parsed[i].Key, hash, flags, SourceOf(context, batch, i, backend.Address), backend, out reason);
             if (flow < 0)
             {
-                if (reason == DropReason.FlowTableFull && StatelessFlows.TryForward<TTracing>(context, batch, i, service, named))
+                if (reason == DropReason.FlowTableFull && StatelessFlows.TryForward<TTracing>(context, batch, i, part, named))
                 {
                     return;
                 }
@@ -102,9 +102,9 @@ internal static class BalanceStage
                 if (!TTracing.IsOn)
                 {
                     Count(counters[backend.Slot], batch.Lengths[i]);
-                    if (IsDiverted(service, slot, backend))
+                    if (IsDiverted(part, slot, backend))
                     {
-                        counters[service.BackendOf(slot).Slot].Counts.Diverted++;
+                        counters[part.BackendOf(slot).Slot].Counts.Diverted++;
                     }
 
                     service.Remember(in batch.Parsed[i].Key, context.Hash, context.NowNs, backend);
@@ -115,7 +115,7 @@ internal static class BalanceStage
         if (TTracing.IsOn)
         {
             ConnectionIdSteering.Explain(context, batch, service);
-            Explain(context, batch, i, service, backend, slot, named is not null);
+            Explain(context, batch, i, part, backend, slot, named is not null);
         }
     }
 
@@ -172,8 +172,24 @@ internal static class BalanceStage
         counts.Bytes += bytes;
     }
 
+    private static void ExplainSteering(WorkerContext context, PacketBatch batch, in FlowKey key)
+    {
+        if (context.Tables.Services.Find(in key) is { Steering: { } steering } service && steering.Find(in key, out int length, out string groups) is { } part)
+        {
+            IpPrefix from = new IpPrefix(key.Source, length).Network;
+            bool takes = part.Eligible.Length > 0;
+            context.Trace!.Add(batch, "steer", takes ? "steered" : "nobody",
+                $"clients of {from} go to {groups}{(takes ? "" : ", where nobody takes new flows: to the whole service")}", ("service", service.Spec.Name), ("from", from.ToString()), ("to", groups));
+        }
+    }
+
     private static void Explain(WorkerContext context, PacketBatch batch, int i, ServiceRuntime service, BackendRuntime? backend, int slot, bool isNamed)
     {
+        if (!isNamed)
+        {
+            ExplainSteering(context, batch, in batch.Parsed[i].Key);
+        }
+
         string policy = SpecNames.Policies.NameOf(service.Spec.Balance)!;
         string outcome = batch.Verdicts[i] == Verdict.Drop ? batch.Reasons[i].ToName() : backend!.ToString();
         string place = isNamed ? "is not asked, since the connection ID" : slot < 0 ? backend is null ? "without a choice" : "remembers the client and"

@@ -103,16 +103,18 @@ public sealed class ServiceBuilder
     /// <summary>Says which server the last backend is by its connection IDs.</summary>
     /// <param name="serverIds">As <see cref="BackendSpec.ServerIds"/> has them.</param>
     /// <exception cref="InvalidOperationException">There is no backend yet.</exception>
-    public ServiceBuilder ServerIds(string serverIds)
-    {
-        if (_backends.Count == 0)
-        {
-            throw new InvalidOperationException("There is no backend yet that could have server IDs; add it first.");
-        }
+    public ServiceBuilder ServerIds(string serverIds) => WithLast(backend => backend with { ServerIds = serverIds });
 
-        _backends[^1] = _backends[^1] with { ServerIds = serverIds };
-        return this;
-    }
+    /// <summary>Puts the last backend into a group, for <see cref="Steer"/>.</summary>
+    /// <param name="group">Name of the group.</param>
+    /// <exception cref="InvalidOperationException">There is no backend yet.</exception>
+    public ServiceBuilder Group(string group) => WithLast(backend => backend with { Group = group });
+
+    /// <summary>Has clients with addresses of a prefix go to the backends of a group, while any of these takes new flows.</summary>
+    /// <param name="from">The prefix.</param>
+    /// <param name="to">The group, or several divided by commas.</param>
+    public ServiceBuilder Steer(string from, string to) =>
+        With(_spec with { Steer = [.. _spec.Steer, new SteerSpec { From = TextReading.PrefixOrAddress(from, $"{_path}.steer[{_spec.Steer.Count}].from", _errors), To = to }] });
 
     /// <summary>Adds a backend that gets packets at the port they were sent to; for services with several ports.</summary>
     /// <param name="address">IPv4 or IPv6 address, of the service's family.</param>
@@ -124,6 +126,17 @@ public sealed class ServiceBuilder
     }
 
     internal ServiceSpec Build() => _spec with { Backends = [.. _backends] };
+
+    private ServiceBuilder WithLast(Func<BackendSpec, BackendSpec> change)
+    {
+        if (_backends.Count == 0)
+        {
+            throw new InvalidOperationException("There is no backend yet that this could be said of; add it first.");
+        }
+
+        _backends[^1] = change(_backends[^1]);
+        return this;
+    }
 
     private ServiceBuilder With(ServiceSpec spec)
     {

@@ -7,6 +7,9 @@ namespace Dataplane.Balancing;
 /// <param name="MinimumSlotsMoved">The fewest any method could have moved for the same change of weights.</param>
 public sealed record ServiceChange(string Service, int Slots, int SlotsMoved, int MinimumSlotsMoved)
 {
+    /// <summary>The groups of backends that clients of a prefix are steered to, if it is their table (<see cref="SteerSpec.To"/>); empty for the table of the whole service.</summary>
+    public string Groups { get; init; } = "";
+
     /// <summary>Whether the size of the table, the hash or the policy is another, so that slots are not those that were. Then <see cref="SlotsMoved"/> is the part of all
     /// hashes that leads elsewhere, in slots: exact for another size; where everything is hashed otherwise, what is to be expected of many flows.</summary>
     public bool IsNewGeneration { get; init; }

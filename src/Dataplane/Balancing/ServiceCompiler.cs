@@ -109,7 +109,8 @@ internal sealed class ServiceCompiler
 
     /// <summary>Whether two specifications of a service say the same.</summary>
     internal static bool AreSame(ServiceSpec one, ServiceSpec other) =>
-        ReferenceEquals(one, other) || (one.Backends.SequenceEqual(other.Backends) && one == other with { Backends = one.Backends });
+        ReferenceEquals(one, other) || (one.Backends.SequenceEqual(other.Backends) && one.Steer is not null && other.Steer is not null && one.Steer.SequenceEqual(other.Steer)
+            && one == other with { Backends = one.Backends, Steer = one.Steer });
 
     private ServiceRuntime CompileAnew(ServiceSpec spec)
     {
@@ -193,20 +194,39 @@ internal sealed class ServiceCompiler
     private ServiceRuntime Compile(ServiceSpec spec, BackendRuntime[] all, BackendRuntime[] eligible, bool isPanicking)
     {
         ServiceRuntime? before = _before.GetValueOrDefault(ServiceKey.Of(spec));
+        AffinityTable? affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable();
+        ServiceRuntime service = Compile(spec, all, eligible, isPanicking, before, affinity);
+        if (spec.Steer.Count > 0)
+        {
+            service.Steering = SourceSteering.Compile(spec.Steer, groups =>
+            {
+                string[] names = SourceSteering.Split(groups);
+                BackendRuntime[] members = [.. all.Where((_, i) => names.Contains(spec.Backends[i].Group))];
+                return Compile(spec, members, [.. members.Where(backend => backend.Share > 0)], isPanicking, before?.Steering?.OfGroups(groups), affinity, groups);
+            });
+        }
+
+        return service;
+    }
+
+    /// <summary>What chooses among all backends, or among those of some groups.</summary>
+    private ServiceRuntime Compile(ServiceSpec spec, BackendRuntime[] all, BackendRuntime[] eligible, bool isPanicking, ServiceRuntime? before, AffinityTable? affinity, string groups = "")
+    {
         bool isNewGeneration = before is not null && HashGeneration.IsNew(before.Spec, spec);
         int[] weights = [.. eligible.Select(backend => backend.Share)];
+        bool isWhole = groups.Length == 0;
         var service = new ServiceRuntime
         {
             Spec = spec,
             All = all,
             Eligible = eligible,
             IsPanicking = isPanicking,
-            Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, isNewGeneration ? null : before?.Table) : null,
+            Table = spec.Balance is BalancePolicy.Maglev or BalancePolicy.SourceHash ? BuildTable(spec, eligible, isNewGeneration ? null : before?.Table, groups) : null,
             Rendezvous = spec.Balance == BalancePolicy.Rendezvous ? new Rendezvous(eligible) : null,
             Bound = spec.MaxLoad is { } most && eligible.Length > 0 ? new LoadBound(most, eligible) : null,
-            ConnectionIds = spec.Quic is { } quic ? new ConnectionIdRouter(quic, spec.Backends, all, backend => _slots[backend.Slot].Fate == BackendFate.Stay) : null,
-            IdCounter = spec.Quic is null ? null : before?.IdCounter ?? new ConnectionIdCounter(),
-            Affinity = spec.Affinity is null ? null : before?.Affinity ?? new AffinityTable(),
+            ConnectionIds = isWhole && spec.Quic is { } quic ? new ConnectionIdRouter(quic, spec.Backends, all, backend => _slots[backend.Slot].Fate == BackendFate.Stay) : null,
+            IdCounter = isWhole && spec.Quic is not null ? before?.IdCounter ?? new ConnectionIdCounter() : null,
+            Affinity = affinity,
             Schedule = spec.Balance switch
             {
                 BalancePolicy.RoundRobin => WeightedSchedule.BuildEqual(weights),
@@ -217,7 +237,8 @@ internal sealed class ServiceCompiler
         };
         if (isNewGeneration && before!.Eligible.Length > 0 && eligible.Length > 0)
         {
-            Changes.Add(HashGeneration.Compare(before, service, KeptSlots(before, all)));
+            // Flows are the service's, and counted with it.
+            Changes.Add(HashGeneration.Compare(before, service, isWhole ? KeptSlots(before, all) : []) with { Groups = groups });
         }
 
         return service;
@@ -360,7 +381,7 @@ internal sealed class ServiceCompiler
         }
     }
 
-    private MaglevTable? BuildTable(ServiceSpec spec, BackendRuntime[] eligible, MaglevTable? before)
+    private MaglevTable? BuildTable(ServiceSpec spec, BackendRuntime[] eligible, MaglevTable? before, string groups)
     {
         MaglevMember[] members = [.. eligible.Select(backend => new MaglevMember(MaglevIdentity.Of(backend.Address, backend.Port), backend.Share))];
         if (before is null)
@@ -374,7 +395,7 @@ internal sealed class ServiceCompiler
         }
 
         MaglevTable table = before.Change(members);
-        Changes.Add(new ServiceChange(spec.Name, table.Size, table.SlotsMoved, table.MinimumSlotsMoved));
+        Changes.Add(new ServiceChange(spec.Name, table.Size, table.SlotsMoved, table.MinimumSlotsMoved) { Groups = groups });
         return table;
     }
 }

@@ -44,6 +44,9 @@ internal sealed class ServiceRuntime
     /// <summary>The worker's counts of what these said; null with <see cref="ConnectionIds"/>.</summary>
     public ConnectionIdCounter? IdCounter { get; init; }
 
+    /// <summary>Which clients go to some backends only; null when all go to any. Set by the compiler, before it is used.</summary>
+    public SourceSteering? Steering { get; set; }
+
     /// <summary>Whether so few backends are up that health is disregarded.</summary>
     public bool IsPanicking { get; init; }
 
@@ -57,8 +60,13 @@ internal sealed class ServiceRuntime
         set => _cursor = value;
     }
 
-    /// <summary>The same service with a cursor, and counters, of a worker's own.</summary>
-    public ServiceRuntime OfWorker(int worker, int cursor) => new()
+    /// <summary>What chooses a client's backend: the part of the backends that it is steered to, while any of them takes new flows, else the service.</summary>
+    public ServiceRuntime For(in FlowKey key) => Steering?.Find(in key) is { Eligible.Length: > 0 } part ? part : this;
+
+    /// <summary>The same service with cursors, and counters, of a worker's own.</summary>
+    /// <param name="worker">The worker.</param>
+    /// <param name="before">What it had before. Workers begin with different backends, or the first would get as many flows at once as there are workers.</param>
+    public ServiceRuntime OfWorker(int worker, ServiceRuntime? before) => new()
     {
         Spec = Spec,
         Eligible = Eligible,
@@ -71,7 +79,8 @@ internal sealed class ServiceRuntime
         ConnectionIds = ConnectionIds,
         IdCounter = IdCounter?.OfWorker(worker),
         IsPanicking = IsPanicking,
-        Cursor = cursor,
+        Steering = Steering?.OfWorker(worker, before?.Steering),
+        Cursor = before?.Cursor ?? worker % Math.Max(1, Eligible.Length),
     };
 
     /// <summary>Chooses a backend for a new flow.</summary>

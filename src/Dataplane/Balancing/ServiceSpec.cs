@@ -67,6 +67,9 @@ public sealed record ServiceSpec
     /// <summary>What senders hear when there is no backend to take their packet.</summary>
     public NoBackendPolicy NoBackend { get; init; }
 
+    /// <summary>Clients that go to some of the backends, by their addresses; all others go to any.</summary>
+    public IReadOnlyList<SteerSpec> Steer { get; init; } = [];
+
     /// <summary>How packets of QUIC connections find their backend when clients change address or port; null: as those of others. For UDP.</summary>
     public QuicSpec? Quic { get; init; }
 

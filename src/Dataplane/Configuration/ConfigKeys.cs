@@ -36,7 +36,9 @@ internal static class ConfigKeys
     public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "tcp_closing", "icmp");
 
     public static readonly KeyTable Service = new("a service",
-        "name", "address", "port", "protocol", "balance", "hash", "hash_seed", "max_load", "forward", "table_size", "affinity", "on_remove", "no_backend", "quic", "health", "backends");
+        "name", "address", "port", "protocol", "balance", "hash", "hash_seed", "max_load", "forward", "table_size", "affinity", "on_remove", "no_backend", "steer", "quic", "health", "backends");
+
+    public static readonly KeyTable Steer = new("a steering rule", "from", "to");
 
     public static readonly KeyTable Quic = new("a quic section", "connection_ids", "configs");
 
@@ -45,7 +47,7 @@ internal static class ConfigKeys
     public static readonly KeyTable Health = new("a health section", "check", "port", "source", "path", "host", "status", "send", "interval", "timeout",
         "rise", "fall", "slow_start", "panic", "passive", "hold");
 
-    public static readonly KeyTable Backend = new("a backend", "address", "port", "weight", "server_id", "drain", "drain_deadline");
+    public static readonly KeyTable Backend = new("a backend", "address", "port", "weight", "group", "server_id", "drain", "drain_deadline");
 
     public static readonly KeyTable Encapsulation = new("an encapsulation section", "sources", "gue_port", "decapsulate");
 
@@ -75,7 +77,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Steer, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
         Overlay, OverlayLink, RemoteEndpoint, Rate, Workers,
     ];
 

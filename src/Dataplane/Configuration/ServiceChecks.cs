@@ -83,6 +83,7 @@ internal static class ServiceChecks
         checks.Known($"{path}.on_remove", service.OnRemove, SpecNames.RemovePolicies);
         checks.Known($"{path}.no_backend", service.NoBackend, SpecNames.NoBackendPolicies);
         HealthChecks.Check(checks, service, path);
+        SteerChecks.Check(checks, service, path);
         QuicChecks.Check(checks, service, path);
         CheckBackends(checks, spec, service, path);
         CheckTableSize(checks, service, path);

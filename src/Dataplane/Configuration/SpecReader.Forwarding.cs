@@ -191,6 +191,7 @@ public sealed partial class SpecReader
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
+            Steer = [.. map.Items("steer", "each rule").Select(item => ReadSteer(item.Node, item.Path))],
             Quic = map.Value("quic") is { } quic ? ReadQuic(quic, map.PathOf("quic")) : null,
             Health = map.Value("health") is { } health ? ReadHealth(health, map.PathOf("health")) : null,
             Backends = [.. map.Items("backends", "each backend").Select(item => ReadBackend(item.Node, item.Path, needsPort: ports.First == ports.Last))],
@@ -259,7 +260,8 @@ public sealed partial class SpecReader
             Address = map.Address("address"),
             Port = (ushort)(needsPort ? map.RequiredInteger("port", SpecLimits.TransportPort) : map.Integer("port", SpecLimits.TransportPort, 0)),
             Weight = (int)map.Integer("weight", SpecLimits.BackendWeight, 1),
-            ServerIds = ReadServerIds(map),
+            Group = map.Text("group"),
+            ServerIds = ReadTexts(map, "server_id", "a server ID"),
             Drain = map.Flag("drain"),
             DrainDeadline = ReadDuration(map, "drain_deadline", SpecLimits.DrainDeadline),
         };

@@ -3,7 +3,7 @@ using Dataplane.Balancing;
 
 namespace Dataplane.Configuration;
 
-/// <content>Connection IDs of QUIC.</content>
+/// <content>Connection IDs of QUIC, and steering by source prefix.</content>
 public sealed partial class SpecReader
 {
     private QuicSpec ReadQuic(ConfigNode node, string path)
@@ -29,27 +29,33 @@ public sealed partial class SpecReader
         };
     }
 
-    /// <summary>One server ID stands for itself; several stand in a list.</summary>
-    private string ReadServerIds(in MappingReader map)
+    private SteerSpec ReadSteer(ConfigNode node, string path)
     {
-        if (map.Value("server_id") is not { Kind: ConfigNodeKind.Sequence })
+        MappingReader map = MappingReader.Open(node, path, ConfigKeys.Steer, _errors);
+        return new SteerSpec { From = map.Destination("from"), To = ReadTexts(map, "to", "a group of backends", isNeeded: true) };
+    }
+
+    /// <summary>One text stands for itself; several stand in a list, and are divided by commas then.</summary>
+    private string ReadTexts(in MappingReader map, string key, string what, bool isNeeded = false)
+    {
+        if (map.Value(key) is not { Kind: ConfigNodeKind.Sequence })
         {
-            return map.Text("server_id");
+            return map.Text(key, isNeeded ? what : null);
         }
 
-        var ids = new List<string>();
-        foreach ((ConfigNode node, string path) in map.Items("server_id", "each server ID"))
+        var texts = new List<string>();
+        foreach ((ConfigNode node, string path) in map.Items(key, "each of them"))
         {
             if (node.Kind == ConfigNodeKind.Scalar)
             {
-                ids.Add(node.Text);
+                texts.Add(node.Text);
             }
             else
             {
-                _errors.Add(new ConfigurationError(path, string.Create(CultureInfo.InvariantCulture, $"is {MappingReader.KindOf(node)} where a server ID is needed")));
+                _errors.Add(new ConfigurationError(path, string.Create(CultureInfo.InvariantCulture, $"is {MappingReader.KindOf(node)} where {what} is needed")));
             }
         }
 
-        return string.Join(',', ids);
+        return string.Join(',', texts);
     }
 }

@@ -3,9 +3,17 @@ using Dataplane.Balancing;
 
 namespace Dataplane.Configuration;
 
-/// <content>Connection IDs of QUIC.</content>
+/// <content>Connection IDs of QUIC, and steering by source prefix.</content>
 public static partial class SpecWriter
 {
+    private static ConfigNode Steer(SteerSpec rule)
+    {
+        var map = new MappingWriter();
+        map.Value("from", rule.From);
+        map.Text("to", rule.To);
+        return map.ToNode();
+    }
+
     private static ConfigNode Quic(QuicSpec quic)
     {
         var map = new MappingWriter();

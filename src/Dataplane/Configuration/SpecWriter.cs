@@ -226,6 +226,7 @@ public static partial class SpecWriter
 
         map.Word("on_remove", service.OnRemove, SpecNames.RemovePolicies, defaults.OnRemove);
         map.Word("no_backend", service.NoBackend, SpecNames.NoBackendPolicies, defaults.NoBackend);
+        map.List("steer", service.Steer, Steer);
         if (service.Quic is { } quic)
         {
             map.Add("quic", Quic(quic));
@@ -250,6 +251,7 @@ public static partial class SpecWriter
         }
 
         map.Number("weight", backend.Weight, 1);
+        map.Text("group", backend.Group);
         map.Text("server_id", backend.ServerIds);
         map.Flag("drain", backend.Drain);
         if (backend.DrainDeadline is { } deadline)

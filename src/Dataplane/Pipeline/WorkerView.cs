@@ -63,16 +63,12 @@ internal static class WorkerView
 
     private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before)
     {
-        var known = new Dictionary<ServiceKey, int>();
+        var known = new Dictionary<ServiceKey, ServiceRuntime>();
         foreach (ServiceRuntime service in before?.Services ?? [])
         {
-            known[ServiceKey.Of(service.Spec)] = service.Cursor;
+            known[ServiceKey.Of(service.Spec)] = service;
         }
 
-        // Workers begin with different backends, or the first would get as many flows at once as there are workers.
-        return new ServiceTable(Array.ConvertAll(services.Services,
-            service => service.OfWorker(worker, known.TryGetValue(ServiceKey.Of(service.Spec), out int cursor)
-                ? cursor
-                : worker % Math.Max(1, service.Eligible.Length))), like: services);
+        return new ServiceTable(Array.ConvertAll(services.Services, service => service.OfWorker(worker, known.GetValueOrDefault(ServiceKey.Of(service.Spec)))), like: services);
     }
 }

@@ -24,6 +24,7 @@ public class ConfigurationDocumentTests
         ["NAT rules"] = ConfigKeys.Nat,
         ["NAT timeouts"] = ConfigKeys.NatTimeouts,
         ["Services"] = ConfigKeys.Service,
+        ["Steering"] = ConfigKeys.Steer,
         ["Quic"] = ConfigKeys.Quic,
         ["QUIC-LB"] = ConfigKeys.QuicLb,
         ["Health"] = ConfigKeys.Health,

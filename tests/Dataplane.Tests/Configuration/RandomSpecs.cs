@@ -177,6 +177,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Affinity = Null(Milliseconds(1000, 86_400_000)),
         OnRemove = Pick<RemovePolicy>(),
         NoBackend = Pick<NoBackendPolicy>(),
+        Steer = Maybe(List(3, _ => new SteerSpec { From = Prefix(), To = isWild ? Maybe(Needed())! : "near,far" }))!,
         Quic = Coin() ? Quic() : null,
         Health = Coin() ? Health() : null,
         Backends = Maybe(List(3, _ => new BackendSpec
@@ -184,6 +185,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             Address = Address(),
             Port = (ushort)In(isWild ? 0 : 1, 65535),
             Weight = In(0, 65535),
+            Group = Coin() ? "" : isWild ? Maybe(Needed())! : "near",
             ServerIds = Coin() ? "" : isWild ? Maybe(Needed())! : "0a1b,17",
             Drain = Coin(),
             DrainDeadline = Null(Milliseconds(1000, 604_800_000)),
