@@ -24,7 +24,7 @@ internal static class WorkerView
                 : tables.Filter.OfWorker(worker),
             Services = first ? tables.Services
                 : ReferenceEquals(before?.Services, tables.Services) ? viewBefore!.Services
-                : Services(tables.Services, worker, viewBefore?.Services),
+                : Services(tables.Services, worker, before?.Services, viewBefore?.Services),
             BackendCounters = first ? tables.BackendCounters
                 : ReferenceEquals(before?.BackendCounters, tables.BackendCounters) ? viewBefore!.BackendCounters
                 : Array.ConvertAll(tables.BackendCounters, counter => counter.OfWorker(worker)),
@@ -61,14 +61,31 @@ internal static class WorkerView
         return mine ?? context.Links!.PortOf(owners[worker % owners.Length], id);
     }
 
-    private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before)
+    /// <summary>A service that is the same object as before is the worker's same object too: a change of one of thousands makes one anew.</summary>
+    private static ServiceTable Services(ServiceTable services, int worker, ServiceTable? before, ServiceTable? viewBefore)
     {
-        var known = new Dictionary<ServiceKey, ServiceRuntime>();
-        foreach (ServiceRuntime service in before?.Services ?? [])
+        ServiceRuntime[] all = services.Services, was = before?.Services ?? [], had = viewBefore?.Services ?? [];
+        var mine = new ServiceRuntime[all.Length];
+        Dictionary<ServiceKey, ServiceRuntime>? known = null;
+        for (int i = 0; i < all.Length; i++)
         {
-            known[ServiceKey.Of(service.Spec)] = service;
+            if (i < was.Length && ReferenceEquals(was[i], all[i]))
+            {
+                mine[i] = had[i];
+                continue;
+            }
+
+            var key = ServiceKey.Of(all[i].Spec);
+            ServiceRuntime? same = i < had.Length && ServiceKey.Of(had[i].Spec) == key ? had[i] : null;
+            if (same is null)
+            {
+                known ??= had.ToDictionary(service => ServiceKey.Of(service.Spec));
+                same = known.GetValueOrDefault(key);
+            }
+
+            mine[i] = all[i].OfWorker(worker, same);
         }
 
-        return new ServiceTable(Array.ConvertAll(services.Services, service => service.OfWorker(worker, known.GetValueOrDefault(ServiceKey.Of(service.Spec)))), like: services);
+        return new ServiceTable(mine, like: services);
     }
 }
