@@ -153,6 +153,23 @@ internal sealed class XdsServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends resources of a type that nobody has asked for to everybody.</summary>
+    public async Task PushAsync(string type, string version, Dictionary<string, byte[]> resources)
+    {
+        Call[] calls;
+        lock (_gate)
+        {
+            _state[type] = (version, resources, null);
+            calls = [.. _calls];
+            Array.ForEach(calls, call => call.Names[type] = "");
+        }
+
+        foreach (Call call in calls)
+        {
+            await SendAsync(call, type);
+        }
+    }
+
     private async Task AnswerAsync(HttpContext context)
     {
         context.Response.ContentType = "application/grpc";

@@ -160,6 +160,25 @@ public sealed class XdsSourceTests
         await UntilAsync(source, "a 10.1.0.1");
     }
 
+    /// <summary>Control planes tell proxies of listeners and routes, some without being asked: addresses are the mesh's to give, so these are neither accepted nor refused.</summary>
+    [Theory]
+    [InlineData("type.googleapis.com/envoy.config.listener.v3.Listener")]
+    [InlineData("type.googleapis.com/envoy.config.route.v3.RouteConfiguration")]
+    [InlineData("type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret")]
+    public async Task Resources_ThatWereNotAskedFor_ArePassedOverAndTheStreamGoesOn(string type)
+    {
+        await using XdsServer server = await XdsServer.StartAsync();
+        await ClustersAsync(server, "1", "a:80");
+        await EndpointsAsync(server, "1", ("a:80", "10.1.0.1"));
+        await using XdsSource source = await StartAsync(Spec(server));
+        await UntilAsync(source, "a 10.1.0.1");
+        await server.PushAsync(type, "1", Of(("x", Text(1, "x")), ("torn", [0xFF])));
+        await EndpointsAsync(server, "2", ("a:80", "10.1.0.2"));
+        await UntilAsync(source, "a 10.1.0.2");
+        Assert.All(server.Requests, request => Assert.Equal((1, null, true), (request.Stream, request.Problem, request.Type is ClusterType or AssignmentType)));
+        Assert.False(source.Status.IsStale);
+    }
+
     [Fact]
     public async Task Outage_LeavesInForceWhatWasKnown_AndTheNextStreamBeginsWithTheVersion()
     {
