@@ -59,7 +59,7 @@ public partial class ReloadTests(GatewayBed bed) : GatewayTest(bed)
         string folder = Bed.NewPath("downloads");
         Directory.CreateDirectory(folder);
         Task<ProgramResult> running = Bed.AtClientAsync("curl", "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "200", "--max-time", "120",
-            "--speed-limit", "1", "--speed-time", "20", "-w", "%header{x-backend} %{http_code} %{size_download} %{exitcode}\\n",
+            "--speed-limit", "1", "--speed-time", "8", "-w", "%header{x-backend} %{http_code} %{size_download} %{exitcode}\\n",
             "-o", folder + "/#1", $"http://{Service(version)}/slow?n=[1-{Downloads}]");
         await AwaitDownloadsAsync(folder, running);
 

@@ -46,7 +46,7 @@ public class AfXdpLifeTests
     }
 
     [PrivilegedFact]
-    public void OpenAndDispose_AThousandTimes_LeaksNothing()
+    public void OpenAndDispose_AgainAndAgain_LeaksNothing()
     {
         using var home = NetworkNamespace.Create("xdp");
         home.Link("add", "x0", "type", "veth", "peer", "name", "x1");
@@ -65,7 +65,7 @@ public class AfXdpLifeTests
 
         Cycle(20);
         int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Length, regions = CountRings(), programs = CountPrograms();
-        Cycle(500);
+        Cycle(PortCyclesTests.IsForAll ? 500 : 60);
         Assert.InRange(Directory.GetFileSystemEntries("/proc/self/fd").Length, 0, descriptors + 8);
         Assert.Equal(regions, CountRings());
         long end = MonotonicClock.NowNs + 10_000_000_000;
