@@ -48,6 +48,9 @@ internal sealed class ServiceTable
 
     public bool IsEmpty => Services.Length == 0;
 
+    /// <summary>Whether its services are known to be found where those of another table are.</summary>
+    public bool HasPlacesOf(ServiceTable other) => _wide is null && ReferenceEquals(_exact, other._exact);
+
     private static bool HaveSameKeys(ServiceRuntime[] services, ServiceRuntime[] others)
     {
         bool isSame = services.Length == others.Length;

@@ -111,11 +111,16 @@ internal static class TableCompiler
     public static CompiledTables Recompile(DataplaneSpec spec, ForwardingTables previous, BackendSlots slots, long nowNs)
     {
         ServiceRuntime[] services = CompileServices(spec, previous.Interfaces, slots, previous, nowNs, out ServiceCompiler compiler);
+        var table = new ServiceTable(services, previous.Services);
+        BackendSlots.Identity[] departed = [.. slots.Departed.Select(slot => slot.Identity)];
+
+        // Whose a flow is depends on where services and backends are found, and on nothing else of them.
+        bool hasSameOwners = compiler.HasSameBackends && table.HasPlacesOf(previous.Services) && departed.AsSpan().SequenceEqual(previous.Departed);
         ForwardingTables tables = previous with
         {
             Version = previous.Version + 1,
             Spec = spec,
-            Services = new ServiceTable(services, previous.Services),
+            Services = table,
             Returns = compiler.HasSameBackends ? previous.Returns : new ReturnTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,
@@ -123,8 +128,8 @@ internal static class TableCompiler
             Outers = slots.Outers,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
-            Departed = [.. slots.Departed.Select(slot => slot.Identity)],
-            Owners = null,
+            Departed = departed,
+            Owners = hasSameOwners ? previous.Owners : null,
         };
         return new CompiledTables(tables, compiler.Changes, compiler.Shifts, compiler.NextDueNs, compiler.Compiled);
     }
