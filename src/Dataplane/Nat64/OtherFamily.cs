@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Dataplane.Configuration;
-using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Routing;
@@ -49,7 +48,7 @@ internal static class OtherFamily
         int length = LengthOf(packet, in headers), told = length - packet.Length;
         bool isSuper = (batch.Marks[i] & PacketMarks.SuperFrame) != 0;
         length = isSuper ? batch.Offloads[i].HeaderBytes + batch.Offloads[i].SegmentBytes + told : length;
-        bool isCut = isSuper ? headers.Protocol == IpProtocols.Tcp : true;
+        bool isCut = !isSuper || headers.Protocol == IpProtocols.Tcp;
         bool mayFragment = isCut && (headers.IpVersion == 4 ? (packet[6] & 0x40) == 0 : length <= MayBeFragmented || HasFragmentHeader(packet, in headers));
         if (length <= mtu || mayFragment)
         {

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Tests.Pipeline;
-using Dataplane.Tests.Reference;
 using static Dataplane.Tests.Nat64.Nat64Net;
 
 namespace Dataplane.Tests.Nat64;

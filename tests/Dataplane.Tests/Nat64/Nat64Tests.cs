@@ -190,22 +190,15 @@ public sealed class Nat64Tests
     [InlineData("2001:db8:122::/48", "2001:db8:122:c633:64:200::")]
     [InlineData("2001:db8:122:300::/56", "2001:db8:122:3c6:33:6402::")]
     [InlineData("2001:db8:122:344::/64", "2001:db8:122:344:c6:3364:200::")]
-    public void EveryPrefixLength_BothWays_IsTranslated(string prefix, string embedded)
+    public async Task EveryPrefixLength_BothWays_IsTranslated(string prefix, string embedded)
     {
         // The /32 of the documentation holds the tests' own addresses, so the prefixes are moved aside.
         string Moved(string text) => text.Replace("2001:db8", "2001:db7", StringComparison.Ordinal);
-        using var plane = new Synchronous(Create(Rule() with { Nat64 = IpPrefix.Parse(Moved(prefix)) }));
-        byte[] there = plane.Plane.SendForOne("lan", PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6(Host(11).ToString(), Moved(embedded)).Udp(5353, 53).Payload("q").Build(), "wan");
+        await using TestPlane plane = Create(Rule() with { Nat64 = IpPrefix.Parse(Moved(prefix)) });
+        byte[] there = plane.SendForOne("lan", PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv6(Host(11).ToString(), Moved(embedded)).Udp(5353, 53).Payload("q").Build(), "wan");
         Same(AtOutside(IdentificationOf(there)).Udp(5353, 53).Payload("q").Build(), there);
-        byte[] back = plane.Plane.SendForOne("wan", FromOutside().Udp(53, 5353).Payload("a").Build(), "lan");
+        byte[] back = plane.SendForOne("wan", FromOutside().Udp(53, 5353).Payload("a").Build(), "lan");
         Same(PacketBuilder.Ethernet(TestPlane.LanMac, TestPlane.ServerMac).Ipv6(Moved(embedded), Host(11).ToString(), 63).Udp(53, 5353).Payload("a").Build(), back);
-    }
-
-    private sealed class Synchronous(TestPlane plane) : IDisposable
-    {
-        public TestPlane Plane => plane;
-
-        public void Dispose() => plane.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
     [Fact]
