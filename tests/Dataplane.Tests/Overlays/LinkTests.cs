@@ -1,7 +1,5 @@
-using Dataplane.Configuration;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
-using Dataplane.Switching;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using static Dataplane.Tests.Overlays.LinkPlane;
