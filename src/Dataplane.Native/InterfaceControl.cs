@@ -97,6 +97,15 @@ public sealed unsafe class InterfaceControl : IDisposable
         Demand(SIOCSIFHWADDR, &request, "ioctl(SIOCSIFHWADDR)", name);
     }
 
+    /// <summary>Says whether the kernel may leave checksums of what it sends by an interface to the other end (<c>ethtool -K IF tx on|off</c>).</summary>
+    /// <exception cref="LinuxException">No such interface, a driver that does not let itself be told, or CAP_NET_ADMIN is missing.</exception>
+    public void SetTransmitChecksums(string name, bool left)
+    {
+        var setting = new ethtool_value { cmd = ETHTOOL_STXCSUM, data = left ? 1u : 0u };
+        var request = new ifreq_data { ifr_name = NameOf(name), ifr_data = (nint)(&setting) };
+        Demand(SIOCETHTOOL, &request, "ioctl(ETHTOOL_STXCSUM)", name);
+    }
+
     /// <summary>Closes the door.</summary>
     public void Dispose() => _socket.Dispose();
 

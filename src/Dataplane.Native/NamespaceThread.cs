@@ -1,4 +1,4 @@
-// syscalls: openat setns
+// syscalls: setns
 using System.Runtime.ExceptionServices;
 using Dataplane.Native.Abi;
 
@@ -8,8 +8,6 @@ namespace Dataplane.Native;
 /// <remarks>A thread that has changed its namespace must never go back to the pool, so each piece of work gets a thread that ends with it.</remarks>
 internal static class NamespaceThread
 {
-    private const string NamedNamespaces = "/var/run/netns/";
-
     /// <summary>Runs <paramref name="work"/> and returns what it returns; what it opens stays in the namespace.</summary>
     /// <param name="networkNamespace">Null for the current one; a name as in <c>ip netns list</c>; or a path such as <c>/proc/PID/ns/net</c>.</param>
     /// <param name="work">What to do there.</param>
@@ -43,12 +41,8 @@ internal static class NamespaceThread
 
     private static void Enter(string networkNamespace)
     {
-        string path = networkNamespace.Contains('/', StringComparison.Ordinal) ? networkNamespace : NamedNamespaces + networkNamespace;
-        int fd = Libc.Open(path, Socket.O_RDONLY | Socket.O_CLOEXEC, 0);
-        if (fd < 0)
-            throw LinuxException.FromLastError($"open({path})", $"network namespace {networkNamespace}", "create it (ip netns add) or correct its name");
-        using var descriptor = new FileDescriptor(fd);
-        if (Libc.Setns(fd, Interface.CLONE_NEWNET) != 0)
+        using FileDescriptor descriptor = NamespaceFile.Open(networkNamespace);
+        if (Libc.Setns(descriptor.Number, Interface.CLONE_NEWNET) != 0)
             throw LinuxException.FromLastError("setns(CLONE_NEWNET)", $"network namespace {networkNamespace}");
     }
 }

@@ -8,7 +8,7 @@ internal sealed class NetlinkMessage
     private const int HeaderBytes = 16;
     private const int AttributeHeaderBytes = 4;
 
-    /// <summary>The longest that is written here has three attributes of 16 bytes.</summary>
+    /// <summary>The longest that is written here makes a pair of interfaces, with 160 bytes.</summary>
     private readonly byte[] _bytes = new byte[256];
     private int _length = HeaderBytes;
 
@@ -41,6 +41,18 @@ internal sealed class NetlinkMessage
         value.CopyTo(_bytes.AsSpan(_length + AttributeHeaderBytes));
         _length += Aligned(AttributeHeaderBytes + value.Length);
     }
+
+    /// <summary>Begins an attribute that is made of others.</summary>
+    /// <returns>Where it begins, for <see cref="EndAttribute"/>.</returns>
+    public int BeginAttribute(ushort type)
+    {
+        int start = _length;
+        AddAttribute(type, []);
+        return start;
+    }
+
+    /// <summary>Ends an attribute that is made of those added since it was begun.</summary>
+    public void EndAttribute(int start) => BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(start), (ushort)(_length - start));
 
     /// <summary>The whole message.</summary>
     public ReadOnlySpan<byte> Finish()

@@ -64,6 +64,39 @@ internal sealed unsafe class RouteNetlink : IDisposable
             throw new LinuxException(errno, "rtnetlink(RTM_DELROUTE)", $"{destination}/{prefixLength}");
     }
 
+    /// <summary>Makes two interfaces that are joined by a wire (veth(4)), both or none: one here, its peer in another namespace. When one goes, both do.</summary>
+    /// <param name="name">The one here.</param>
+    /// <param name="peerName">The one there.</param>
+    /// <param name="peerNamespace">The namespace of the peer: a name or a path.</param>
+    /// <param name="peerAddress">Its hardware address, 6 bytes.</param>
+    /// <param name="mtuBytes">Largest layer 3 packet of both.</param>
+    /// <exception cref="LinuxException">A name is taken, the kernel has no veth, or CAP_NET_ADMIN is missing.</exception>
+    public void AddPair(string name, string peerName, string peerNamespace, ReadOnlySpan<byte> peerAddress, int mtuBytes)
+    {
+        using FileDescriptor there = NamespaceFile.Open(peerNamespace);
+        NetlinkMessage message = Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+        AddLink(message, name, mtuBytes);
+        int info = message.BeginAttribute(IFLA_LINKINFO);
+        message.AddAttribute(IFLA_INFO_KIND, "veth"u8);
+        int data = message.BeginAttribute(IFLA_INFO_DATA), peer = message.BeginAttribute(VETH_INFO_PEER);
+        AddLink(message, peerName, mtuBytes);
+        message.AddAttribute(IFLA_ADDRESS, peerAddress);
+        message.AddAttribute(IFLA_NET_NS_FD, BitConverter.GetBytes(there.Number));
+        message.EndAttribute(peer);
+        message.EndAttribute(data);
+        message.EndAttribute(info);
+        Demand(message, "rtnetlink(RTM_NEWLINK)", $"{name} and {peerName} in {peerNamespace}");
+    }
+
+    /// <summary>Adds what both ends begin with: struct ifinfomsg without flags, name and size.</summary>
+    private static void AddLink(NetlinkMessage message, string name, int mtuBytes)
+    {
+        for (int word = 0; word < 4; word++)
+            message.Add(0);
+        message.AddAttribute(IFLA_IFNAME, [.. System.Text.Encoding.UTF8.GetBytes(name), 0]);
+        message.AddAttribute(IFLA_MTU, BitConverter.GetBytes(mtuBytes));
+    }
+
     /// <summary>Removes an interface; one that is not there is no error.</summary>
     /// <exception cref="LinuxException">It cannot be removed, or CAP_NET_ADMIN is missing.</exception>
     public void RemoveLink(int interfaceIndex)

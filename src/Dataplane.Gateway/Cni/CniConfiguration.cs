@@ -68,6 +68,7 @@ internal sealed class CniConfiguration
         Isolate = Flag(_root, "isolate"),
         RouterAdvertisements = Flag(_root, "routerAdvertisements"),
         Dhcp = Flag(_root, "dhcp"),
+        Attach = Text(_root, "attach"),
         Search = [.. Strings(_root, "search")],
         Underlay = Text(_root, "underlay") is { Length: > 0 } underlay ? underlay : null,
         Mtu = Get(_root, "mtu") is { ValueKind: JsonValueKind.Number } mtu && mtu.TryGetInt32(out int bytes) && bytes > 0 ? bytes : 1500,
@@ -90,6 +91,7 @@ internal sealed class CniConfiguration
             Aliases = Aliases(),
             Ports = [.. Items(Runtime, "portMappings").Select(ToPort).Where(port => port.HostPort != 0)],
             ReservePorts = Flag(_root, "reservePorts"),
+            Attach = Text(_root, "attach"),
             Rate = Rate(),
             DefaultRoute = Get(_root, "isDefaultGateway") is not { ValueKind: JsonValueKind.False },
         };

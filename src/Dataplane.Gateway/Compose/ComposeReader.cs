@@ -156,6 +156,14 @@ internal sealed partial class ComposeReader
                 case "dataplane.underlay":
                     record = record with { Underlay = entry.Value.Text };
                     break;
+                case "dataplane.attach":
+                    record = record with { Attach = AttachKind.All.Contains(entry.Value.Text) ? entry.Value.Text : "" };
+                    if (record.Attach.Length == 0)
+                    {
+                        Error(at, AttachKind.ProblemOf(entry.Value.Text, 0) ?? "is empty", entry.Value.Text);
+                    }
+
+                    break;
                 default:
                     Remark(at, "has no effect here");
                     break;

@@ -105,7 +105,13 @@ internal sealed partial class ContainerNetworks
         NetworkRecord network = Get(name).Network;
         string identity = NamespaceIdentity.TryRead(request.Namespace) ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network namespace {request.Namespace}.");
         ThrowIfTaken(network, request);
-        EndpointRecord endpoint = Complete(network, request with { Identity = identity });
+        string attach = AttachKind.Of(network, request);
+        if (AttachKind.ProblemOf(attach, network.Mtu) is { } problem)
+        {
+            throw new NetworkException(NetworkFault.Invalid, problem);
+        }
+
+        EndpointRecord endpoint = Complete(network, request with { Identity = identity, Attach = attach });
         NetworkState before = _state;
         try
         {
@@ -276,6 +282,7 @@ internal sealed partial class ContainerNetworks
     private void LetGo(NetworkRecord network, EndpointRecord endpoint)
     {
         _composer.Forget(network, endpoint);
+        _pairs.Remove(SpecComposer.PortName(network, endpoint));
         _hostPorts.Release(network.Name, endpoint);
         if (!IsShared(network))
         {

@@ -265,6 +265,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         _composer.Upstreams = File.Exists(Resolver) ? NetworkNames.UpstreamsOf(File.ReadLines(Resolver)) : [];
         _composer.Peers = state.Peers;
         _links?.Hosts = state.Links;
+        MakePairs(state);
         return _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
     }
 

@@ -38,6 +38,9 @@ internal sealed record NetworkRecord(string Name)
     /// <summary>Domains for short names that they are told of in both ways.</summary>
     public IReadOnlyList<string> Search { get; set; } = [];
 
+    /// <summary>How endpoints are attached that do not say it themselves, one of <see cref="AttachKind"/>; empty: by TAP.</summary>
+    public string Attach { get; set; } = "";
+
     /// <summary>Networks that this one reaches and is reached by.</summary>
     public IReadOnlyList<string> Reach { get; set; } = [];
 
@@ -104,6 +107,9 @@ internal sealed record EndpointRecord(string Container, string Interface)
     public bool ReservePorts { get; set; } = true;
 
     public RateRecord? Rate { get; set; }
+
+    /// <summary>How it is attached, one of <see cref="AttachKind"/>. In a request, empty: as the network says.</summary>
+    public string Attach { get; set; } = "";
 
     /// <summary>Whether its default route leads here; not so for a second interface.</summary>
     public bool DefaultRoute { get; set; } = true;

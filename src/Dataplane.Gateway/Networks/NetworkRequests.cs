@@ -24,6 +24,7 @@ internal static class NetworkRequests
             throw new NetworkException(NetworkFault.Conflict, $"Network {request.Name} exists already.");
         }
 
+        Demand(AttachKind.ProblemOf(request.Attach, request.Mtu) is null, AttachKind.ProblemOf(request.Attach, request.Mtu) ?? "");
         List<IpPrefix> taken = [.. others.SelectMany(other => other.Subnets).Select(subnet => IpPrefix.Parse(subnet.Subnet)), .. hostRoutes];
         var subnets = new List<SubnetRecord>();
         foreach (SubnetRecord subnet in request.Subnets)

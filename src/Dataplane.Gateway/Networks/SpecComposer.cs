@@ -132,7 +132,11 @@ internal sealed class SpecComposer(ServeOptions options)
             ? TrafficRules.Create([.. OutsideAddresses.Select(address => new TrafficRule { To = IpPrefix.Host(address) })]) : [],
     };
 
-    private static PortSpec EndpointPort(NetworkRecord network, EndpointRecord endpoint) => new()
+    private static PortSpec EndpointPort(NetworkRecord network, EndpointRecord endpoint) => AttachKind.IsPair(endpoint.Attach)
+        ? new PortSpec { Name = PortName(network, endpoint), Kind = AttachKind.PortOf(endpoint.Attach), Interface = PortName(network, endpoint) }
+        : TapPort(network, endpoint);
+
+    private static PortSpec TapPort(NetworkRecord network, EndpointRecord endpoint) => new()
     {
         Name = PortName(network, endpoint),
         Kind = PortKind.Tap,

@@ -107,6 +107,7 @@ internal static class Interface
     internal const uint SIOCGIFINDEX = 0x8933;
     internal const uint SIOCETHTOOL = 0x8946;
     internal const uint ETHTOOL_GLINK = 0x0000000A;
+    internal const uint ETHTOOL_STXCSUM = 0x00000017;
 
     internal const short IFF_UP = 0x1;
     internal const short IFF_LOOPBACK = 0x8;

@@ -43,6 +43,42 @@ public static class KernelInterface
         }
     }
 
+    /// <summary>Makes two interfaces that are joined by a wire (veth(4)), both or none: one in this namespace, put up, its peer in another. When one goes, the other does;
+    /// if the one here is there already, it is set up again.</summary>
+    /// <remarks>
+    /// The one here is for a port of the engine, by AF_PACKET or AF_XDP. By AF_PACKET the kernel sees each frame too, and what it sees it is told to leave alone: it has no IPv6 there,
+    /// answers no ARP, forwards nothing, and takes nothing from addresses that are not routed there, or for its own addresses in frames to all.
+    /// </remarks>
+    /// <param name="name">The one here.</param>
+    /// <param name="peerNamespace">The namespace of the peer.</param>
+    /// <param name="peerName">The name of the peer there.</param>
+    /// <param name="peerMac">The hardware address of the peer.</param>
+    /// <param name="mtu">The largest layer 3 packet of both, in bytes.</param>
+    /// <exception cref="IOException">A name is taken, the namespace is not there, or the kernel refused; the message says what.</exception>
+    public static void AddPair(string name, string peerNamespace, string peerName, MacAddress peerMac, int mtu)
+    {
+        byte[] address = new byte[MacAddress.LengthBytes];
+        peerMac.Write(address);
+        if (IndexOf(null, name) is null)
+        {
+            using var netlink = RouteNetlink.Open();
+            netlink.AddPair(name, peerName, peerNamespace, address, mtu);
+        }
+
+        Seclude(name);
+        BringUp(null, name);
+    }
+
+    /// <summary>Has the kernel finish the checksums of what it sends by an interface, whose other end is then told nothing of unfinished ones.</summary>
+    /// <param name="networkNamespace">Where.</param>
+    /// <param name="name">The interface.</param>
+    /// <exception cref="IOException">The namespace or the interface is not there, or the kernel refused.</exception>
+    public static void FinishChecksums(string? networkNamespace, string name)
+    {
+        using var control = InterfaceControl.Open(networkNamespace);
+        control.SetTransmitChecksums(name, left: false);
+    }
+
     /// <summary>Puts an interface up; with <c>lo</c>, what a namespace that was just made needs first.</summary>
     /// <exception cref="IOException">The namespace or the interface is not there, or the kernel refused.</exception>
     public static void BringUp(string? networkNamespace, string name)
@@ -135,6 +171,23 @@ public static class KernelInterface
     {
         using var control = InterfaceControl.Open(networkNamespace);
         return control.TryRead(name)?.Index;
+    }
+
+    /// <summary>Has the kernel leave alone what it receives by an interface.</summary>
+    private static void Seclude(string name)
+    {
+        SetIpv6(name, "disable_ipv6", "1", isNeeded: false);
+        foreach ((string setting, string value) in ((string, string)[])[("arp_ignore", "8"), ("rp_filter", "1"), ("drop_unicast_in_l2_multicast", "1"), ("forwarding", "0")])
+        {
+            try
+            {
+                File.WriteAllText($"/proc/sys/net/ipv4/conf/{name}/{setting}", value);
+            }
+            catch (UnauthorizedAccessException refused)
+            {
+                throw new IOException($"{name} cannot be kept from the host's own traffic: {refused.Message}", refused);
+            }
+        }
     }
 
     private static void SetIpv6(string name, string setting, string value, bool isNeeded)

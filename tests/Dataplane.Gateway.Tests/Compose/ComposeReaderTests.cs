@@ -89,9 +89,9 @@ public sealed class ComposeReaderTests
             services:
               a: { image: x, networks: [ n ] }
             networks:
-              n: { driver_opts: { dataplane.dhcp: "true", dataplane.router_advertisements: "true", dataplane.underlay: tls } }
+              n: { driver_opts: { dataplane.dhcp: "true", dataplane.router_advertisements: "true", dataplane.underlay: tls, dataplane.attach: veth } }
             """).Networks).Record;
-        Assert.True(network is { RouterAdvertisements: true, Dhcp: true, Underlay: NetworkRecord.Tls });
+        Assert.True(network is { RouterAdvertisements: true, Dhcp: true, Underlay: NetworkRecord.Tls, Attach: "veth" });
         Assert.Empty(_remarks);
     }
 

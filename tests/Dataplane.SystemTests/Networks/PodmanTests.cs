@@ -21,16 +21,19 @@ public sealed class PodmanTests : IAsyncLifetime
         await _host.DisposeAsync();
     }
 
-    [SystemFact("podman", "runc", "busybox", "nsenter", "curl")]
-    public async Task Containers_OnOurNetwork_ReachEachOtherTheOutsideAndArePublished()
+    [SystemTheory("podman", "runc", "busybox", "nsenter", "curl")]
+    [InlineData("tap")]
+    [InlineData("veth")]
+    public async Task Containers_OnOurNetwork_ReachEachOtherTheOutsideAndArePublished(string attach)
     {
         _host = await ContainerHost.CreateAsync(withUplink: true);
-        await ConfigureAsync();
+        await ConfigureAsync(attach);
         string root = await RootFileSystemAsync("hello");
         (await PodmanAsync(["run", "--detach", "--name", "srv", .. s_limits, "--network", "web", "--publish", "8080:80", "--rootfs", root, "/bin/httpd", "-f", "-v", "-p", "80", "-h", "/www"]))
             .MustSucceed();
         string[] addresses = await _host.AddressesAsync("web", "srv");
         Assert.Equal(2, addresses.Length);
+        Assert.Equal(attach, (await _host.InspectAsync("web")).GetProperty("endpoints")[0].GetProperty("attach").GetString());
 
         // From a second container, with an address of its own choice: to the first by both families, and out.
         string asked = $"ping -c 2 -W 5 {addresses[0]} && ping -c 2 -W 5 {addresses[1]} && wget -q -O - http://{addresses[0]}/ && ping -c 2 -W 5 {ContainerHost.Outside} && nslookup srv";
@@ -76,7 +79,7 @@ public sealed class PodmanTests : IAsyncLifetime
 
     private static string Resolve(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 
-    private async Task ConfigureAsync()
+    private async Task ConfigureAsync(string attach)
     {
         Directory.CreateDirectory(_host.PathOf("cni"));
         Directory.CreateDirectory(_host.PathOf("plugins"));
@@ -94,7 +97,7 @@ public sealed class PodmanTests : IAsyncLifetime
             {
                 new
                 {
-                    type = "dataplane", socket = _host.ControlSocket, subnets = new[] { "10.83.0.0/24", "fd83::/64" },
+                    type = "dataplane", socket = _host.ControlSocket, attach, subnets = new[] { "10.83.0.0/24", "fd83::/64" },
                     capabilities = new { portMappings = true, ips = true, mac = true, aliases = true },
                 },
             },

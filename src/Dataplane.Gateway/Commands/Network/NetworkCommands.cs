@@ -20,6 +20,7 @@ internal sealed class NetworkCreateCommand : Command
     private static readonly Option s_search = new("--search", "DOMAIN", "domain for short names that is told in both ways") { IsRepeatable = true };
     private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
     private static readonly Option s_underlay = new("--underlay", "KIND", "how hosts that share it carry its frames: vxlan (the default), or tls for encrypted links");
+    private static readonly Option s_attach = new("--attach", "KIND", "how endpoints are attached: tap (the default), veth, veth_xdp");
     private static readonly Option s_reach = new("--reach", "NETWORK", "network that this one and it reach each other with") { IsRepeatable = true };
 
     public override string Name => "network create";
@@ -29,7 +30,7 @@ internal sealed class NetworkCreateCommand : Command
     public override IReadOnlyList<string> Positionals => ["NAME"];
 
     public override IReadOnlyList<Option> Options =>
-        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_reach, s_advertise, s_dhcp, s_search, s_underlay, NetworkOptions.Socket, NetworkOptions.Json];
+        [s_subnet, s_gateway, s_range, s_reserve, s_ipv6, s_internal, s_isolate, s_mtu, s_attach, s_reach, s_advertise, s_dhcp, s_search, s_underlay, NetworkOptions.Socket, NetworkOptions.Json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -57,6 +58,7 @@ internal sealed class NetworkCreateCommand : Command
             Mtu = (int)(arguments.GetNumber(s_mtu, 576, 9000) ?? 1500),
             Reach = [.. arguments.GetAll(s_reach)],
             Underlay = arguments.Get(s_underlay),
+            Attach = arguments.Get(s_attach) ?? "",
         };
         using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
         NetworkView made = await client.CreateAsync(request).ConfigureAwait(false);
@@ -186,6 +188,7 @@ internal sealed class NetworkAttachCommand : Command
     private static readonly Option s_address = new("--ip", "ADDR", "address that it must have") { IsRepeatable = true };
     private static readonly Option s_mac = new("--mac", "MAC", "MAC address that it must have");
     private static readonly Option s_name = new("--name", "NAME", "name that others of the network find it by; the container by default");
+    private static readonly Option s_attach = new("--attach", "KIND", "how: tap, veth or veth_xdp; as the network says by default");
     private static readonly Option s_publish = new("--publish", "[HOST:]PORT:PORT[/udp]", "port of the host that leads to it; ranges as 8000-8010:80-90") { IsRepeatable = true };
 
     public override string Name => "network attach";
@@ -194,7 +197,7 @@ internal sealed class NetworkAttachCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["NETWORK"];
 
-    public override IReadOnlyList<Option> Options => [s_namespace, Interface, Container, s_address, s_mac, s_name, s_publish, NetworkOptions.Socket, NetworkOptions.Json];
+    public override IReadOnlyList<Option> Options => [s_namespace, Interface, Container, s_address, s_mac, s_name, s_attach, s_publish, NetworkOptions.Socket, NetworkOptions.Json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -206,6 +209,7 @@ internal sealed class NetworkAttachCommand : Command
             Name = arguments.Get(s_name) ?? container,
             Addresses = [.. arguments.GetAll(s_address)],
             Mac = arguments.Get(s_mac),
+            Attach = arguments.Get(s_attach) ?? "",
             Ports = [.. arguments.GetAll(s_publish).Select(NetworkOptions.Publish)],
         };
         using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
