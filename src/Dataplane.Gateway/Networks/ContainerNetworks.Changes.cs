@@ -291,6 +291,12 @@ internal sealed partial class ContainerNetworks
 
         TryLetGo(endpoint, () =>
         {
+            // With the end here the one in the container goes, even where the path to its namespace is gone and something still holds that.
+            if (AttachKind.IsPair(endpoint.Attach) && KernelInterface.TryRemove(null, SpecComposer.PortName(network, endpoint)))
+            {
+                return;
+            }
+
             if (NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity)
             {
                 KernelInterface.TryRemove(endpoint.Namespace, endpoint.Interface);
