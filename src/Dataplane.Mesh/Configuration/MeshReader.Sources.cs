@@ -73,7 +73,7 @@ internal sealed partial class MeshReader
     {
         if (source.Endpoints.Count > 0 ? !IPEndPoint.TryParse(source.Endpoints[0], out _) : source.Registries.Count == 0)
         {
-            map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070; or members says which registry to follow", source.Endpoints.FirstOrDefault());
+            map.Error("listen", "is not an address with a port to listen at, such as 127.0.0.1:7070; or members says which registry to follow", source.Endpoints is [var given, ..] ? given : null);
         }
 
         foreach (string member in source.Registries.Where(text => !IsHttp(text)))

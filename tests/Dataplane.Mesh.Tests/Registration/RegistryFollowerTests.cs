@@ -13,11 +13,13 @@ namespace Dataplane.Mesh.Tests.Registration;
 /// <summary>A registry followed from elsewhere: by relays, which do not open it, and by other gateways.</summary>
 public sealed class RegistryFollowerTests : IAsyncLifetime
 {
-    private RegistrationServer _server = new(new IPEndPoint(IPAddress.Loopback, 0), "", TimeProvider.System);
+    private RegistrationServer _server = ServerAt(0);
 
     public Task InitializeAsync() => _server.StartAsync(() => { }, CancellationToken.None);
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    private static RegistrationServer ServerAt(int port, string tokenFile = "") => new(new IPEndPoint(IPAddress.Loopback, port), tokenFile, TimeProvider.System);
 
     private static EndpointRegistration Endpoint(int host, int lease = 60) => new()
     {
@@ -73,7 +75,7 @@ public sealed class RegistryFollowerTests : IAsyncLifetime
         await MeshFixture.UntilAsync(() => follower.Status.IsStale, "nobody answers");
         Assert.Equal(2, follower.Snapshot.Endpoints.Count);
 
-        _server = new RegistrationServer(new IPEndPoint(IPAddress.Loopback, port), "", TimeProvider.System);
+        _server = ServerAt(port);
         await _server.StartAsync(() => { }, CancellationToken.None);
         await MeshFixture.UntilAsync(() => !follower.Status.IsStale, "the new one answers");
         Assert.Contains(follower.Snapshot.Endpoints, endpoint => endpoint.Name == "stays");
@@ -91,7 +93,7 @@ public sealed class RegistryFollowerTests : IAsyncLifetime
         await File.WriteAllTextAsync(file, "sesame\n");
         await File.WriteAllTextAsync(other, "wrong\n");
         await _server.DisposeAsync();
-        _server = new RegistrationServer(new IPEndPoint(IPAddress.Loopback, 0), file, TimeProvider.System);
+        _server = ServerAt(0, file);
         await _server.StartAsync(() => { }, CancellationToken.None);
         await using RegistryFollower follower = await FollowAsync(other);
         Assert.Contains("status 401: its word is needed", follower.Status.Problem, StringComparison.Ordinal);

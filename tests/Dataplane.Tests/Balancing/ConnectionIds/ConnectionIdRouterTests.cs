@@ -56,10 +56,10 @@ public sealed class ConnectionIdRouterTests
         byte[] id = Id(s_clear, "0a0c");
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find([], out _));
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find([0x40], out _));
-        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Short(id)[..7], out _));
+        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Short(id).AsSpan(0, 7), out _));
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Long(Version1, 2, id[..7]), out _));
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Long(Version1, 2, []), out _));
-        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Long(Version1, 2, id)[..10], out _));
+        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Long(Version1, 2, id).AsSpan(0, 10), out _));
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find([0xC0, 0, 0], out _));
         foreach (int config in new[] { 1, 2, 4, 5, 6, 7 })
         {
@@ -90,7 +90,7 @@ public sealed class ConnectionIdRouterTests
         Assert.Equal(1, Found(router, Short(bytes)));
         Assert.Equal(1, Found(router, Long(Meta, 2, bytes)));
         Assert.Equal(ConnectionIdOutcome.ClientChosen, router.Find(Long(Meta, 1, bytes), out _));
-        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Short(bytes)[..8], out _));
+        Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Short(bytes).AsSpan(0, 8), out _));
         Assert.Equal(ConnectionIdOutcome.WrongLength, router.Find(Long(Version1, 2, bytes[..7]), out _));
         bytes[0] &= 0x3F;
         Assert.Equal(ConnectionIdOutcome.NoConfiguration, router.Find(Short(bytes), out _));
