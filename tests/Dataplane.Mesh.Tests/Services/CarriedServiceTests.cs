@@ -3,8 +3,8 @@ using Dataplane.Configuration;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Relay;
-using Dataplane.Mesh.Sources;
 using Dataplane.Mesh.Services;
+using Dataplane.Mesh.Sources;
 using Dataplane.Packets;
 
 namespace Dataplane.Mesh.Tests.Services;
