@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Dataplane.Balancing;
 using Dataplane.Configuration;
+using Dataplane.Mesh.Compose;
 using Dataplane.Mesh.Configuration;
 using Dataplane.Mesh.Relay;
 using Dataplane.Mesh.Services;
@@ -154,11 +155,21 @@ public sealed partial class MeshRuntime : IAsyncDisposable
         }
 
         var heard = new List<(string, SourceSnapshot)>();
-        foreach (MeshSourceSpec source in mesh.Sources.Where(source => source is { Kind: MeshSourceKind.Kubernetes, Files.Count: > 0 }))
+        foreach (MeshSourceSpec source in mesh.Sources)
         {
-            var manifests = new ManifestSource(source.Files, TimeProvider.System);
-            manifests.Look();
-            heard.Add((manifests.Name, manifests.Snapshot));
+            switch (source)
+            {
+                case { Kind: MeshSourceKind.Kubernetes, Files.Count: > 0 }:
+                    var manifests = new ManifestSource(source.Files, TimeProvider.System);
+                    manifests.Look();
+                    heard.Add((manifests.Name, manifests.Snapshot));
+                    break;
+                case { Kind: MeshSourceKind.Compose }:
+                    var compose = new ComposeSource(source.File, source.Project, source.Projects, TimeProvider.System);
+                    compose.Look();
+                    heard.Add((compose.Name, compose.Snapshot));
+                    break;
+            }
         }
 
         return Join(spec, MeshCompiler.Compile(mesh, heard, spec.Interfaces.Select(entry => entry.Address.Address)), valid: null, out _, out _);
@@ -237,7 +248,8 @@ public sealed partial class MeshRuntime : IAsyncDisposable
     private static string KeyOf(MeshSourceSpec source) =>
         $"{source.Kind}|{string.Join('|', source.Registries)}|{string.Join('|', source.Files)}|{string.Join('|', source.Endpoints)}|{source.Prefix}|{source.TokenFile}"
         + $"|{source.Api}|{source.Kubeconfig}|{source.Context}|{source.CertificateAuthority}|{string.Join('|', source.Namespaces)}|{string.Join('|', source.Servers)}|{string.Join('|', source.Lookups)}"
-        + $"|{string.Join('|', source.Clusters)}|{source.Node}|{source.NodeCluster}|{source.Certificate}|{source.Key}";
+        + $"|{string.Join('|', source.Clusters)}|{source.Node}|{source.NodeCluster}|{source.Certificate}|{source.Key}"
+        + $"|{source.File}|{source.Project}|{source.Projects}";
 
     /// <summary>Adds the mesh's services and names; what the engine would refuse is left out, and the service's status says why.</summary>
     private static DataplaneSpec Join(DataplaneSpec spec, MeshTables tables, DataplaneSpec? valid, out IReadOnlyList<MeshServiceStatus> status, out bool isValid)

@@ -2,6 +2,7 @@ using System.Globalization;
 using Dataplane.Configuration;
 using Dataplane.Gateway.Networks;
 using Dataplane.Hosting.Configuration;
+using Dataplane.Mesh.Compose;
 
 namespace Dataplane.Gateway.Compose;
 
@@ -9,8 +10,6 @@ namespace Dataplane.Gateway.Compose;
 /// <remarks>What is wrong is an error, with its line; what is right but has no effect here is a remark, with its line. Nothing is passed over in silence.</remarks>
 internal sealed partial class ComposeReader
 {
-    private const int MaxNameLength = 32;
-
     private readonly string _project;
     private readonly List<ConfigurationError> _errors;
     private readonly List<ConfigurationError> _remarks = [];
@@ -33,18 +32,11 @@ internal sealed partial class ComposeReader
     {
         var errors = new List<ConfigurationError>();
         ConfigNode root = YamlTreeReader.Read(text, path, errors) ?? throw new ConfigurationException(errors);
-        string name = ProjectName(project ?? root.Get("name")?.Text ?? directory);
+        string name = ComposeLayout.ProjectName(project ?? root.Get("name")?.Text ?? directory);
         var reader = new ComposeReader(name, errors);
         ComposeProject result = reader.ReadProject(root);
         remarks.AddRange(reader._remarks.Select(root.Place));
         return errors.Count == 0 ? result : throw new ConfigurationException([.. errors.Select(root.Place)]);
-    }
-
-    /// <summary>Lower case, digits, - and _, beginning with a letter or digit, as compose makes it of a directory's name.</summary>
-    private static string ProjectName(string text)
-    {
-        string name = new string([.. text.ToLowerInvariant().Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_')]).TrimStart('-', '_');
-        return name.Length == 0 ? "default" : name[..Math.Min(name.Length, 16)];
     }
 
     private ComposeProject ReadProject(ConfigNode root)
@@ -255,11 +247,7 @@ internal sealed partial class ComposeReader
         return ordered;
     }
 
-    private string RealName(string key)
-    {
-        string name = $"{_project}_{key}";
-        return name.Length <= MaxNameLength ? name : name[..MaxNameLength];
-    }
+    private string RealName(string key) => ComposeLayout.NetworkName(_project, key);
 
     private IReadOnlyList<ConfigEntry> Mapping(ConfigNode? node, string path)
     {

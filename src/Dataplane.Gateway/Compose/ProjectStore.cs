@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dataplane.Mesh.Compose;
 using Dataplane.Networks;
 
 namespace Dataplane.Gateway.Compose;
@@ -6,7 +7,7 @@ namespace Dataplane.Gateway.Compose;
 /// <summary>Where projects are kept while they are up: one directory each, with the logs of their replicas.</summary>
 internal sealed class ProjectStore(string root)
 {
-    public const string DefaultRoot = "/run/dataplane/compose";
+    public const string DefaultRoot = ComposeLayout.DefaultProjects;
 
     public string DirectoryOf(string project) => Path.Combine(root, project);
 
@@ -32,5 +33,5 @@ internal sealed class ProjectStore(string root)
         }
     }
 
-    private string PathOf(string project) => Path.Combine(DirectoryOf(project), "project.json");
+    private string PathOf(string project) => Path.Combine(DirectoryOf(project), ComposeLayout.StateFile);
 }

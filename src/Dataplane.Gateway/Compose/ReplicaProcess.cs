@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Dataplane.Mesh.Compose;
 
 namespace Dataplane.Gateway.Compose;
 
@@ -63,10 +64,10 @@ internal static class ReplicaProcess
         }
 
         using Process process = Process.Start(start) ?? throw new IOException($"{replica.Name} did not start.");
-        return (process.Id, StartTicks(process.Id) ?? 0);
+        return (process.Id, ComposeLayout.StartTicks(process.Id) ?? 0);
     }
 
-    public static bool IsRunning(Replica replica) => replica.ProcessId > 0 && StartTicks(replica.ProcessId) == replica.StartTicks;
+    public static bool IsRunning(Replica replica) => replica.ProcessId > 0 && ComposeLayout.StartTicks(replica.ProcessId) == replica.StartTicks;
 
     /// <summary>Asks a replica to end, and ends it when it does not.</summary>
     public static async Task StopAsync(Replica replica, TimeSpan patience)
@@ -106,20 +107,5 @@ internal static class ReplicaProcess
     {
         using Process? kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", processId.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true });
         kill?.WaitForExit();
-    }
-
-    /// <summary>When a process started (proc(5), field 22 of stat); null when it is not there or has ended and only waits to be noticed.</summary>
-    public static long? StartTicks(int processId)
-    {
-        try
-        {
-            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/stat"));
-            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] == "Z" ? null : long.Parse(fields[19], CultureInfo.InvariantCulture);
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }

@@ -15,14 +15,17 @@ internal static class MeshKeys
     public static readonly KeyTable Relay = new("a relay section", "outbound", "first_port", "inbound_port", "trust_domain");
 
     public static readonly KeyTable Service = new("a service of a mesh",
-        "name", "namespace", "kind", "ports", "addresses", "load_balancer_addresses", "selector", "endpoints", "balance", "ttl", "external_name", "publish_not_ready", "tls", "identity");
+        "name", "namespace", "kind", "ports", "addresses", "load_balancer_addresses", "selector", "endpoints", "balance", "ttl", "external_name", "publish_not_ready", "tls", "identity", "aliases");
 
     public static readonly KeyTable Port = new("a port of a service", "name", "port", "target_port", "protocol", "node_port");
 
     public static readonly KeyTable Endpoint = new("an endpoint of a mesh", "name", "namespace", "address", "service", "labels", "ports", "weight", "ready", "hostname");
 
     public static readonly KeyTable Source = new("a source", "kind", "files", "api", "kubeconfig", "context", "ca", "namespaces", "listen", "members", "prefix", "token_file", "servers", "lookups",
-        "clusters", "node", "node_cluster", "certificate", "key");
+        "clusters", "node", "node_cluster", "certificate", "key", "file", "project", "projects");
+
+    /// <summary>Those of a source's keys that compose alone has.</summary>
+    public static readonly string[] ComposeOnly = ["file", "project", "projects"];
 
     /// <summary>Those of a source's keys that xDS alone has.</summary>
     public static readonly string[] XdsOnly = ["clusters", "node", "node_cluster", "certificate", "key"];
@@ -38,7 +41,7 @@ internal static class MeshKeys
 
     public static readonly NameTable<MeshSourceKind> SourceKinds = new(
         ("kubernetes", MeshSourceKind.Kubernetes), ("registration", MeshSourceKind.Registration), ("etcd", MeshSourceKind.Etcd), ("dns", MeshSourceKind.Dns),
-        ("xds", MeshSourceKind.Xds));
+        ("xds", MeshSourceKind.Xds), ("compose", MeshSourceKind.Compose));
 
     public static readonly NameTable<byte> Protocols = new(("tcp", 6), ("udp", 17));
 }

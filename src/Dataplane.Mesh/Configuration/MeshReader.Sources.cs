@@ -34,15 +34,18 @@ internal sealed partial class MeshReader
             NodeCluster = map.Text("node_cluster"),
             Certificate = InFolder(map.Text("certificate")),
             Key = InFolder(map.Text("key")),
+            File = InFolder(map.Text("file")),
+            Project = map.Text("project"),
+            Projects = InFolder(map.Text("projects")),
             Lookups = [.. map.Items("lookups", "each lookup").Select(item => ReadLookup(item.Node, item.Path))],
         };
-        if (kind is not (null or MeshSourceKind.Xds))
+        foreach ((MeshSourceKind owner, string word, string[] keys) in new[] { (MeshSourceKind.Xds, "xds", MeshKeys.XdsOnly), (MeshSourceKind.Compose, "compose", MeshKeys.ComposeOnly) })
         {
-            foreach (string key in MeshKeys.XdsOnly)
+            foreach (string key in kind is null || kind == owner ? [] : keys)
             {
                 if (map.Value(key) is not null)
                 {
-                    map.Error(key, "has no meaning here: it goes with kind: xds; take it out", null);
+                    map.Error(key, $"has no meaning here: it goes with kind: {word}; take it out", null);
                 }
             }
         }
@@ -51,6 +54,9 @@ internal sealed partial class MeshReader
         {
             case MeshSourceKind.Dns when source.Lookups.Count == 0:
                 map.Error("lookups", "is missing: a list is needed, such as [ { name: db.example.org, service: db, port: 5432 } ]", null);
+                break;
+            case MeshSourceKind.Compose when source.File.Length == 0:
+                map.Error("file", "is missing: a compose file is needed, such as compose.yaml", null);
                 break;
             case MeshSourceKind.Kubernetes:
                 CheckKubernetes(in map, source);

@@ -90,6 +90,7 @@ internal sealed partial class MeshReader
             TtlSeconds = Seconds(map, "ttl"),
             ExternalName = map.Text("external_name"),
             PublishNotReady = map.Flag("publish_not_ready"),
+            Aliases = Texts(map, "aliases", ReadAlias),
             Tls = map.Choice("tls", MeshKeys.Tls) ?? MeshServiceTls.None,
             Identity = map.Text("identity"),
         };
@@ -240,6 +241,17 @@ internal sealed partial class MeshReader
                 _errors.Add(new ConfigurationError($"{path}[{index}]", "is no range of addresses that hosts may have", range.ToString()));
             }
         }
+    }
+
+    private string ReadAlias(string text, string path)
+    {
+        string alias = text.ToLowerInvariant();
+        if (DomainName.ProblemOfLabel(alias) is { } problem)
+        {
+            _errors.Add(new ConfigurationError(path, problem, text));
+        }
+
+        return alias;
     }
 
     private static string Label(in MappingReader map, string key, bool isNeeded)

@@ -18,6 +18,25 @@ internal readonly struct ObjectNode
     /// <summary>Begins with a node of what a server said; its document must not be disposed before the node has been read.</summary>
     public ObjectNode(JsonElement json) => _json = json;
 
+    /// <summary>Reads the one document of a YAML text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="file">Name of its file, for messages.</param>
+    /// <exception cref="InvalidDataException">It is no YAML, or not one document.</exception>
+    public static ObjectNode ParseYaml(string text, string file)
+    {
+        var stream = new YamlStream();
+        try
+        {
+            stream.Load(new StringReader(text));
+        }
+        catch (YamlException exception)
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{file}:{exception.Start.Line}:{exception.Start.Column}: {exception.Message}"), exception);
+        }
+
+        return stream.Documents.Count == 1 ? new ObjectNode(stream.Documents[0].RootNode) : throw new InvalidDataException($"{file}: has {stream.Documents.Count} documents where one is needed");
+    }
+
     /// <summary>Where it stands in its file, as <c>:3:18</c>; empty for what stands in no file.</summary>
     public string Place => _yaml is { } yaml ? string.Create(CultureInfo.InvariantCulture, $":{yaml.Start.Line}:{yaml.Start.Column}") : "";
 
@@ -77,6 +96,11 @@ internal readonly struct ObjectNode
 
         return list._json.ValueKind == JsonValueKind.Array ? list._json.EnumerateArray().Select(child => new ObjectNode(child)) : [];
     }
+
+    /// <summary>The members of a mapping, in their order.</summary>
+    public IEnumerable<(string Key, ObjectNode Value)> Members() =>
+        _yaml is YamlMappingNode mapping ? mapping.Children.Select(child => (new ObjectNode(child.Key).Text(), new ObjectNode(child.Value)))
+        : _yaml is null && _json.ValueKind == JsonValueKind.Object ? _json.EnumerateObject().Select(entry => (entry.Name, new ObjectNode(entry.Value))) : [];
 
     /// <summary>A mapping of texts to texts, such as labels.</summary>
     public Dictionary<string, string> Texts()

@@ -5,7 +5,9 @@ using Dataplane.Packets;
 namespace Dataplane.Mesh.Names;
 
 /// <summary>The names of a mesh: plain ones under its domain, and those of the Kubernetes DNS specification 1.1.0 for services that come from there.</summary>
-internal sealed class MeshZone(MeshSpec mesh)
+/// <param name="mesh">The mesh.</param>
+/// <param name="services">The keys of all services: names that are no aliases.</param>
+internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
 {
     private readonly List<NameRecord> _records = [];
     private readonly List<NameRecord> _reverse = [];
@@ -17,9 +19,8 @@ internal sealed class MeshZone(MeshSpec mesh)
     /// <returns>Its shortest name.</returns>
     public string Add(MeshServiceSpec service, IReadOnlyList<IpAddress> addresses, IReadOnlyList<IpAddress> outside, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
     {
-        string[] plain = service.Namespace == "default"
-            ? [$"{service.Name}.{mesh.Domain}", $"{service.Name}.{service.Namespace}.{mesh.Domain}"]
-            : [$"{service.Name}.{service.Namespace}.{mesh.Domain}"];
+        string[] plain = [.. service.Aliases.Where(alias => IsFree(service, alias, problems)).Prepend(service.Name).Distinct(StringComparer.Ordinal).SelectMany(label =>
+            service.Namespace == "default" ? new[] { $"{label}.{mesh.Domain}", $"{label}.{service.Namespace}.{mesh.Domain}" } : [$"{label}.{service.Namespace}.{mesh.Domain}"])];
         foreach (string name in plain)
         {
             // Who is not of the cluster asks by the mesh's name, and gets the address that is for everybody.
@@ -32,6 +33,17 @@ internal sealed class MeshZone(MeshSpec mesh)
         }
 
         return plain[0];
+    }
+
+    private bool IsFree(MeshServiceSpec service, string alias, List<string> problems)
+    {
+        bool isOthers = alias != service.Name && services.Contains($"{service.Namespace}/{alias}");
+        if (isOthers)
+        {
+            problems.Add($"alias {alias} is the name of a service, to which it leads");
+        }
+
+        return !isOthers;
     }
 
     /// <summary>The name server with everything added; null when the mesh has none.</summary>

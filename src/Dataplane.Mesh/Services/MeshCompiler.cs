@@ -22,6 +22,7 @@ internal sealed class MeshCompiler
     private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
     private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
     private readonly List<MeshServiceStatus> _status = [];
+    private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private readonly MeshZone _zone;
     private List<(MeshServiceSpec Service, string Source)> _wanted = [];
 
@@ -29,7 +30,7 @@ internal sealed class MeshCompiler
     {
         _mesh = mesh;
         _own = [.. own];
-        _zone = new MeshZone(mesh);
+        _zone = new MeshZone(mesh, _keys);
     }
 
     /// <summary>Compiles.</summary>
@@ -44,6 +45,7 @@ internal sealed class MeshCompiler
         _wanted = [.. _mesh.Services.Select(service => (service, "configuration"))
             .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service, source.Name))))
             .DistinctBy(pair => pair.Item1.Key, StringComparer.Ordinal).OrderBy(pair => pair.Item1.Key, StringComparer.Ordinal)];
+        _keys.UnionWith(_wanted.Select(pair => pair.Service.Key));
         _relayPorts = _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(pair => pair.Service).Where(IsCarried)) : _relayPorts;
         EndpointSet configured = [.. _mesh.Endpoints];
         var endpoints = new EndpointIndex([configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);

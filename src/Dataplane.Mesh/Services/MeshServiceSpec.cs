@@ -12,6 +12,9 @@ public sealed record MeshServiceSpec
     /// <summary>Name space; services of <c>default</c> can be found without it.</summary>
     public string Namespace { get; init; } = "default";
 
+    /// <summary>More names in its name space, labels; one that is a service's there leads to that service and not here, one of several services to all of them.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
     /// <summary>How it can be reached.</summary>
     public MeshServiceKind Kind { get; init; }
 

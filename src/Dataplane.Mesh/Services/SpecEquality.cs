@@ -14,12 +14,14 @@ internal static class SpecEquality
     /// <inheritdoc cref="AreSame(MeshEndpointSpec, MeshEndpointSpec)"/>
     public static bool AreSame(MeshServiceSpec one, MeshServiceSpec other) => ReferenceEquals(one, other)
         || (one.Ports.SequenceEqual(other.Ports) && one.Addresses.SequenceEqual(other.Addresses) && one.LoadBalancerAddresses.SequenceEqual(other.LoadBalancerAddresses)
+            && one.Aliases.SequenceEqual(other.Aliases)
             && AreSame(one.Selector, other.Selector) && AreSame(one.Endpoints, other.Endpoints)
             && one == other with
             {
                 Ports = one.Ports,
                 Addresses = one.Addresses,
                 LoadBalancerAddresses = one.LoadBalancerAddresses,
+                Aliases = one.Aliases,
                 Selector = one.Selector,
                 Endpoints = one.Endpoints,
             });

@@ -17,4 +17,7 @@ public enum MeshSourceKind
 
     /// <summary>A control plane that speaks xDS, as for Envoy.</summary>
     Xds,
+
+    /// <summary>A compose file that <c>dataplane up</c> runs.</summary>
+    Compose,
 }

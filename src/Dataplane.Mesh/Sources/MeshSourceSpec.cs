@@ -35,6 +35,15 @@ public sealed record MeshSourceSpec
     /// <summary>Kubernetes: files, or patterns in the last part of a path such as <c>manifests/*.yaml</c>.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
+    /// <summary>Compose: the compose file.</summary>
+    public string File { get; init; } = "";
+
+    /// <summary>Compose: name of the project; empty: what the file says, or the name of its directory.</summary>
+    public string Project { get; init; } = "";
+
+    /// <summary>Compose: directory where projects are kept while they are up; empty: <c>/run/dataplane/compose</c>.</summary>
+    public string Projects { get; init; } = "";
+
     /// <summary>Registration: address and port to listen at; none: it is followed. Etcd: addresses of the members, such as <c>http://127.0.0.1:2379</c>,
     /// asked in turn. Xds: addresses of the servers, asked in turn.</summary>
     public IReadOnlyList<string> Endpoints { get; init; } = [];

@@ -1,4 +1,5 @@
 using System.Net;
+using Dataplane.Mesh.Compose;
 using Dataplane.Mesh.Kubernetes;
 using Dataplane.Mesh.Registration;
 using Dataplane.Mesh.Xds;
@@ -15,6 +16,7 @@ internal static class SourceFactory
         MeshSourceKind.Etcd => new EtcdSource(spec.Endpoints, spec.Prefix, time),
         MeshSourceKind.Dns => new DnsSource(spec, time),
         MeshSourceKind.Xds => new XdsSource(spec, time),
+        MeshSourceKind.Compose => new ComposeSource(spec.File, spec.Project, spec.Projects, time),
         _ when spec.Files.Count == 0 => new KubernetesSource(spec, time),
         _ => new ManifestSource(spec.Files, time),
     };

@@ -36,6 +36,7 @@ public sealed class MeshReaderTests
                 - { kind: kubernetes, api: in_cluster }
                 - { kind: dns, servers: [ 192.0.2.53, "[fd00::53]:5353" ], lookups: [ { name: Db.Example., service: db, port: 5432, target_port: 5433, protocol: udp } ] }
                 - { kind: xds, members: [ "https://plane:15012" ], clusters: [ "shop/web:80" ], node: gw1, node_cluster: edge, ca: ca.pem, certificate: own.pem, key: own.key }
+                - { kind: compose, file: compose.yaml, project: shop, projects: /run/projects }
             """);
         MeshServiceSpec web = Assert.Single(mesh.Services);
         Assert.Equal(("mesh.example", 251, 2, 2, 60, 0), (mesh.Domain, mesh.TableSize, mesh.Dns!.Listen.Count, mesh.Dns.Upstreams.Count, mesh.Dns.TtlSeconds, mesh.Dns.QueriesPerSecond));
@@ -48,6 +49,7 @@ public sealed class MeshReaderTests
         Assert.Equal((MeshSourceKind.Xds, "https://plane:15012", "shop/web:80", "gw1", "edge"),
             (mesh.Sources[7].Kind, mesh.Sources[7].Endpoints[0], mesh.Sources[7].Clusters[0], mesh.Sources[7].Node, mesh.Sources[7].NodeCluster));
         Assert.All([mesh.Sources[7].CertificateAuthority, mesh.Sources[7].Certificate, mesh.Sources[7].Key], path => Assert.True(Path.IsPathFullyQualified(path), path));
+        Assert.Equal((MeshSourceKind.Compose, "compose.yaml", "shop", "/run/projects"), (mesh.Sources[8].Kind, Path.GetFileName(mesh.Sources[8].File), mesh.Sources[8].Project, mesh.Sources[8].Projects));
         Assert.Equal(("c", "shop", true), (mesh.Sources[3].Context, mesh.Sources[3].Namespaces[0], Path.IsPathFullyQualified(mesh.Sources[3].Kubeconfig)));
         Assert.Equal(("https://10.0.0.1:6443", true, true), (mesh.Sources[4].Api, mesh.Sources[4].CertificateAuthority.EndsWith("/ca.pem", StringComparison.Ordinal), mesh.Sources[4].TokenFile.EndsWith("/token", StringComparison.Ordinal)));
     }
@@ -61,7 +63,7 @@ public sealed class MeshReaderTests
               addresses: [ 10.0.0.0/8, 10.1.0.0/16 ]
               dns: { upstreams: [ nobody ], ttl: 1500ms }
               services:
-                - { name: web_, ports: [ { port: 0 }, { name: x }, { port: 80, target_port: 99999 }, { port: 80 } ], colour: red }
+                - { name: web_, ports: [ { port: 0 }, { name: x }, { port: 80, target_port: 99999 }, { port: 80 } ], colour: red, aliases: [ a, b.c ] }
                 - { name: out, kind: external_name }
                 - { name: out, kind: headless, external_name: x.example }
                 - { name: none }
@@ -77,6 +79,8 @@ public sealed class MeshReaderTests
                 - { kind: xds }
                 - { kind: xds, members: [ nowhere, "http://plane:18000" ], clusters: [ a..b ], ca: ca.pem, certificate: own.pem }
                 - { kind: dns, lookups: [ { name: a.example, service: a } ], clusters: [ a ], node: b, node_cluster: c, certificate: d, key: e }
+                - { kind: compose, clusters: [ a ] }
+                - { kind: etcd, members: [ "http://127.0.0.1:2379" ], file: a, project: b, projects: c }
             """, "mesh.yaml", MeshRuntime.ExpandOnce);
         string[] paths = [.. loaded.Errors.Select(error => $"{error.Line} {error.Path}").Where(path => path.Contains(" mesh", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Assert.Equal(
@@ -91,6 +95,7 @@ public sealed class MeshReaderTests
                 "17 mesh.sources[4].lookups", "18 mesh.sources[5].servers[0]", "18 mesh.sources[5].lookups[0].name", "18 mesh.sources[5].lookups[0].service", "18 mesh.sources[5].lookups[0].port",
                 "19 mesh.sources[6].members", "20 mesh.sources[7].members", "20 mesh.sources[7].clusters", "20 mesh.sources[7].ca", "20 mesh.sources[7].certificate", "20 mesh.sources[7].key",
                 "21 mesh.sources[8].clusters", "21 mesh.sources[8].node", "21 mesh.sources[8].node_cluster", "21 mesh.sources[8].certificate", "21 mesh.sources[8].key",
+                "22 mesh.sources[9].file", "22 mesh.sources[9].clusters", "23 mesh.sources[10].file", "23 mesh.sources[10].project", "23 mesh.sources[10].projects", "6 mesh.services[0].aliases[1]",
             }.Order(StringComparer.Ordinal), paths);
     }
 

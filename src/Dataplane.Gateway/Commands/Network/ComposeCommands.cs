@@ -5,6 +5,7 @@ using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Compose;
 using Dataplane.Gateway.Demo.Namespaces;
 using Dataplane.Gateway.Networks;
+using Dataplane.Mesh.Compose;
 
 namespace Dataplane.Gateway.Commands.Network;
 
@@ -110,9 +111,9 @@ internal sealed class DownCommand : ComposeCommand
         if (running.ServicePid != 0 && await ControlClient.IsAnsweringAsync(running.Socket).ConfigureAwait(false)
             && (await client.ListAsync().ConfigureAwait(false)).Length == 0)
         {
-            long? ticks = ReplicaProcess.StartTicks(running.ServicePid);
+            long? ticks = ComposeLayout.StartTicks(running.ServicePid);
             ReplicaProcess.Signal(running.ServicePid, "TERM");
-            while (ticks is not null && ReplicaProcess.StartTicks(running.ServicePid) == ticks)
+            while (ticks is not null && ComposeLayout.StartTicks(running.ServicePid) == ticks)
             {
                 await Task.Delay(20).ConfigureAwait(false);
             }
