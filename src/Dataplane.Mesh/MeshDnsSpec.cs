@@ -1,4 +1,5 @@
 using System.Net;
+using Dataplane.Names;
 using Dataplane.Packets;
 
 namespace Dataplane.Mesh;
@@ -17,6 +18,9 @@ public sealed record MeshDnsSpec
 
     /// <summary>How long others may keep a denial, in seconds.</summary>
     public int NegativeTtlSeconds { get; init; } = 5;
+
+    /// <summary>IPv6 addresses made of IPv4 ones (DNS64); null: none.</summary>
+    public Dns64Spec? Dns64 { get; init; }
 
     /// <summary>Queries per second and source; 0: no limit.</summary>
     public int QueriesPerSecond { get; init; } = 10_000;

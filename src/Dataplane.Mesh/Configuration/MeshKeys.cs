@@ -10,7 +10,8 @@ internal static class MeshKeys
     public static readonly KeyTable Mesh = new("a mesh",
         "domain", "cluster_domain", "addresses", "load_balancers", "node_addresses", "table_size", "dns", "relay", "services", "endpoints", "sources");
 
-    public static readonly KeyTable Dns = new("a dns section", "listen", "upstreams", "ttl", "negative_ttl", "rate_limit");
+    public static readonly KeyTable Dns = new("a dns section", "listen", "upstreams", "ttl", "negative_ttl", "rate_limit", "dns64");
+    public static readonly KeyTable Dns64 = new("a dns64 section", "prefix", "exclude");
 
     public static readonly KeyTable Relay = new("a relay section", "outbound", "first_port", "inbound_port", "trust_domain");
 

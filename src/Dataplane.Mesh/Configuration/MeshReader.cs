@@ -59,6 +59,18 @@ internal sealed partial class MeshReader
             TtlSeconds = Seconds(map, "ttl") ?? defaults.TtlSeconds,
             NegativeTtlSeconds = Seconds(map, "negative_ttl") ?? defaults.NegativeTtlSeconds,
             QueriesPerSecond = (int)map.Integer("rate_limit", s_rate, defaults.QueriesPerSecond),
+            Dns64 = map.Value("dns64") is { } dns64 ? ReadDns64(dns64, map.PathOf("dns64")) : null,
+        };
+    }
+
+    private Dns64Spec ReadDns64(ConfigNode node, string path)
+    {
+        MappingReader map = MappingReader.Open(node, path, MeshKeys.Dns64, _errors);
+        var defaults = new Dns64Spec();
+        return new Dns64Spec
+        {
+            Prefix = map.OptionalPrefix("prefix") ?? defaults.Prefix,
+            Exclude = map.Value("exclude") is null ? defaults.Exclude : Texts(map, "exclude", (text, at) => TextReading.AddressOrPrefix(text, at, _errors)),
         };
     }
 

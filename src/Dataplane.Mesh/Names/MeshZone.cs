@@ -72,6 +72,7 @@ internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
             Addresses = dns.Listen,
             Upstreams = dns.Upstreams,
             QueriesPerSecond = dns.QueriesPerSecond,
+            Dns64 = dns.Dns64,
             Zones = [.. tops.Select(top => Zone(top, byZone[top], isPartial: false)), Zone("in-addr.arpa", reverse[false], isPartial: true), Zone("ip6.arpa", reverse[true], isPartial: true)],
         };
     }

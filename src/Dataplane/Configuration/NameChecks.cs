@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Dataplane.Balancing;
 using Dataplane.Names;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 
 namespace Dataplane.Configuration;
@@ -10,7 +11,7 @@ namespace Dataplane.Configuration;
 /// <summary>The rules for name servers and their zones.</summary>
 internal static class NameChecks
 {
-    private const int MaxUpstreams = 8;
+    private const int MaxUpstreams = 8, MaxExcluded = 64;
 
     private static readonly IntRange s_rate = new("number of queries", 0, 1_000_000);
 
@@ -41,6 +42,7 @@ internal static class NameChecks
             checks.Range($"{path}.queries_per_second", server.QueriesPerSecond, s_rate);
             CheckAddresses(checks, spec, server, path, addresses);
             CheckUpstreams(checks, server, path);
+            CheckDns64(checks, server, $"{path}.dns64");
             CheckZones(checks, server, $"{path}.zones", server.Name is null ? null : known.GetValueOrDefault(server.Name));
         }
     }
@@ -131,6 +133,39 @@ internal static class NameChecks
             else if (server.Addresses?.Contains(address) == true)
             {
                 checks.Error(at, "is the name server's own address, so that it would ask itself for ever", upstream.ToString());
+            }
+        }
+    }
+
+    private static void CheckDns64(Checks checks, NameServerSpec server, string path)
+    {
+        if (server.Dns64 is not { } dns64)
+        {
+            return;
+        }
+
+        if (dns64.Prefix.Address.IsNone || !EmbeddedAddress.IsPrefix(dns64.Prefix))
+        {
+            checks.Error($"{path}.prefix", EmbeddedAddress.NoPrefix, dns64.Prefix.ToString());
+        }
+
+        if (dns64.Exclude is null)
+        {
+            checks.Error($"{path}.exclude", "is null; leave it out");
+            return;
+        }
+
+        if (dns64.Exclude.Count > MaxExcluded)
+        {
+            checks.Error($"{path}.exclude", $"has {dns64.Exclude.Count} prefixes; {MaxExcluded} at most are passed over");
+        }
+
+        for (int index = 0; index < dns64.Exclude.Count; index++)
+        {
+            IpPrefix prefix = dns64.Exclude[index];
+            if (prefix.Address.IsNone || prefix.HasHostBits)
+            {
+                checks.Error(ConfigPath.Index($"{path}.exclude", index), "is no prefix: bits are set behind its length, or it is missing", prefix.ToString());
             }
         }
     }

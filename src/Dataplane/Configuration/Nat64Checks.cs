@@ -17,8 +17,7 @@ internal static class Nat64Checks
         string at = $"{path}.nat64";
         if (prefix.Family != IpFamily.V6 || !EmbeddedAddress.IsPrefix(prefix))
         {
-            checks.Error(at, "is no prefix that IPv4 addresses can be embedded behind: IPv6, 32, 40, 48, 56, 64 or 96 bits, no other bit set, and bits 64 to 71 zero (RFC 6052 2.2), such as "
-                + EmbeddedAddress.WellKnown, prefix.ToString());
+            checks.Error(at, EmbeddedAddress.NoPrefix, prefix.ToString());
         }
         else if ((spec.Interfaces ?? []).FirstOrDefault(entry => entry is not null && prefix.Contains(entry.Address.Address)) is { } inside)
         {

@@ -41,6 +41,23 @@ internal sealed record AliasQuery(byte[] Message, byte[] Prefix, int Aliases, in
         return null;
     }
 
+    /// <summary>A question for the name of an address behind the prefix of DNS64, which is an alias of that of the IPv4 address (RFC 6147 5.3.1); null when it is none.</summary>
+    public static AliasQuery? FindReverse(Dns64Spec? dns64, ReadOnlySpan<byte> message, in NameQuery query)
+    {
+        if (dns64 is null || query.Type != DnsWire.TypePtr || query.Class != DnsWire.ClassIn || !Dns64.MayAnswer(in query)
+            || Dns64.ReversedAddress(dns64, message.Slice(DnsWire.HeaderBytes, query.NameBytes)) is not { } v4)
+        {
+            return null;
+        }
+
+        byte[] target = DomainName.ToWire(DomainName.ReverseOf(v4));
+        var prefix = new RecordBytes();
+        prefix.Record(DnsWire.QuestionPointer, DnsWire.TypeCname, Dns64.ReverseTtlSeconds, target);
+        byte[] asked = [.. message[..DnsWire.HeaderBytes], .. target, .. message.Slice(DnsWire.HeaderBytes + query.NameBytes, 4)];
+        asked.AsSpan(10, 2).Clear();
+        return new AliasQuery(asked, prefix.Span(0, prefix.Length).ToArray(), 1, DnsWire.HeaderBytes + query.QuestionBytes + 2 + DnsWire.RecordFixedBytes);
+    }
+
     /// <summary>The response to the query that was asked: question, aliases, and what upstream says of the other name.</summary>
     /// <param name="original">The query that was asked.</param>
     /// <param name="response">What upstream says.</param>
@@ -60,12 +77,10 @@ internal sealed record AliasQuery(byte[] Message, byte[] Prefix, int Aliases, in
         {
             bool isTarget = record.Name.AsSpan().SequenceEqual(Message.AsSpan(DnsWire.HeaderBytes, asked.NameBytes));
             byte[] owner = isTarget ? [(byte)(0xC0 | (TargetAt >> 8)), (byte)TargetAt] : record.Name;
-            byte[] head = new byte[DnsWire.RecordFixedBytes];
-            BinaryPrimitives.WriteUInt16BigEndian(head, record.Type);
-            BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(2), record.Class);
-            BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), record.Ttl);
-            BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(8), (ushort)record.Data.Length);
-            writer.Add([.. owner, .. head, .. record.Data], 1);
+            if (!writer.TryAddForwarded(owner, record))
+            {
+                break;
+            }
         }
 
         NameResponse made = writer.Finish(response[3] & 15);

@@ -12,7 +12,20 @@ internal static class DnsMessage
     internal sealed record Record(byte[] Name, ushort Type, ushort Class, uint Ttl, byte[] Data);
 
     /// <summary>Answers of a message; null when it cannot be read.</summary>
-    public static List<Record>? ReadAnswers(ReadOnlySpan<byte> message)
+    public static List<Record>? ReadAnswers(ReadOnlySpan<byte> message) =>
+        message.Length < DnsWire.HeaderBytes ? null : ReadRecords(message, BinaryPrimitives.ReadUInt16BigEndian(message[6..]));
+
+    /// <summary>How long a denial holds by its SOA record (RFC 2308 3); null when there is none or the message cannot be read.</summary>
+    public static uint? ReadSoaTtl(ReadOnlySpan<byte> message)
+    {
+        int answers = message.Length < DnsWire.HeaderBytes ? 0 : BinaryPrimitives.ReadUInt16BigEndian(message[6..]);
+        int count = message.Length < DnsWire.HeaderBytes ? 0 : answers + BinaryPrimitives.ReadUInt16BigEndian(message[8..]);
+        uint? ttl = ReadRecords(message, count)?.Skip(answers).FirstOrDefault(record => record.Type == DnsWire.TypeSoa)?.Ttl;
+        return ttl > int.MaxValue ? 0 : ttl;
+    }
+
+    /// <summary>The first records behind the question; null when the message cannot be read.</summary>
+    private static List<Record>? ReadRecords(ReadOnlySpan<byte> message, int count)
     {
         int at = SkipQuestions(message);
         if (at < 0)
@@ -21,7 +34,7 @@ internal static class DnsMessage
         }
 
         var records = new List<Record>();
-        for (int left = BinaryPrimitives.ReadUInt16BigEndian(message[6..]); left > 0; left--)
+        for (int left = count; left > 0; left--)
         {
             if (ReadName(message, ref at) is not { } name || message.Length - at < DnsWire.RecordFixedBytes)
             {

@@ -20,7 +20,7 @@ internal static class DnsWire
 
     public const int NoError = 0, FormErr = 1, ServFail = 2, NxDomain = 3, NotImp = 4, Refused = 5, BadVers = 16;
 
-    public const ushort TypeA = 1, TypeNs = 2, TypeCname = 5, TypeSoa = 6, TypeHinfo = 13, TypeTxt = 16, TypeAaaa = 28, TypeSrv = 33, TypeOpt = 41, TypeAny = 255;
+    public const ushort TypeA = 1, TypeNs = 2, TypeCname = 5, TypeSoa = 6, TypePtr = 12, TypeHinfo = 13, TypeTxt = 16, TypeAaaa = 28, TypeSrv = 33, TypeDname = 39, TypeOpt = 41, TypeRrsig = 46, TypeAny = 255;
     public const ushort ClassIn = 1;
 
     /// <summary>Fixed part of a resource record behind its name: type, class, TTL, length of the data.</summary>

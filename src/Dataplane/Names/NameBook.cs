@@ -42,19 +42,20 @@ internal sealed class NameBook
 
         // If memory runs out in the middle, the next table is made anew.
         _spec = null;
-        if (before is null || !before.Addresses.SequenceEqual(spec.Addresses) || IsFull(spec))
+        if (before is null || !before.Addresses.SequenceEqual(spec.Addresses) || !Dns64.AreSame(before.Dns64, spec.Dns64) || IsFull(spec))
         {
-            Clear(spec.Addresses);
+            Clear(spec);
             before = null;
         }
 
         _touched.Clear();
         _changedTops.Clear();
-        bool haveZonesChanged = ChangeZones(before?.Zones ?? [], spec.Zones);
+        IReadOnlyList<ZoneSpec> zones = Dns64.ZonesOf(spec);
+        bool haveZonesChanged = ChangeZones(before is null ? [] : Dns64.ZonesOf(before), zones);
         if (before is not null)
         {
             TouchOthers(haveZonesChanged);
-            PutInOrder(spec.Zones);
+            PutInOrder(zones);
         }
 
         CompileTouched();
@@ -65,19 +66,19 @@ internal sealed class NameBook
 
     /// <summary>Whether most of the memory is of names that are gone, or the numbers of zones run out.</summary>
     private bool IsFull(NameServerSpec spec) =>
-        _arena.EntryCount > (2 * _nodes.Count) + MinDeadNames || _arena.ZoneCount + spec.Zones.Count > ushort.MaxValue;
+        _arena.EntryCount > (2 * _nodes.Count) + MinDeadNames || _arena.ZoneCount + Dns64.ZonesOf(spec).Count > ushort.MaxValue;
 
-    private void Clear(IReadOnlyList<IpAddress> addresses)
+    private void Clear(NameServerSpec spec)
     {
         _nodes.Clear();
         _zones.Clear();
         _watchers.Clear();
         _shared.Clear();
         Array.Clear(_zonesOfDepth);
-        _addresses = addresses;
+        _addresses = spec.Addresses;
         _arena = new NameArena();
         _slots = new NameSlots(_arena, BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
-        _compiler = new NameCompiler(_arena, Find, ZoneOf, name => _addresses.Select(address => NameRecord.Of(name, address)));
+        _compiler = new NameCompiler(_arena, Find, ZoneOf, name => _addresses.Select(address => NameRecord.Of(name, address)), spec.Dns64);
     }
 
     /// <summary>Whether zones came, went or have other settings.</summary>

@@ -8,7 +8,8 @@ namespace Dataplane.Names;
 /// <param name="find">The name of others, or null when there is none.</param>
 /// <param name="zoneOf">The zone that a name is in, or null when it is a matter of others.</param>
 /// <param name="serverRecords">The records of the server's own name.</param>
-internal sealed class NameCompiler(NameArena arena, Func<string, NameNode?> find, Func<string, NameZone?> zoneOf, Func<string, IEnumerable<NameRecord>> serverRecords)
+/// <param name="dns64">Which addresses names get that have none of IPv6; null: none.</param>
+internal sealed class NameCompiler(NameArena arena, Func<string, NameNode?> find, Func<string, NameZone?> zoneOf, Func<string, IEnumerable<NameRecord>> serverRecords, Dns64Spec? dns64)
 {
     /// <summary>Records of one type and name: as many addresses as fit one message over TCP.</summary>
     private const int MaxRecords = 4000;
@@ -73,8 +74,16 @@ internal sealed class NameCompiler(NameArena arena, Func<string, NameNode?> find
         });
     }
 
-    private NameRecord[] RecordsOf(NameNode node) =>
-        node.Records.Count == 0 && node.IsServer ? [.. serverRecords(node.Name)] : [.. node.Records.Select(entry => entry.Record)];
+    private NameRecord[] RecordsOf(NameNode node)
+    {
+        if (node.Records.Count == 0 && node.IsServer)
+        {
+            return [.. serverRecords(node.Name)];
+        }
+
+        NameRecord[] records = [.. node.Records.Select(entry => entry.Record)];
+        return dns64 is null ? records : Dns64.Translate(dns64, records);
+    }
 
     /// <summary>How long records of a name may be kept that do not say it themselves.</summary>
     private int TtlOf(NameNode node) => zoneOf(node.Name)!.Spec.TtlSeconds;
@@ -109,7 +118,7 @@ internal sealed class NameCompiler(NameArena arena, Func<string, NameNode?> find
     private NameSet CompileSet(int zoneTtlSeconds, NameRecordType type, NameRecord[] records, ushort owner, int nameBytes)
     {
         int ttl = records.Min(record => record.TtlSeconds ?? zoneTtlSeconds);
-        var set = new NameSet { Type = (ushort)type, Count = (ushort)records.Length, Offset = _bytes.Length };
+        var set = new NameSet { Type = (ushort)type, Count = (ushort)records.Length, Offset = _bytes.Length, IsSynthesized = records[0].IsSynthesized };
         var targets = new List<(string Name, int At)>();
         foreach (NameRecord record in records)
         {

@@ -136,9 +136,52 @@ internal sealed class NameForwarder : IAsyncDisposable
     internal async Task<byte[]?> ResolveAsync(NameServer server, ReadOnlyMemory<byte> message)
     {
         NameQuery.Read(message.Span, out NameQuery query);
+        Dns64Spec? dns64 = Dns64.MayAnswer(in query) ? server.Spec.Dns64 : null;
+        if (AliasQuery.FindReverse(dns64, message.Span, in query) is { } reverse)
+        {
+            return await ResolveReverseAsync(server, reverse, message).ConfigureAwait(false);
+        }
+
         AliasQuery? alias = AliasQuery.Find(server.Table, message.Span, in query);
         ReadOnlyMemory<byte> asked = alias?.Message ?? message;
-        NameQuery.Read(asked.Span, out query);
+        byte[]? response = dns64 is not null && query is { Type: DnsWire.TypeAaaa, Class: DnsWire.ClassIn }
+            ? await TranslateAsync(server, dns64, asked).ConfigureAwait(false)
+            : await LookUpAsync(server, asked).ConfigureAwait(false);
+        return alias is null || response is null ? response : alias.Join(message.Span, response);
+    }
+
+    /// <summary>IPv6 addresses of a name, or such as are made of its IPv4 addresses when it has none (RFC 6147 5.1).</summary>
+    private async Task<byte[]?> TranslateAsync(NameServer server, Dns64Spec dns64, ReadOnlyMemory<byte> asked)
+    {
+        byte[]? denial = await LookUpAsync(server, asked).ConfigureAwait(false);
+        if (Dns64Answer.IsEnough(dns64, asked.Span, denial, out byte[]? answer))
+        {
+            return answer;
+        }
+
+        byte[] v4 = asked.ToArray();
+        NameQuery.Read(v4, out NameQuery query);
+        BinaryPrimitives.WriteUInt16BigEndian(v4.AsSpan(DnsWire.HeaderBytes + query.NameBytes), DnsWire.TypeA);
+        byte[]? addresses = await LookUpAsync(server, v4).ConfigureAwait(false);
+        return (addresses is null ? null : Dns64Answer.Synthesize(dns64, asked.Span, denial, addresses)) ?? answer;
+    }
+
+    /// <summary>The name of an IPv4 address behind the prefix; it may be in a zone of the server's own.</summary>
+    private async Task<byte[]?> ResolveReverseAsync(NameServer server, AliasQuery reverse, ReadOnlyMemory<byte> message)
+    {
+        byte[] own = new byte[DnsWire.MaxUdpBytes];
+        NameResponse made = NameResponder.Respond(server.Table, reverse.Message, own, own.Length, isUdp: false, new NameScratch(1));
+        byte[]? response = made.Kind == NameResponseKind.Forward ? await LookUpAsync(server, reverse.Message).ConfigureAwait(false) : own[..made.Bytes];
+
+        // An alias that leads nowhere would say less than that there is no such name (RFC 6147 5.3.1).
+        return response is null ? null
+            : DnsMessage.ReadAnswers(response) is { Count: > 0 } ? reverse.Join(message.Span, response) : Error(message.Span, response[3] & 15);
+    }
+
+    /// <summary>What is remembered, or what upstream says; null when nobody could say.</summary>
+    private async Task<byte[]?> LookUpAsync(NameServer server, ReadOnlyMemory<byte> asked)
+    {
+        NameQuery.Read(asked.Span, out NameQuery query);
         string key = NameCache.KeyOf(server.Spec.Name, asked.Span, in query);
         byte[]? response = _cache.Find(key, asked.Span, query.QuestionBytes);
         if (response is null)
@@ -148,7 +191,7 @@ internal sealed class NameForwarder : IAsyncDisposable
             response = await AskOnceAsync(exact, key, server, asked, query.QuestionBytes).ConfigureAwait(false);
         }
 
-        return alias is null || response is null ? response : alias.Join(message.Span, response);
+        return response;
     }
 
     /// <summary>Asks, or waits for whoever asks the same already; gives a message of the caller's own, with its identifier.</summary>

@@ -33,6 +33,9 @@ public sealed record NameRecord
     /// <summary>How long others may keep the record, in seconds, 0 to 2147483647; null: as the zone says. All records of a name and type share the lowest (RFC 2181 5.2).</summary>
     public int? TtlSeconds { get; init; }
 
+    /// <summary>Whether it was made of another by DNS64.</summary>
+    internal bool IsSynthesized { get; init; }
+
     /// <summary>Makes an A or AAAA record, by the family of the address.</summary>
     public static NameRecord Of(string name, IpAddress address, int weight = 1) =>
         new() { Name = name, Type = address.IsIpv6 ? NameRecordType.Aaaa : NameRecordType.A, Address = address, Weight = weight };

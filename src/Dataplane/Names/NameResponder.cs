@@ -88,6 +88,11 @@ internal static class NameResponder
 
         for (int i = 0; i < sets.Length; i++)
         {
+            if (sets[i].IsSynthesized && !Dns64.MayAnswer(in query))
+            {
+                continue;
+            }
+
             if (sets[i].Type == query.Type || sets[i].Type == NameSet.AnyOther)
             {
                 if (sets[i].IsAliasOfOthers && table.CanForward && (query.Flags & DnsWire.RecursionDesired) != 0)

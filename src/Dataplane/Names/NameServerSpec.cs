@@ -19,6 +19,9 @@ public sealed record NameServerSpec
     /// <summary>Servers that are asked for other names, in this order, over the kernel's network. None: queries for other names are refused.</summary>
     public IReadOnlyList<IPEndPoint> Upstreams { get; init; } = [];
 
+    /// <summary>IPv6 addresses made of IPv4 ones, in the zones and in what upstream says; null: none.</summary>
+    public Dns64Spec? Dns64 { get; init; }
+
     /// <summary>Queries answered per second and source (IPv6: per /64), 0 to 1,000,000 with as many saved up as come in a tenth of a second; 0: no limit. Each worker counts for itself.</summary>
     public int QueriesPerSecond { get; init; }
 }

@@ -31,6 +31,9 @@ internal struct NameSet
     /// <summary>Whether the alias leads to a name of others, whose records must be asked for.</summary>
     public bool IsAliasOfOthers;
 
+    /// <summary>Whether its addresses were made up by DNS64, which some do not want.</summary>
+    public bool IsSynthesized;
+
     /// <summary>Of <see cref="Type"/>.</summary>
     public const ushort AnyOther = 0;
 }

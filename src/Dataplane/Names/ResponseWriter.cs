@@ -45,6 +45,30 @@ internal ref struct ResponseWriter
         _flags |= DnsWire.Authoritative;
     }
 
+    /// <summary>Adds a record that others have said, if there is room; if not, the response says that there are more.</summary>
+    /// <param name="owner">Its owner: a pointer, or the name.</param>
+    /// <param name="record">The record.</param>
+    public bool TryAddForwarded(scoped ReadOnlySpan<byte> owner, DnsMessage.Record record)
+    {
+        int length = owner.Length + DnsWire.RecordFixedBytes + record.Data.Length;
+        if (length > _end - _at || _answers == ushort.MaxValue)
+        {
+            _flags |= DnsWire.Truncated;
+            return false;
+        }
+
+        owner.CopyTo(_target[_at..]);
+        Span<byte> rest = _target[(_at + owner.Length)..];
+        BinaryPrimitives.WriteUInt16BigEndian(rest, record.Type);
+        BinaryPrimitives.WriteUInt16BigEndian(rest[2..], record.Class);
+        BinaryPrimitives.WriteUInt32BigEndian(rest[4..], record.Ttl);
+        BinaryPrimitives.WriteUInt16BigEndian(rest[8..], (ushort)record.Data.Length);
+        record.Data.CopyTo(rest[DnsWire.RecordFixedBytes..]);
+        _at += length;
+        _answers++;
+        return true;
+    }
+
     /// <summary>Adds a set, beginning with another record each time.</summary>
     /// <remarks>Of a set that does not fit go as many records as do, and the response says that there are more: resolvers that ask again over TCP ignore
     /// them, and those that do not still get a server each, and each time others.</remarks>

@@ -10,6 +10,10 @@ internal static class EmbeddedAddress
     /// <summary>The prefix that everybody knows (RFC 6052 2.1). Its sixteen-bit words add up to zero in one's complement, so checksums need no change for it.</summary>
     public static IpPrefix WellKnown { get; } = IpPrefix.Parse("64:ff9b::/96");
 
+    /// <summary>What is said of a prefix that is none.</summary>
+    public static string NoPrefix { get; } =
+        "is no prefix that IPv4 addresses can be embedded behind: IPv6, 32, 40, 48, 56, 64 or 96 bits, no other bit set, and bits 64 to 71 zero (RFC 6052 2.2), such as " + WellKnown;
+
     /// <summary>Whether IPv4 addresses can be embedded behind a prefix.</summary>
     public static bool IsPrefix(IpPrefix prefix) => prefix.Family == IpFamily.V6 && prefix.Length is 32 or 40 or 48 or 56 or 64 or 96
         && !prefix.HasHostBits && (prefix.Length != 96 || prefix.Address.Low >> (64 - ByteBits) == 0);

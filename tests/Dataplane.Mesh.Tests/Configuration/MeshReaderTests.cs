@@ -17,7 +17,7 @@ public sealed class MeshReaderTests
               domain: Mesh.Example.
               cluster_domain: c.local
               table_size: 251
-              dns: { listen: [ 10.0.0.1, "fd00::1" ], upstreams: [ 192.0.2.53, "[fd00::53]:5353" ], ttl: 60s, negative_ttl: 1s, rate_limit: 0 }
+              dns: { listen: [ 10.0.0.1, "fd00::1" ], upstreams: [ 192.0.2.53, "[fd00::53]:5353" ], ttl: 60s, negative_ttl: 1s, rate_limit: 0, dns64: { prefix: "2001:db8:64::/96", exclude: [ 10.0.0.0/8, "::ffff:0:0/96" ] } }
               services:
                 - name: web
                   namespace: shop
@@ -43,6 +43,7 @@ public sealed class MeshReaderTests
         Assert.Equal(("shop/web", MeshServiceKind.NodePort, 5, true), (web.Key, web.Kind, web.TtlSeconds, web.PublishNotReady));
         Assert.Equal([(80, 6), (53, 17)], web.Ports.Select(port => ((int)port.Port, (int)port.Protocol)));
         Assert.Equal(53, mesh.Dns.Upstreams[0].Port);
+        Assert.Equal(("2001:db8:64::/96", "10.0.0.0/8 ::ffff:0.0.0.0/96"), (mesh.Dns.Dns64!.Prefix.ToString(), string.Join(' ', mesh.Dns.Dns64.Exclude)));
         Assert.True(Path.IsPathFullyQualified(mesh.Sources[0].Files[0]));
         Assert.Equal((2, "db.example", "db", 5432, 5433, 17), (mesh.Sources[6].Servers.Count, mesh.Sources[6].Lookups[0].Name, mesh.Sources[6].Lookups[0].Service,
             (int)mesh.Sources[6].Lookups[0].Port, (int)mesh.Sources[6].Lookups[0].TargetPort, (int)mesh.Sources[6].Lookups[0].Protocol));
@@ -109,6 +110,7 @@ public sealed class MeshReaderTests
     {
         ["Mesh"] = MeshKeys.Mesh,
         ["Dns"] = MeshKeys.Dns,
+        ["Dns64"] = MeshKeys.Dns64,
         ["Relay"] = MeshKeys.Relay,
         ["Services"] = MeshKeys.Service,
         ["Ports"] = MeshKeys.Port,

@@ -195,6 +195,7 @@ public sealed class NameStageTests
                 {
                     QueriesPerSecond = -1,
                     Upstreams = [new(IPAddress.Parse("198.51.100.1"), 53)],
+                    Dns64 = new Dns64Spec { Prefix = IpPrefix.Parse("2001:db8::/95"), Exclude = [IpPrefix.Parse("10.1.2.3/8"), default] },
                     Zones =
                     [
                         new ZoneSpec { Name = "a..b" },
@@ -212,7 +213,8 @@ public sealed class NameStageTests
         string[] errors = [.. SpecValidator.Validate(spec).Select(error => error.Path).Where(path => path.StartsWith("names", StringComparison.Ordinal))];
         Assert.Equal(
             [
-                "names[0].queries_per_second", "names[0].addresses[0]", "names[0].upstreams[0]", "names[0].zones[0].name", "names[0].zones[1].negative_ttl",
+                "names[0].queries_per_second", "names[0].addresses[0]", "names[0].upstreams[0]", "names[0].dns64.prefix", "names[0].dns64.exclude[0]",
+                "names[0].dns64.exclude[1]", "names[0].zones[0].name", "names[0].zones[1].negative_ttl",
                 "names[0].zones[1].records[0].name", "names[0].zones[1].records[1].target", "names[0].zones[1].records[2].name", "names[0].zones[1].records[3].text",
                 "names[1].name", "names[1].addresses[0]",
             ], errors);
