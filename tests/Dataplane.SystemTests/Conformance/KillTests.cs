@@ -9,6 +9,7 @@ namespace Dataplane.SystemTests.Conformance;
 
 /// <summary>kill -9 under traffic, again and again: the next process forwards, the hash alone leads flows to the same backends, and nothing is left behind.</summary>
 /// <remarks>DATAPLANE_KILLS says how often (10), DATAPLANE_KILL_SEED which moments; the seed is in every failure.</remarks>
+[Collection(AloneCollection.Name)]
 public sealed class KillTests
 {
     private const int Flows = 400, Backends = 5;

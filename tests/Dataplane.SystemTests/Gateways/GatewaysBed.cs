@@ -15,7 +15,8 @@ internal sealed class GatewaysBed : IAsyncDisposable
     public const string Service6 = "2001:db8:53::10";
     public const int Port = 80;
     private const int Servers = 3;
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpsys-{Environment.ProcessId}-ecmp-");
+    private static int s_count;
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpsys-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}-ecmp-");
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dpecmp");
     private readonly List<ChildProgram> _programs = [];
 

@@ -12,7 +12,8 @@ public sealed class MeshNetwork : IAsyncLifetime
     /// <summary>An address that no host has: what is meant for it gets there only by being redirected.</summary>
     public const string Service = "198.51.100.80", Service6 = "2001:db8:80::80";
 
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpmesh-{Environment.ProcessId}-");
+    private static int s_count;
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpmesh-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}-");
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dpmeshsys");
     private int _files;
 

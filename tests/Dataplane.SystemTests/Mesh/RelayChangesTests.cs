@@ -3,6 +3,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Mesh;
 
 /// <summary>What changes under a thousand open streams through two relays, while others are being opened all the time: certificates, policies, endpoints, and the relay itself.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class RelayChangesTests(MeshNetwork network) : IClassFixture<MeshNetwork>
 {
     private const int Streams = 1000;

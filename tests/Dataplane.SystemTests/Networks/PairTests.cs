@@ -7,6 +7,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Networks;
 
 /// <summary>Endpoints attached by veth: they reach others as by TAP, outlive the service, and leave nothing behind.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class PairTests : IAsyncLifetime
 {
     private ContainerHost _host = null!;

@@ -4,10 +4,12 @@ using Dataplane.Native.Tests;
 using Dataplane.Native.Tests.Packets;
 using Dataplane.Packets;
 using Dataplane.Ports;
+using Dataplane.SystemTests.Support;
 
 namespace Dataplane.SystemTests.Ports;
 
 /// <summary>What an AF_XDP port leaves behind: nothing, however it ends.</summary>
+[Collection(AloneCollection.Name)]
 public class AfXdpLifeTests
 {
     [PrivilegedFact]
@@ -45,7 +47,7 @@ public class AfXdpLifeTests
         Assert.DoesNotContain("xdp", Show(home, "x0"), StringComparison.Ordinal);
     }
 
-    [PrivilegedFact]
+    [SystemFact("bpftool")]
     public void OpenAndDispose_AgainAndAgain_LeaksNothing()
     {
         using var home = NetworkNamespace.Create("xdp");

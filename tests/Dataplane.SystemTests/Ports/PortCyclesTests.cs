@@ -7,6 +7,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Ports;
 
 /// <summary>Ports with several queues and with the fast path, opened and closed again and again: nothing is left behind.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class PortCyclesTests
 {
     /// <summary>A thousand rounds, or as many as there is time for: kernels take some milliseconds to let go of a queue. With DATAPLANE_ALL_CYCLES=1 there is time for all.</summary>

@@ -6,6 +6,7 @@ using Dataplane.SystemTests.Support;
 namespace Dataplane.SystemTests.Ports;
 
 /// <summary>A gateway that may not do what a port needs: no capability, too little locked memory, too few descriptors. It says what to do about it.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class PortLimitsTests
 {
     [SystemTheory("setpriv")]

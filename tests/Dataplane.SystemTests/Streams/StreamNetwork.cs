@@ -12,7 +12,8 @@ namespace Dataplane.SystemTests.Streams;
 public sealed class StreamNetwork : IAsyncLifetime
 {
     public const string West = "10.1.0.2", West6 = "2001:db8:1::2", East = "10.2.0.2", East6 = "2001:db8:2::2";
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpstream-{Environment.ProcessId}-");
+    private static int s_count;
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"dpstream-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}-");
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dpstream");
     private int _files;
 

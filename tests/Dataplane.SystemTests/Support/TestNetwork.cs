@@ -24,7 +24,8 @@ internal sealed class TestNetwork
     public const string ClientMac = "02:00:00:00:01:64";
     private const string Prefix = "dpsys-";
 
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-");
+    private static int s_count;
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}-");
 
     public string Client => _prefix + "client";
 
