@@ -117,7 +117,7 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             bool isSameMesh = _last is { } last && last.Own == ownText && (ReferenceEquals(last.Spec, mesh) || (spec.Mesh is not null && IsSame(last.Node, spec.Mesh)));
             tables = !isSameMesh ? MeshCompiler.Compile(mesh, heard, own)
                 : heard.SequenceEqual(_last!.Value.Heard) ? _last.Value.Tables
-                : EndpointPatch.TryApply(_last.Value.Tables, _last.Value.Heard, heard, own) ?? MeshCompiler.Compile(mesh, heard, own);
+                : MeshCompiler.Compile(mesh, heard, own, _last.Value.Tables, _last.Value.Heard);
             _last = (spec.Mesh, mesh, heard, ownText, tables);
         }
 

@@ -7,13 +7,14 @@ using Dataplane.Ports;
 
 namespace Dataplane.Benchmarks.Mesh;
 
-/// <summary>A source with 10,000 services and 250,000 endpoints: from what it says to an engine that forwards by it, whole, and with one endpoint changed.</summary>
+/// <summary>A source with 10,000 services and 250,000 endpoints: from what it says to an engine that forwards by it, whole, and
+/// after one change: of an endpoint, of an endpoint of a headless service (one service in a hundred is), a service more, a service less.</summary>
 [MemoryDiagnoser]
 public class MeshScaleBenchmarks : IAsyncDisposable
 {
-    private const int Services = 10_000, EndpointsEach = 25, Changed = 7_777;
+    private const int Services = 10_000, EndpointsEach = 25, Changed = 7_777, HeadlessEach = 100, ChangedHeadless = 4_200;
 
-    private readonly MeshServiceSpec[] _services = [.. Enumerable.Range(0, Services).Select(number => new MeshServiceSpec { Name = $"s{number}", Ports = [new MeshPortSpec { Port = 80 }], IsKubernetes = true })];
+    private readonly MeshServiceSpec[] _services = [.. Enumerable.Range(0, Services).Select(Service)];
     private readonly MeshSpec _mesh = new()
     {
         Domain = "mesh.example",
@@ -24,6 +25,7 @@ public class MeshScaleBenchmarks : IAsyncDisposable
     };
 
     private readonly Given _source = new();
+    private MeshServiceSpec[] _more = [];
     private EndpointSet _endpoints = [.. Enumerable.Range(0, Services * EndpointsEach).Select(number => new MeshEndpointSpec
     {
         Address = IpAddress.FromV4(0x0B000002u + (uint)number),
@@ -35,10 +37,12 @@ public class MeshScaleBenchmarks : IAsyncDisposable
     private MeshRuntime? _runtime;
     private DataplaneEngine? _engine;
     private int _weight;
+    private bool _hasMore;
 
     [GlobalSetup]
     public async Task SetupAsync()
     {
+        _more = [.. _services, Service(Services + 1) with { Name = "s5000-more" }];
         _source.Say(_services, _endpoints);
         _spec = Gateway();
         (_runtime, _engine) = await StartAsync(_spec);
@@ -65,15 +69,38 @@ public class MeshScaleBenchmarks : IAsyncDisposable
     }
 
     [Benchmark]
-    public async Task<int> ChangeOneEndpoint()
+    public Task<int> ChangeOneEndpoint() => ChangeAsync($"s{Changed}");
+
+    [Benchmark]
+    public Task<int> ChangeHeadlessEndpoint() => ChangeAsync($"s{ChangedHeadless}");
+
+    /// <summary>A service comes and another time goes, half the calls each.</summary>
+    [Benchmark]
+    public async Task<int> AddOrRemoveService()
     {
-        EndpointGroup group = _endpoints.Groups[Changed];
-        _weight = (_weight % 100) + 1;
-        _endpoints = _endpoints.With([new EndpointGroup(group.Namespace, group.Endpoints[0].Service, [group.Endpoints[0] with { Weight = _weight }, .. group.Endpoints.Skip(1)])]);
-        _source.Say(_services, _endpoints);
+        _hasMore = !_hasMore;
+        _source.Say(_hasMore ? _more : _services, _endpoints);
         await _engine!.UpdateAsync(_runtime!.Expand(_spec, _mesh));
         return _engine.Version;
     }
+
+    private async Task<int> ChangeAsync(string service)
+    {
+        EndpointGroup group = _endpoints.Find($"default/{service}")!;
+        _weight = (_weight % 100) + 1;
+        _endpoints = _endpoints.With([new EndpointGroup(group.Namespace, group.Endpoints[0].Service, [group.Endpoints[0] with { Weight = _weight }, .. group.Endpoints.Skip(1)])]);
+        _source.Say(_hasMore ? _more : _services, _endpoints);
+        await _engine!.UpdateAsync(_runtime!.Expand(_spec, _mesh));
+        return _engine.Version;
+    }
+
+    private static MeshServiceSpec Service(int number) => new()
+    {
+        Name = $"s{number}",
+        Kind = number % HeadlessEach == 0 ? MeshServiceKind.Headless : MeshServiceKind.ClusterIp,
+        Ports = [new MeshPortSpec { Port = 80 }],
+        IsKubernetes = true,
+    };
 
     private async Task<(MeshRuntime Runtime, DataplaneEngine Engine)> StartAsync(DataplaneSpec spec)
     {

@@ -5,67 +5,97 @@ using Dataplane.Packets;
 namespace Dataplane.Mesh.Names;
 
 /// <summary>The names of a mesh: plain ones under its domain, and those of the Kubernetes DNS specification 1.1.0 for services that come from there.</summary>
-/// <param name="mesh">The mesh.</param>
-/// <param name="services">The keys of all services: names that are no aliases.</param>
-internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
+internal sealed class MeshZone
 {
-    private readonly List<NameRecord> _records = [];
-    private readonly List<NameRecord> _reverse = [];
-    private readonly HashSet<string> _aliases = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _others = new(StringComparer.Ordinal);
-    private readonly HashSet<IpAddress> _reversed = [];
+    private readonly MeshSpec _mesh;
+    private readonly Func<string, bool> _isService;
+    private readonly NameConflicts? _conflicts;
 
-    /// <summary>Adds the names of a service.</summary>
-    /// <returns>Its shortest name.</returns>
-    public string Add(MeshServiceSpec service, IReadOnlyList<IpAddress> addresses, IReadOnlyList<IpAddress> outside, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    private List<NameRecord>[] _records = [];
+    private List<NameRecord> _reverse = [];
+    private readonly HashSet<IpAddress> _reversed = [];
+    private List<string> _problems = [];
+    private bool _isHindered;
+
+    /// <summary>Begins with names.</summary>
+    /// <param name="mesh">The mesh.</param>
+    /// <param name="isService">Whether a key is a service's: such a name is no alias.</param>
+    /// <param name="haveAliasesOfOthers">Whether there are services that are aliases of others' names.</param>
+    public MeshZone(MeshSpec mesh, Func<string, bool> isService, bool haveAliasesOfOthers)
     {
-        string[] plain = [.. service.Aliases.Where(alias => IsFree(service, alias, problems)).Prepend(service.Name).Distinct(StringComparer.Ordinal).SelectMany(label =>
-            service.Namespace == "default" ? new[] { $"{label}.{mesh.Domain}", $"{label}.{service.Namespace}.{mesh.Domain}" } : [$"{label}.{service.Namespace}.{mesh.Domain}"])];
+        (_mesh, _isService) = (mesh, isService);
+        _conflicts = haveAliasesOfOthers ? new NameConflicts() : null;
+        Tops = [.. new[] { DomainName.Normalise(mesh.Domain), DomainName.Normalise(mesh.ClusterDomain) }.Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <summary>The zones that hold names, by their tops.</summary>
+    public IReadOnlyList<string> Tops { get; }
+
+    /// <summary>The names of a service.</summary>
+    /// <returns>Its names, and whether some of them are left out for the sake of another service.</returns>
+    public (MeshNames Names, bool IsHindered) Of(MeshServiceSpec service, IReadOnlyList<IpAddress> addresses, IReadOnlyList<IpAddress> outside, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    {
+        (_records, _reverse, _problems, _isHindered) = ([.. Tops.Select(_ => new List<NameRecord>())], [], problems, false);
+        _reversed.Clear();
+        string[] plain = [.. service.Aliases.Where(alias => IsFree(service, alias)).Prepend(service.Name).Distinct(StringComparer.Ordinal).SelectMany(label =>
+            service.Namespace == "default" ? new[] { $"{label}.{_mesh.Domain}", $"{label}.{service.Namespace}.{_mesh.Domain}" } : [$"{label}.{service.Namespace}.{_mesh.Domain}"])];
         foreach (string name in plain)
         {
             // Who is not of the cluster asks by the mesh's name, and gets the address that is for everybody.
-            AddNames(service, name, outside.Count > 0 ? outside : addresses, usable, problems);
+            AddNames(service, name, outside.Count > 0 ? outside : addresses, usable);
         }
 
         if (service.IsKubernetes)
         {
-            AddNames(service, $"{service.Name}.{service.Namespace}.svc.{mesh.ClusterDomain}", addresses, usable, problems);
+            AddNames(service, $"{service.Name}.{service.Namespace}.svc.{_mesh.ClusterDomain}", addresses, usable);
         }
 
-        return plain[0];
+        return (new MeshNames(plain[0], [.. _records.Select(IReadOnlyList<NameRecord> (records) => [.. records])], [.. _reverse]), _isHindered);
     }
 
-    private bool IsFree(MeshServiceSpec service, string alias, List<string> problems)
+    /// <summary>Takes down names that were worked out before, if they still do not meet others.</summary>
+    public bool TryKeep(MeshNames names)
     {
-        bool isOthers = alias != service.Name && services.Contains($"{service.Namespace}/{alias}");
-        if (isOthers)
+        if (_conflicts is not { } conflicts)
         {
-            problems.Add($"alias {alias} is the name of a service, to which it leads");
+            return true;
         }
 
-        return !isOthers;
+        if (!names.Records.All(records => records.All(conflicts.IsFree)))
+        {
+            return false;
+        }
+
+        foreach (NameRecord record in names.Records.SelectMany(records => records))
+        {
+            conflicts.Take(record);
+        }
+
+        return true;
     }
 
-    /// <summary>The name server with everything added; null when the mesh has none.</summary>
-    public NameServerSpec? ToServer()
+    /// <summary>The name server; null when the mesh has none.</summary>
+    /// <param name="parts">The services, by their keys.</param>
+    /// <param name="last">The one before, of which zones are kept that have not changed.</param>
+    public NameServerSpec? ToServer(IReadOnlyList<MeshPart> parts, NameServerSpec? last)
     {
-        if (mesh.Dns is not { } dns)
+        if (_mesh.Dns is not { } dns)
         {
             return null;
         }
 
-        _records.Add(NameRecord.Txt($"dns-version.{mesh.ClusterDomain}", "1.1.0"));
-        string[] tops = [.. new[] { DomainName.Normalise(mesh.Domain), DomainName.Normalise(mesh.ClusterDomain) }.Distinct(StringComparer.Ordinal)];
-        ILookup<string, NameRecord> byZone = _records.ToLookup(record => tops.Where(top => DomainName.IsAtOrUnder(DomainName.Normalise(record.Name), top)).MaxBy(top => top.Length)!);
-        ILookup<bool, NameRecord> reverse = _reverse.ToLookup(record => record.Name.EndsWith("ip6.arpa", StringComparison.Ordinal));
-        ZoneSpec Zone(string name, IEnumerable<NameRecord> records, bool isPartial) => new()
-        {
-            Name = name,
-            Records = [.. records],
-            TtlSeconds = dns.TtlSeconds,
-            NegativeTtlSeconds = dns.NegativeTtlSeconds,
-            IsPartial = isPartial,
-        };
+        int versionTop = TopOf($"dns-version.{_mesh.ClusterDomain}");
+        NameRecord version = last?.Zones[versionTop].Records[^1] ?? NameRecord.Txt($"dns-version.{_mesh.ClusterDomain}", "1.1.0");
+        ZoneSpec Zone(int number, string name, List<NameRecord> records, bool isPartial) =>
+            last?.Zones[number] is { } known && known.Records.SequenceEqual(records, ReferenceEqualityComparer.Instance) ? known : new()
+            {
+                Name = name,
+                Records = records,
+                TtlSeconds = dns.TtlSeconds,
+                NegativeTtlSeconds = dns.NegativeTtlSeconds,
+                IsPartial = isPartial,
+            };
+        (List<NameRecord> reverse, List<NameRecord> reverse6) = Reverse(parts);
         return new NameServerSpec
         {
             Name = "mesh",
@@ -73,43 +103,108 @@ internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
             Upstreams = dns.Upstreams,
             QueriesPerSecond = dns.QueriesPerSecond,
             Dns64 = dns.Dns64,
-            Zones = [.. tops.Select(top => Zone(top, byZone[top], isPartial: false)), Zone("in-addr.arpa", reverse[false], isPartial: true), Zone("ip6.arpa", reverse[true], isPartial: true)],
+            Zones =
+            [
+                .. Tops.Select((top, number) => Zone(number, top, Gather(parts, number, number == versionTop ? version : null), isPartial: false)),
+                Zone(Tops.Count, "in-addr.arpa", reverse, isPartial: true), Zone(Tops.Count + 1, "ip6.arpa", reverse6, isPartial: true),
+            ],
         };
     }
 
-    private void AddNames(MeshServiceSpec service, string name, IReadOnlyList<IpAddress> addresses, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    private static List<NameRecord> Gather(IReadOnlyList<MeshPart> parts, int zone, NameRecord? more)
+    {
+        var all = new List<NameRecord>();
+        foreach (MeshPart part in parts)
+        {
+            all.AddRange(part.Names.Records[zone]);
+        }
+
+        if (more is not null)
+        {
+            all.Add(more);
+        }
+
+        return all;
+    }
+
+    /// <summary>The first name of an address is its name: with several, reverse look-ups would depend on chance.</summary>
+    private static (List<NameRecord> V4, List<NameRecord> V6) Reverse(IReadOnlyList<MeshPart> parts)
+    {
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        (List<NameRecord> v4, List<NameRecord> v6) = ([], []);
+        foreach (MeshPart part in parts)
+        {
+            foreach (NameRecord record in part.Names.Reverse)
+            {
+                if (taken.Add(record.Name))
+                {
+                    (record.Name.EndsWith("ip6.arpa", StringComparison.Ordinal) ? v6 : v4).Add(record);
+                }
+            }
+        }
+
+        return (v4, v6);
+    }
+
+    private bool IsFree(MeshServiceSpec service, string alias)
+    {
+        bool isOthers = alias != service.Name && _isService($"{service.Namespace}/{alias}");
+        if (isOthers)
+        {
+            _isHindered = true;
+            _problems.Add($"alias {alias} is the name of a service, to which it leads");
+        }
+
+        return !isOthers;
+    }
+
+    /// <summary>The zone that a name is in: of two that hold it the one with the longer name.</summary>
+    private int TopOf(string name)
+    {
+        string normal = DomainName.Normalise(name);
+        int best = 0;
+        for (int number = 1; number < Tops.Count; number++)
+        {
+            bool isBetter = !DomainName.IsAtOrUnder(normal, Tops[best]) || Tops[number].Length > Tops[best].Length;
+            best = isBetter && DomainName.IsAtOrUnder(normal, Tops[number]) ? number : best;
+        }
+
+        return best;
+    }
+
+    private void AddNames(MeshServiceSpec service, string name, IReadOnlyList<IpAddress> addresses, IReadOnlyList<MeshEndpointSpec> usable)
     {
         switch (service.Kind)
         {
             case MeshServiceKind.ExternalName:
-                Add(NameRecord.Cname(name, service.ExternalName) with { TtlSeconds = service.TtlSeconds }, problems);
+                Add(NameRecord.Cname(name, service.ExternalName) with { TtlSeconds = service.TtlSeconds });
                 return;
             case MeshServiceKind.Headless:
-                AddHeadless(service, name, usable, problems);
+                AddHeadless(service, name, usable);
                 return;
         }
 
         foreach (IpAddress address in addresses)
         {
-            Add(NameRecord.Of(name, address) with { TtlSeconds = service.TtlSeconds }, problems);
+            Add(NameRecord.Of(name, address) with { TtlSeconds = service.TtlSeconds });
             AddReverse(address, name);
         }
 
         foreach (MeshPortSpec port in service.Ports.Where(port => port.Name.Length > 0))
         {
-            Add(NameRecord.Srv(ServiceName(port, name), name, port.Port) with { TtlSeconds = service.TtlSeconds }, problems);
+            Add(NameRecord.Srv(ServiceName(port, name), name, port.Port) with { TtlSeconds = service.TtlSeconds });
         }
     }
 
     /// <summary>A headless service is found at its endpoints, each of which has a name as well; without any, there is no such name.</summary>
-    private void AddHeadless(MeshServiceSpec service, string name, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
+    private void AddHeadless(MeshServiceSpec service, string name, IReadOnlyList<MeshEndpointSpec> usable)
     {
         foreach (MeshEndpointSpec endpoint in usable)
         {
             string label = endpoint.Hostname.Length > 0 ? endpoint.Hostname : endpoint.Address.ToString().Replace('.', '-').Replace(':', '-');
             string host = $"{label.Trim('-')}.{name}";
-            Add(NameRecord.Of(name, endpoint.Address, endpoint.Weight) with { TtlSeconds = service.TtlSeconds }, problems);
-            Add(NameRecord.Of(host, endpoint.Address) with { TtlSeconds = service.TtlSeconds }, problems);
+            Add(NameRecord.Of(name, endpoint.Address, endpoint.Weight) with { TtlSeconds = service.TtlSeconds });
+            Add(NameRecord.Of(host, endpoint.Address) with { TtlSeconds = service.TtlSeconds });
             if (endpoint.Hostname.Length > 0)
             {
                 AddReverse(endpoint.Address, host);
@@ -119,7 +214,7 @@ internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
             {
                 if (EndpointSelection.PortOf(service, port, endpoint) is not 0 and ushort number)
                 {
-                    Add(NameRecord.Srv(ServiceName(port, name), host, number, weight: (ushort)Math.Clamp(endpoint.Weight, 0, ushort.MaxValue)) with { TtlSeconds = service.TtlSeconds }, problems);
+                    Add(NameRecord.Srv(ServiceName(port, name), host, number, weight: (ushort)Math.Clamp(endpoint.Weight, 0, ushort.MaxValue)) with { TtlSeconds = service.TtlSeconds });
                 }
             }
         }
@@ -127,7 +222,6 @@ internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
 
     private static string ServiceName(MeshPortSpec port, string name) => $"_{port.Name}._{(port.Protocol == IpProtocols.Udp ? "udp" : "tcp")}.{name}";
 
-    /// <summary>The first name of an address is its name: with several, reverse look-ups would depend on chance.</summary>
     private void AddReverse(IpAddress address, string name)
     {
         if (_reversed.Add(address))
@@ -137,23 +231,22 @@ internal sealed class MeshZone(MeshSpec mesh, IReadOnlySet<string> services)
     }
 
     /// <summary>Adds a record unless it would make an alias of a name that has records: what a source says must not take the whole zone away.</summary>
-    private void Add(NameRecord record, List<string> problems)
+    private void Add(NameRecord record)
     {
-        string name = DomainName.Normalise(record.Name);
-        bool isAlias = record.Type == NameRecordType.Cname;
-        string? problem = DomainName.ProblemOf(record.Name) ?? (record.Target.Length > 0 || isAlias ? DomainName.ProblemOf(record.Target) : null);
+        string? problem = DomainName.ProblemOf(record.Name) ?? (record.Target.Length > 0 || record.Type == NameRecordType.Cname ? DomainName.ProblemOf(record.Target) : null);
         if (problem is not null)
         {
-            problems.Add($"name {record.Name}: {problem}");
+            _problems.Add($"name {record.Name}: {problem}");
         }
-        else if (isAlias ? _others.Contains(name) || !_aliases.Add(name) : _aliases.Contains(name))
+        else if (_conflicts?.IsFree(record) == false)
         {
-            problems.Add($"name {record.Name} is that of another service's records");
+            _isHindered = true;
+            _problems.Add($"name {record.Name} is that of another service's records");
         }
         else
         {
-            _others.Add(name);
-            _records.Add(record);
+            _conflicts?.Take(record);
+            _records[TopOf(record.Name)].Add(record);
         }
     }
 }

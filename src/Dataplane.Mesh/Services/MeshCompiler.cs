@@ -11,61 +11,138 @@ using Dataplane.Packets;
 namespace Dataplane.Mesh.Services;
 
 /// <summary>Makes of a mesh and what its sources say the services and names of an engine. The same on every gateway that has the same input.</summary>
+/// <remarks>
+/// Each service is worked out by itself, out of its specification, its endpoints and the addresses it got; what was worked out before stays, as the same object, where
+/// none of that has changed and nothing of it was, or now is, left out for the sake of another service.
+/// </remarks>
 internal sealed class MeshCompiler
 {
     private readonly MeshSpec _mesh;
     private readonly HashSet<IpAddress> _own;
-    private readonly List<ServiceSpec> _services = [];
-    private readonly List<int> _owners = [];
-    private readonly List<MeshPortSpec> _ports = [];
-    private readonly List<CarriedPort> _carried = [];
-    private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
     private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
-    private readonly List<MeshServiceStatus> _status = [];
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
-    private readonly MeshZone _zone;
-    private List<(MeshServiceSpec Service, string Source)> _wanted = [];
+    private readonly List<MeshPart> _parts = [];
+    private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
+    private List<(string Key, MeshServiceSpec Service, string Source)> _wanted = [];
+    private MeshZone _zone = null!;
+
+    // Of the service in hand.
+    private readonly List<ServiceSpec> _services = [];
+    private readonly List<CarriedPort> _carried = [];
+    private bool _isHindered;
 
     private MeshCompiler(MeshSpec mesh, IEnumerable<IpAddress> own)
     {
         _mesh = mesh;
         _own = [.. own];
-        _zone = new MeshZone(mesh, _keys);
     }
 
-    /// <summary>Compiles.</summary>
+    /// <summary>Compiles everything.</summary>
     /// <param name="mesh">The mesh, without errors.</param>
     /// <param name="sources">What each source says, in the order of the configuration.</param>
     /// <param name="own">Addresses of the engine's interfaces, where no endpoint can be.</param>
     public static MeshTables Compile(MeshSpec mesh, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, IEnumerable<IpAddress> own) =>
-        new MeshCompiler(mesh, own).Compile(sources);
+        new MeshCompiler(mesh, own).Compile(sources, last: null, affected: new HashSet<int>(), isSameServices: false);
 
-    private MeshTables Compile(IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources)
+    /// <summary>Compiles what has changed: gives what compiling everything gives.</summary>
+    /// <param name="mesh">The mesh that the last tables are of.</param>
+    /// <param name="sources">What each source says now.</param>
+    /// <param name="own">Addresses of the engine's interfaces, as they were for the last tables.</param>
+    /// <param name="last">The last tables.</param>
+    /// <param name="before">What each source said then.</param>
+    public static MeshTables Compile(MeshSpec mesh, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, IEnumerable<IpAddress> own, MeshTables last,
+        IReadOnlyList<(string Name, SourceSnapshot Snapshot)> before)
     {
-        _wanted = [.. _mesh.Services.Select(service => (service, "configuration"))
-            .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service, source.Name))))
-            .DistinctBy(pair => pair.Item1.Key, StringComparer.Ordinal).OrderBy(pair => pair.Item1.Key, StringComparer.Ordinal)];
-        _keys.UnionWith(_wanted.Select(pair => pair.Service.Key));
-        _relayPorts = _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(pair => pair.Service).Where(IsCarried)) : _relayPorts;
-        EndpointSet configured = [.. _mesh.Endpoints];
+        IReadOnlySet<int>? affected = EndpointChanges.Find(last, before, sources);
+        return affected is null ? Compile(mesh, sources, own)
+            : new MeshCompiler(mesh, own).Compile(sources, last, affected, before.Zip(sources).All(pair => AreSame(pair.First.Snapshot.Services, pair.Second.Snapshot.Services)));
+    }
+
+    private MeshTables Compile(IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables? last, IReadOnlySet<int> affected, bool isSameServices)
+    {
+        _wanted = last is not null && isSameServices ? [.. last.Parts.Select(part => (part.Key, part.Wanted, part.Source))]
+            : [.. _mesh.Services.Select(service => (service.Key, service, "configuration"))
+                .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service.Key, service, source.Name))))
+                .DistinctBy(pair => pair.Item1, StringComparer.Ordinal).OrderBy(pair => pair.Item1, StringComparer.Ordinal)];
+        bool isSame = last is not null && isSameServices;
+        _keys.UnionWith(isSame ? [] : _wanted.Select(wanted => wanted.Key));
+        _relayPorts = isSame ? last!.RelayPorts : _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(wanted => wanted.Service).Where(IsCarried)) : _relayPorts;
+        IReadOnlyDictionary<string, List<IpAddress>> addresses = isSame ? last!.Addresses : Allocate(_mesh.Addresses, HasOwnAddress, service => service.Addresses);
+        IReadOnlyDictionary<string, List<IpAddress>> outside = isSame ? last!.Outside
+            : Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
+        EndpointSet configured = last?.Configured ?? [.. _mesh.Endpoints];
         var endpoints = new EndpointIndex([configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
-        var firsts = new List<int>(_wanted.Count + 1);
-        Dictionary<string, List<IpAddress>> addresses = Allocate(_mesh.Addresses, HasOwnAddress, service => service.Addresses);
-        Dictionary<string, List<IpAddress>> outside = Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
-        foreach ((MeshServiceSpec service, string source) in _wanted)
+        _zone = new MeshZone(_mesh, isSame ? last!.Places.ContainsKey : _keys.Contains, _wanted.Exists(wanted => wanted.Service.Kind == MeshServiceKind.ExternalName));
+        bool haveNamesChanged = last is null || last.Parts.Count != _wanted.Count;
+        int at = 0;
+        foreach ((string key, MeshServiceSpec service, string source) in _wanted)
         {
-            firsts.Add(_services.Count);
-            Add(service, source, EndpointSelection.Of(service, endpoints), addresses.GetValueOrDefault(service.Key) ?? [], outside.GetValueOrDefault(service.Key) ?? []);
+            // Both are in the order of their keys.
+            while (last is not null && at < last.Parts.Count && string.CompareOrdinal(last.Parts[at].Key, key) < 0)
+            {
+                at++;
+            }
+
+            MeshPart? before = last is not null && at < last.Parts.Count && last.Parts[at].Key == key ? last.Parts[at] : null;
+            List<IpAddress> own = addresses.GetValueOrDefault(key) ?? [], others = outside.GetValueOrDefault(key) ?? [];
+            bool isKept = before is not null && !affected.Contains(at) && ReferenceEquals(before.Wanted, service) && before.Source == source
+                && (isSame || (before.Addresses.SequenceEqual(own) && before.Outside.SequenceEqual(others) && service.Aliases.Count == 0 && HasSameRelayPorts(service, last!)));
+            if (!isKept || !TryKeep(before!))
+            {
+                _parts.Add(Work(key, service, source, EndpointSelection.Of(service, endpoints), own, others, before));
+            }
+
+            haveNamesChanged |= !ReferenceEquals(before?.Names, _parts[^1].Names);
         }
 
-        firsts.Add(_services.Count);
-        return new MeshTables(_services, _owners, _carried, _zone.ToServer(), _status)
+        return Join(configured, addresses, outside, last, haveNamesChanged, isSame);
+    }
+
+    private MeshTables Join(EndpointSet configured, IReadOnlyDictionary<string, List<IpAddress>> addresses, IReadOnlyDictionary<string, List<IpAddress>> outside, MeshTables? last,
+        bool haveNamesChanged, bool isSame)
+    {
+        var services = new List<ServiceSpec>(_parts.Count);
+        var owners = new List<int>(_parts.Count);
+        var carried = new List<CarriedPort>();
+        for (int part = 0; part < _parts.Count; part++)
         {
-            Wanted = [.. _wanted.Select(pair => pair.Service)],
-            Ports = _ports,
-            Firsts = firsts,
+            services.AddRange(_parts[part].Services);
+            owners.AddRange(Enumerable.Repeat(part, _parts[part].Services.Count));
+            carried.AddRange(_parts[part].Carried);
+        }
+
+        var tables = new MeshTables(services, owners, carried, haveNamesChanged ? _zone.ToServer(_parts, last?.Names) : last!.Names, [.. _parts.Select(part => part.Status)])
+        {
+            Parts = _parts,
             Configured = configured,
+            Addresses = addresses,
+            Outside = outside,
+            RelayPorts = _relayPorts,
         };
+        return isSame ? tables.SharingPlacesOf(last!) : tables;
+    }
+
+    private static bool AreSame(IReadOnlyList<MeshServiceSpec> one, IReadOnlyList<MeshServiceSpec> other) =>
+        ReferenceEquals(one, other) || (one.Count == other.Count && one.Zip(other).All(pair => ReferenceEquals(pair.First, pair.Second)));
+
+    private bool HasSameRelayPorts(MeshServiceSpec service, MeshTables last) =>
+        !IsCarried(service) || service.Ports.All(port => _relayPorts.GetValueOrDefault(CarriedPort.KeyOf(service, port)) == last.RelayPorts.GetValueOrDefault(CarriedPort.KeyOf(service, port)));
+
+    /// <summary>Takes what was worked out before, if nothing stands in its way.</summary>
+    private bool TryKeep(MeshPart part)
+    {
+        if (part.IsHindered || part.Services.Any(service => _taken.ContainsKey((service.Address, service.Port, service.Protocol))) || !_zone.TryKeep(part.Names))
+        {
+            return false;
+        }
+
+        foreach (ServiceSpec service in part.Services)
+        {
+            _taken.Add((service.Address, service.Port, service.Protocol), part.Key);
+        }
+
+        _parts.Add(part);
+        return true;
     }
 
     private static bool IsCarried(MeshServiceSpec service) => service.Tls == MeshServiceTls.Mutual && HasOwnAddress(service);
@@ -75,7 +152,7 @@ internal sealed class MeshCompiler
     /// <summary>Addresses by service: those it names, else one of each range.</summary>
     private Dictionary<string, List<IpAddress>> Allocate(IReadOnlyList<IpPrefix> ranges, Func<MeshServiceSpec, bool> wants, Func<MeshServiceSpec, IReadOnlyList<IpAddress>> named)
     {
-        MeshServiceSpec[] wanting = [.. _wanted.Select(pair => pair.Service).Where(wants)];
+        MeshServiceSpec[] wanting = [.. _wanted.Select(wanted => wanted.Service).Where(wants)];
         var result = wanting.Where(service => named(service).Count > 0).ToDictionary(service => service.Key, service => named(service).ToList(), StringComparer.Ordinal);
         HashSet<IpAddress> reserved = [.. result.Values.SelectMany(addresses => addresses), .. _own, .. _mesh.Dns?.Listen ?? [], .. _mesh.NodeAddresses];
         string[] others = [.. wanting.Where(service => !result.ContainsKey(service.Key)).Select(service => service.Key)];
@@ -90,8 +167,11 @@ internal sealed class MeshCompiler
         return result;
     }
 
-    private void Add(MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, List<IpAddress> addresses, List<IpAddress> outside)
+    private MeshPart Work(string key, MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, List<IpAddress> addresses, List<IpAddress> outside, MeshPart? before)
     {
+        _services.Clear();
+        _carried.Clear();
+        _isHindered = false;
         IReadOnlyList<MeshEndpointSpec> usable = EndpointSelection.Usable(service, endpoints);
         var problems = new List<string>();
         if (HasOwnAddress(service) && addresses.Count == 0)
@@ -126,21 +206,31 @@ internal sealed class MeshCompiler
             }
         }
 
-        string dns = _zone.Add(service, addresses, outside, usable, problems);
+        (MeshNames names, bool areNamesHindered) = _zone.Of(service, addresses, outside, usable, problems);
         string[] ports = [.. service.Ports.Select(port => $"{port.Name} {port.Port}/{(port.Protocol == IpProtocols.Udp ? "udp" : "tcp")}".TrimStart())];
-        _status.Add(new MeshServiceStatus(service.Name, service.Namespace, service.Kind, source, dns, addresses, outside, ports, usable.Count, endpoints, string.Join("; ", problems)));
+        return new MeshPart(key, service, source, addresses, outside)
+        {
+            Services = [.. _services.Select((built, at) => Like(built, before?.Services.ElementAtOrDefault(at)))],
+            Carried = [.. _carried],
+            Names = before is null ? names : names.Like(before.Names),
+            Status = new MeshServiceStatus(service.Name, service.Namespace, service.Kind, source, names.DnsName, addresses, outside, ports, usable.Count, endpoints, string.Join("; ", problems)),
+            IsHindered = _isHindered || areNamesHindered,
+        };
     }
+
+    /// <summary>The object that was there before, when it says the same.</summary>
+    private static ServiceSpec Like(ServiceSpec built, ServiceSpec? before) =>
+        before is not null && built.Backends.SequenceEqual(before.Backends) && built with { Backends = before.Backends } == before ? before : built;
 
     private void AddPort(MeshServiceSpec service, MeshPortSpec port, IpAddress address, ushort number, string place, IReadOnlyList<MeshEndpointSpec> usable, List<string> problems)
     {
         if (!_taken.TryAdd((address, number, port.Protocol), service.Key))
         {
+            _isHindered = true;
             problems.Add($"{address} port {number} is {_taken[(address, number, port.Protocol)]}'s already");
             return;
         }
 
-        _owners.Add(_status.Count);
-        _ports.Add(port);
         _services.Add(new ServiceSpec
         {
             Name = EngineNameOf(service, port, address, place),

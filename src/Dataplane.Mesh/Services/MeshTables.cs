@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Names;
+using Dataplane.Packets;
 
 namespace Dataplane.Mesh.Services;
 
@@ -11,26 +12,36 @@ namespace Dataplane.Mesh.Services;
 /// <param name="Status">What came of each service, by name space and name.</param>
 internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnlyList<int> Owners, IReadOnlyList<CarriedPort> Carried, NameServerSpec? Names, IReadOnlyList<MeshServiceStatus> Status)
 {
-    // Worked out when they are asked for; copies of the tables with other endpoints share them.
+    // Worked out when they are asked for; tables of the same services share them.
     private IReadOnlyDictionary<string, int>? _places;
     private IReadOnlyDictionary<string, IReadOnlyList<int>>? _choosing;
 
-    /// <summary>For each of <see cref="Status"/>, the service as it was asked for.</summary>
-    public required IReadOnlyList<MeshServiceSpec> Wanted { get; init; }
-
-    /// <summary>For each of <see cref="Services"/>, the port of the mesh's service that it is.</summary>
-    public required IReadOnlyList<MeshPortSpec> Ports { get; init; }
-
-    /// <summary>For each of <see cref="Wanted"/>, and once more, the place of its first one in <see cref="Services"/>; the next one's is the end of its own.</summary>
-    public required IReadOnlyList<int> Firsts { get; init; }
+    /// <summary>For each of <see cref="Status"/>, what it was made of and what came of it; by <see cref="MeshPart.Key"/>, ordinally.</summary>
+    public required IReadOnlyList<MeshPart> Parts { get; init; }
 
     /// <summary>The endpoints that the configuration names.</summary>
     public required EndpointSet Configured { get; init; }
 
-    /// <summary>Places in <see cref="Wanted"/> by name space and name.</summary>
-    public IReadOnlyDictionary<string, int> Places => _places ??= Wanted.Select((service, at) => (service.Key, at)).ToDictionary(StringComparer.Ordinal);
+    /// <summary>By the keys of services, addresses of their own.</summary>
+    public required IReadOnlyDictionary<string, List<IpAddress>> Addresses { get; init; }
+
+    /// <summary>By the keys of services, addresses for the outside.</summary>
+    public required IReadOnlyDictionary<string, List<IpAddress>> Outside { get; init; }
+
+    /// <summary>By the keys of ports that are carried, the port of the relay.</summary>
+    public required IReadOnlyDictionary<string, ushort> RelayPorts { get; init; }
+
+    /// <summary>Places in <see cref="Parts"/> by name space and name.</summary>
+    public IReadOnlyDictionary<string, int> Places => _places ??= Parts.Select((part, at) => (part.Key, at)).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>Places of services that choose endpoints by labels, by name space.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<int>> Choosing => _choosing ??= Enumerable.Range(0, Wanted.Count).Where(at => Wanted[at].Selector.Count > 0)
-        .GroupBy(at => Wanted[at].Namespace).ToDictionary(group => group.Key, IReadOnlyList<int> (group) => [.. group], StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> Choosing => _choosing ??= Enumerable.Range(0, Parts.Count).Where(at => Parts[at].Wanted.Selector.Count > 0)
+        .GroupBy(at => Parts[at].Wanted.Namespace).ToDictionary(group => group.Key, IReadOnlyList<int> (group) => [.. group], StringComparer.Ordinal);
+
+    /// <summary>Tables of the very same services share what is known of their places.</summary>
+    public MeshTables SharingPlacesOf(MeshTables other)
+    {
+        (_places, _choosing) = (other._places, other._choosing);
+        return this;
+    }
 }
