@@ -11,8 +11,12 @@ internal sealed class Registry(TimeProvider time)
     private const int MaxServices = 20_000;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<(string Namespace, string Service, string Id), (EndpointRegistration Endpoint, long Renewed)> _endpoints = [];
+    private readonly Dictionary<(string Namespace, string Service, string Id), Registered> _endpoints = [];
+    private readonly LeaseQueue _leases = new();
     private readonly Dictionary<(string Namespace, string Service), ServiceRegistration> _services = [];
+
+    /// <summary>An endpoint, when it was renewed last, and when its place in the queue of leases comes up.</summary>
+    private readonly record struct Registered(EndpointRegistration Endpoint, long Renewed, long Place);
 
     /// <summary>Of each service, the ports that its endpoints say it has, by their ids.</summary>
     private readonly Dictionary<(string Namespace, string Service), SortedDictionary<string, IReadOnlyList<ServicePortRegistration>>> _ports = [];
@@ -42,13 +46,21 @@ internal sealed class Registry(TimeProvider time)
     {
         lock (_gate)
         {
-            bool isKnown = _endpoints.TryGetValue((space, service, id), out (EndpointRegistration Endpoint, long Renewed) known);
+            bool isKnown = _endpoints.TryGetValue((space, service, id), out Registered known);
             if (!isKnown && _endpoints.Count >= MaxEndpoints)
             {
                 return null;
             }
 
-            _endpoints[(space, service, id)] = (endpoint, time.GetTimestamp());
+            long now = time.GetTimestamp(), due = now + (endpoint.LeaseSeconds * time.TimestampFrequency);
+            bool isInQueue = isKnown && known.Place <= due;
+            _endpoints[(space, service, id)] = new Registered(endpoint, now, isInQueue ? known.Place : due);
+            if (!isInQueue)
+            {
+                _leases.Add((space, service, id), due);
+                _leases.Trim(_endpoints, registered => registered.Place);
+            }
+
             bool isChanged = !isKnown || !IsSame(known.Endpoint, endpoint);
             if (isChanged)
             {
@@ -65,12 +77,12 @@ internal sealed class Registry(TimeProvider time)
     {
         lock (_gate)
         {
-            if (!_endpoints.TryGetValue((space, service, id), out (EndpointRegistration Endpoint, long Renewed) known))
+            if (!_endpoints.TryGetValue((space, service, id), out Registered known))
             {
                 return null;
             }
 
-            _endpoints[(space, service, id)] = (known.Endpoint, time.GetTimestamp());
+            _endpoints[(space, service, id)] = known with { Renewed = time.GetTimestamp() };
             return known.Endpoint.LeaseSeconds;
         }
     }
@@ -124,20 +136,40 @@ internal sealed class Registry(TimeProvider time)
         }
     }
 
-    /// <summary>Takes out endpoints whose lease has run out.</summary>
+    /// <summary>Takes out endpoints whose lease has run out; looks at no others but those that have been renewed for the time of a whole lease.</summary>
     /// <returns>Whether there were any.</returns>
     public bool Expire()
     {
         lock (_gate)
         {
-            (string Namespace, string Service, string Id)[] gone = [.. _endpoints.Where(entry => time.GetElapsedTime(entry.Value.Renewed).TotalSeconds > entry.Value.Endpoint.LeaseSeconds).Select(entry => entry.Key)];
-            foreach ((string Namespace, string Service, string Id) key in gone)
+            long now = time.GetTimestamp();
+            bool isAnyGone = false;
+            while (_leases.TryTake(now, out (string Namespace, string Service, string Id) key))
             {
+                if (!_endpoints.TryGetValue(key, out Registered known))
+                {
+                    continue;
+                }
+
+                long due = known.Renewed + (known.Endpoint.LeaseSeconds * time.TimestampFrequency);
+                if (due >= now)
+                {
+                    // It has been renewed since. Of several places of one endpoint the earliest counts.
+                    if (known.Place < now)
+                    {
+                        _endpoints[key] = known with { Place = due };
+                        _leases.Add(key, due);
+                    }
+
+                    continue;
+                }
+
+                isAnyGone = true;
                 _endpoints.Remove(key);
                 Note(key.Namespace, key.Service, key.Id, null);
             }
 
-            return gone.Length > 0;
+            return isAnyGone;
         }
     }
 

@@ -17,6 +17,12 @@ internal sealed class RegistryFollower : MeshSource
     /// <summary>The server says something at least every few seconds; one that does not is not there any more.</summary>
     private static readonly TimeSpan s_silence = RegistrationServer.SaysSomethingEvery * 4;
 
+    /// <summary>A line holds a thousand services and a thousand endpoints at most, which have some hundred bytes each; a server that sends more than this is none of ours.</summary>
+    internal const int MaxLineBytes = 16 << 20;
+
+    /// <summary>All lines of one change together: far more than a registry that is full.</summary>
+    private const long MaxChangeBytes = 512L << 20;
+
     private readonly IReadOnlyList<string> _servers;
     private readonly string _tokenFile;
     private readonly Registry _registry;
@@ -73,15 +79,24 @@ internal sealed class RegistryFollower : MeshSource
             throw new InvalidDataException($"answers with status {(int)response.StatusCode}{(response.StatusCode == HttpStatusCode.Unauthorized ? ": its word is needed (token_file)" : "")}");
         }
 
-        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false));
-        while (await lines.ReadLineAsync(patience.Token).ConfigureAwait(false) is { } line)
+        await using Stream stream = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
+        await using var lines = new BoundedLines(stream, MaxLineBytes);
+        long unfinishedBytes = 0;
+        while (await lines.ReadAsync(patience.Token).ConfigureAwait(false) is { } line)
         {
             patience.CancelAfter(s_silence);
+            unfinishedBytes += line.Length;
+            if (unfinishedBytes > MaxChangeBytes)
+            {
+                throw new InvalidDataException($"change_too_long: a change has more than the {MaxChangeBytes >> 20} MB that it may have");
+            }
+
             _unfinished.Add(JsonSerializer.Deserialize(line, MeshJson.Default.RegistryNews) ?? throw new InvalidDataException("a line of the registry is null"));
             if (!_unfinished[^1].IsMore)
             {
                 Take([.. _unfinished]);
                 _unfinished.Clear();
+                unfinishedBytes = 0;
             }
         }
     }

@@ -85,6 +85,69 @@ public sealed class RegistryFollowerTests : IAsyncLifetime
         await MeshFixture.UntilAsync(() => follower.Snapshot.Endpoints.Single().Weight == 3, "it has registered again");
     }
 
+    /// <summary>Somebody who never ends a line is given up when the line is longer than any may be, not when there is no memory left.</summary>
+    [Fact]
+    public async Task Follow_AServerThatNeverEndsALine_IsGivenUpByName()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        long sent = 0;
+        Task serving = Task.Run(async () =>
+        {
+            using System.Net.Sockets.TcpClient connection = await listener.AcceptTcpClientAsync();
+            await using System.Net.Sockets.NetworkStream stream = connection.GetStream();
+            await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"u8.ToArray());
+            byte[] spaces = [.. Enumerable.Repeat((byte)' ', 1 << 20)];
+            try
+            {
+                for (; sent < 40L * RegistryFollower.MaxLineBytes; sent += spaces.Length)
+                {
+                    await stream.WriteAsync(spaces);
+                }
+            }
+            catch (IOException)
+            {
+                // It has been given up.
+            }
+        });
+        await using var follower = new RegistryFollower([$"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"], "", TimeProvider.System);
+        await follower.StartAsync(() => { }, CancellationToken.None);
+        await MeshFixture.UntilAsync(() => follower.Status.Problem.Contains("line_too_long", StringComparison.Ordinal), "the end of patience");
+        await serving;
+        Assert.InRange(sent, 1, 4L * RegistryFollower.MaxLineBytes);
+    }
+
+    [Theory]
+    [InlineData("a\nbb\n\nccc", "a|bb||ccc")]
+    [InlineData("", "")]
+    [InlineData("\n", "")]
+    [InlineData("dddd\n", "dddd")]
+    public async Task Lines_UpToTheLimit_AreRead(string text, string expected)
+    {
+        await using var lines = new BoundedLines(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), 4);
+        var read = new List<string>();
+        while (await lines.ReadAsync(CancellationToken.None) is { } line)
+        {
+            read.Add(System.Text.Encoding.UTF8.GetString(line));
+        }
+
+        Assert.Equal(expected, string.Join('|', read));
+    }
+
+    [Theory]
+    [InlineData("eeeee")]
+    [InlineData("a\neeeee\n")]
+    public async Task Lines_PastTheLimit_AreAnError(string text)
+    {
+        await using var lines = new BoundedLines(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), 4);
+        await Assert.ThrowsAsync<InvalidDataException>(async () =>
+        {
+            while (await lines.ReadAsync(CancellationToken.None) is not null)
+            {
+            }
+        });
+    }
+
     [Fact]
     public async Task Follow_WithoutTheWord_IsSaidUntilTheFileHasIt()
     {
