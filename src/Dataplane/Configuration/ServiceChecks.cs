@@ -23,14 +23,20 @@ internal static class ServiceChecks
         }
     }
 
-    public static void Check(Checks checks, DataplaneSpec spec, Dictionary<string, ServiceSpec>? known = null)
+    /// <summary>Checks all services.</summary>
+    /// <param name="checks">Where errors are noted.</param>
+    /// <param name="spec">The specification.</param>
+    /// <param name="valid">One without errors of which nothing but services and zones differs, whose services are not looked into again; null: there is none.</param>
+    public static void Check(Checks checks, DataplaneSpec spec, DataplaneSpec? valid)
     {
+        Dictionary<string, ServiceSpec>? known = valid is null ? null : ServiceDifferences.ByName(valid);
+        HashSet<IpAddress> newAddresses = valid is null ? [] : ServiceDifferences.NewAddresses(valid, spec);
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var overlaps = new ServiceOverlaps(checks);
         foreach ((ServiceSpec service, string path, _) in checks.Each(spec.Services, "services"))
         {
             checks.Name($"{path}.name", service.Name, names);
-            bool isKnown = ServiceDifferences.IsAmong(known, service);
+            bool isKnown = ServiceDifferences.IsAmong(known, newAddresses, service);
             if (!isKnown)
             {
                 CheckAddress(checks, service, path);

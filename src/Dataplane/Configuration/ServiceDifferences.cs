@@ -1,17 +1,27 @@
 using Dataplane.Balancing;
+using Dataplane.Names;
 using Dataplane.Packets;
 
 namespace Dataplane.Configuration;
 
-/// <summary>Finds out whether one specification differs from another in its services alone: then everything else has been checked, and compiled, already.</summary>
+/// <summary>Finds out whether one specification differs from another in its services, and the names that servers give, alone: then everything else has been checked, and compiled, already.</summary>
 internal static class ServiceDifferences
 {
-    /// <summary>Whether nothing but services differs, and these have the same addresses: what else asks for them need not be asked again.</summary>
-    public static bool AreAll(DataplaneSpec one, DataplaneSpec other) =>
+    /// <summary>Whether nothing but services and zones differs, and services have the same addresses: what else asks for them need not be asked again.</summary>
+    public static bool AreAll(DataplaneSpec one, DataplaneSpec other) => AreAllButAddresses(one, other) && HaveSameAddresses(one.Services, other.Services);
+
+    /// <summary>Whether nothing but services and zones differs.</summary>
+    public static bool AreAllButAddresses(DataplaneSpec one, DataplaneSpec other) =>
         Same(one.Ports, other.Ports) && Same(one.Interfaces, other.Interfaces) && Same(one.Neighbours, other.Neighbours) && Same(one.Routes, other.Routes)
-        && one.Filter == other.Filter && Same(one.Nat, other.Nat) && Same(one.Networks, other.Networks) && Same(one.Names, other.Names)
-        && one.Encapsulation == other.Encapsulation && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers
-        && HaveSameAddresses(one.Services, other.Services);
+        && one.Filter == other.Filter && Same(one.Nat, other.Nat) && Same(one.Networks, other.Networks) && HaveSameServers(one.Names, other.Names)
+        && one.Encapsulation == other.Encapsulation && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers;
+
+    /// <summary>Addresses of services that another specification does not have.</summary>
+    public static HashSet<IpAddress> NewAddresses(DataplaneSpec valid, DataplaneSpec other)
+    {
+        HashSet<IpAddress> known = [.. valid.Services.Select(service => service.Address)];
+        return [.. (other.Services ?? []).Where(service => service is not null && !known.Contains(service.Address)).Select(service => service.Address)];
+    }
 
     /// <summary>Which services differ, where each stands where it stood, with the same name, and for the same packets: of thousands of services that is most often one.</summary>
     /// <param name="valid">A specification without errors.</param>
@@ -51,8 +61,30 @@ internal static class ServiceDifferences
     public static Dictionary<string, ServiceSpec> ByName(DataplaneSpec valid) => valid.Services.ToDictionary(service => service.Name);
 
     /// <summary>Whether a service is one that was checked.</summary>
-    public static bool IsAmong(Dictionary<string, ServiceSpec>? known, ServiceSpec service) =>
-        known is not null && service.Name is not null && service.Backends is not null && known.TryGetValue(service.Name, out ServiceSpec? before) && ServiceCompiler.AreSame(before, service);
+    /// <param name="known">Services that were.</param>
+    /// <param name="newAddresses">Addresses that have become the engine's own since, where no backend can be.</param>
+    /// <param name="service">The service.</param>
+    public static bool IsAmong(Dictionary<string, ServiceSpec>? known, HashSet<IpAddress> newAddresses, ServiceSpec service) =>
+        known is not null && service.Name is not null && service.Backends is not null && known.TryGetValue(service.Name, out ServiceSpec? before) && ServiceCompiler.AreSame(before, service)
+        && (newAddresses.Count == 0 || !HasBackendAt(newAddresses, service.Backends));
+
+    private static bool HasBackendAt(HashSet<IpAddress> addresses, IReadOnlyList<BackendSpec> backends)
+    {
+        for (int i = 0; i < backends.Count; i++)
+        {
+            if (addresses.Contains(backends[i].Address))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether the same name servers answer at the same addresses, whatever they say.</summary>
+    private static bool HaveSameServers(IReadOnlyList<NameServerSpec> one, IReadOnlyList<NameServerSpec> other) => ReferenceEquals(one, other)
+        || (one is not null && other is not null && one.Count == other.Count && one.Zip(other).All(pair => ReferenceEquals(pair.First, pair.Second)
+            || (pair.First is not null && pair.Second?.Addresses is not null && pair.First.Name == pair.Second.Name && pair.First.Addresses.SequenceEqual(pair.Second.Addresses))));
 
     private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
         ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));

@@ -19,8 +19,8 @@ public static class SpecValidator
     {
         ArgumentNullException.ThrowIfNull(spec);
         var checks = new Checks();
-        bool isKnown = valid is not null && ServiceDifferences.AreAll(valid, spec);
-        IReadOnlyList<int>? changed = isKnown ? ServiceDifferences.InPlace(valid!, spec) : null;
+        bool isKnown = valid is not null && ServiceDifferences.AreAllButAddresses(valid, spec);
+        IReadOnlyList<int>? changed = isKnown && ServiceDifferences.AreAll(valid!, spec) ? ServiceDifferences.InPlace(valid!, spec) : null;
         PortChecks.Check(checks, spec);
         InterfaceChecks.Check(checks, spec);
         ServiceChecks.ClaimAddresses(checks, spec, changed);
@@ -34,7 +34,7 @@ public static class SpecValidator
         NatChecks.Check(checks, spec);
         if (changed is null)
         {
-            ServiceChecks.Check(checks, spec, isKnown ? ServiceDifferences.ByName(valid!) : null);
+            ServiceChecks.Check(checks, spec, isKnown ? valid : null);
         }
         else
         {

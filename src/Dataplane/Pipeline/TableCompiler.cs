@@ -104,7 +104,7 @@ internal static class TableCompiler
     }
 
     /// <summary>Compiles the services of tables in force again, since something is known of their backends that was not before, or they are others; all else stays.</summary>
-    /// <param name="spec">The specification, of which everything but the services is that of the tables in force (<see cref="Configuration.ServiceDifferences"/>).</param>
+    /// <param name="spec">The specification, of which everything but services and zones is that of the tables in force (<see cref="Configuration.ServiceDifferences"/>).</param>
     /// <param name="previous">The tables in force.</param>
     /// <param name="slots">Backend numbers.</param>
     /// <param name="nowNs">Worker time.</param>
@@ -121,6 +121,7 @@ internal static class TableCompiler
             Version = previous.Version + 1,
             Spec = spec,
             Services = table,
+            Names = ReferenceEquals(spec.Names, previous.Spec.Names) ? previous.Names : NameServers.Compile(spec.Names, previous.Names),
             Returns = compiler.HasSameBackends ? previous.Returns : new ReturnTable(services),
             BackendGenerations = slots.Generations,
             BackendFates = slots.Fates,

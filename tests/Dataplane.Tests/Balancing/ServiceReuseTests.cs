@@ -1,7 +1,9 @@
 using Dataplane.Balancing;
 using Dataplane.Configuration;
 using Dataplane.Health;
+using Dataplane.Names;
 using Dataplane.Packets;
+using Dataplane.Pipeline;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
 using Dataplane.Tests.Pipeline;
@@ -132,6 +134,49 @@ public sealed class ServiceReuseTests
         }
 
         Assert.InRange(wrong, 100, 399);
+    }
+
+    /// <summary>A service that comes makes its address the engine's own, where no backend of another can be.</summary>
+    [Fact]
+    public async Task Validate_ServicesThatComeAndGo_FindsWhatIsFoundWithNothingKnown()
+    {
+        await using TestPlane plane = Create();
+        DataplaneSpec valid = plane.Engine.Spec;
+        string[] addresses = ["10.1.0.11", "203.0.113.81", "203.0.113.80", "198.51.100.1", "203.0.113.82"];
+        int wrong = 0;
+        for (int seed = 0; seed < 200; seed++)
+        {
+            var random = new Random(seed);
+            var services = valid.Services.ToList();
+            services.RemoveRange(random.Next(Services - 3), random.Next(3));
+            services.Insert(random.Next(services.Count), Create(100, 1).Single() with { Address = IpAddress.Parse(addresses[random.Next(addresses.Length)]) });
+            DataplaneSpec other = valid with { Services = services };
+            IReadOnlyList<ConfigurationError> whole = SpecValidator.Validate(other);
+            Assert.Equal(whole, SpecValidator.Validate(other, valid));
+            wrong += whole.Count > 0 ? 1 : 0;
+        }
+
+        Assert.InRange(wrong, 20, 180);
+    }
+
+    [Fact]
+    public async Task Update_OfRecordsAlone_KeepsEverythingButNames()
+    {
+        await using TestPlane plane = Create();
+        NameServerSpec Server(params NameRecord[] records) =>
+            new() { Name = "dns", Addresses = [IpAddress.Parse("198.51.100.53")], Zones = [new ZoneSpec { Name = "mesh.example", Records = records }] };
+        NameRecord one = NameRecord.Of("a.mesh.example", IpAddress.Parse("10.1.0.1"));
+        await plane.Engine.UpdateAsync(spec => spec with { Names = [Server(one)] });
+        ForwardingTables before = plane.Engine.Workers.Tables!;
+        await plane.Engine.UpdateAsync(spec => spec with { Names = [Server(one, NameRecord.Of("b.mesh.example", IpAddress.Parse("10.1.0.2")))] });
+        ForwardingTables after = plane.Engine.Workers.Tables!;
+        Assert.Equal((0, before.Names.Servers[0].Table.Count + 1), (plane.Engine.ServicesCompiled, after.Names.Servers[0].Table.Count));
+        Assert.Same(before.Interfaces, after.Interfaces);
+        Assert.Same(before.Filter, after.Filter);
+
+        // Another address is another matter: the engine must answer for it.
+        await plane.Engine.UpdateAsync(spec => spec with { Names = [Server(one) with { Addresses = [IpAddress.Parse("198.51.100.54")] }] });
+        Assert.NotSame(after.Interfaces, plane.Engine.Workers.Tables!.Interfaces);
     }
 
     [Fact]
