@@ -84,7 +84,8 @@ internal static class ServiceDifferences
     /// <summary>Whether the same name servers answer at the same addresses, whatever they say.</summary>
     private static bool HaveSameServers(IReadOnlyList<NameServerSpec> one, IReadOnlyList<NameServerSpec> other) => ReferenceEquals(one, other)
         || (one is not null && other is not null && one.Count == other.Count && one.Zip(other).All(pair => ReferenceEquals(pair.First, pair.Second)
-            || (pair.First is not null && pair.Second?.Addresses is not null && pair.First.Name == pair.Second.Name && pair.First.Addresses.SequenceEqual(pair.Second.Addresses))));
+            || (pair.First is not null && pair.Second?.Addresses is not null && pair.First.Name == pair.Second.Name
+                && pair.First.Dns64 == pair.Second.Dns64 && pair.First.Addresses.SequenceEqual(pair.Second.Addresses))));
 
     private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
         ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));
