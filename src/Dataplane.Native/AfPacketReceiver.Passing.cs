@@ -7,7 +7,7 @@ public sealed unsafe partial class AfPacketReceiver
 {
     private bool _isPaused;
 
-    /// <summary>While set, no block is opened: what was listed in part is listed to its end, and the kernel fills the blocks behind it. Any thread.</summary>
+    /// <summary>While set, no block is opened and no slot looked at: what was listed in part is listed to its end, and the kernel fills the blocks behind it. Any thread.</summary>
     internal bool IsPaused
     {
         get => Volatile.Read(ref _isPaused);
@@ -15,16 +15,27 @@ public sealed unsafe partial class AfPacketReceiver
     }
 
     /// <summary>Whether every block that was opened has been given back. The thread that receives.</summary>
-    internal bool IsAtRest => _heldBlocks == 0 && _remaining == 0 && !_superFrame.IsPending;
+    internal bool IsAtRest => _heldBlocks == 0 && _heldSlots == 0 && _remaining == 0 && !_superFrame.IsPending;
 
-    /// <summary>The block that is opened next, while at rest: where another process goes on.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such block.</exception>
-    internal int NextBlock
+    /// <summary>The block or slot that is looked at next, while at rest: where another process goes on. With slots, their size too.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such place.</exception>
+    internal int Position
     {
-        get => _nextBlock;
+        get => _slotBytes > 0 ? (_slotBytes / CacheLineBytes << SlotNumberBits) | _slotNumber : _nextBlock;
         set
         {
             ArgumentOutOfRangeException.ThrowIfNegative(value);
+            if (_slotBytes > 0)
+            {
+                // The interface's MTU may have been another when the ring was made.
+                int slotBytes = (value >> SlotNumberBits) * CacheLineBytes;
+                ArgumentOutOfRangeException.ThrowIfLessThan(slotBytes, CacheLineBytes * 2, nameof(value));
+                ArgumentOutOfRangeException.ThrowIfGreaterThan(slotBytes, LongestSlotBytes, nameof(value));
+                UseSlots(slotBytes);
+                GoToSlot(value & ((1 << SlotNumberBits) - 1));
+                return;
+            }
+
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(value, _blockCount);
             _nextBlock = _oldestBlock = value;
         }
@@ -39,7 +50,7 @@ public sealed unsafe partial class AfPacketReceiver
     {
         options.Validate();
         NetworkInterfaceInfo info = new InterfaceControl(socket).TryRead(interfaceName) ?? throw new LinuxException(Errno.ENODEV, "ioctl(SIOCGIFINDEX)", interfaceName);
-        MappedRegion region = MappedRegion.ForRing(socket, options.SegmentArenaBytes, options.BlockBytes * options.BlockCount, interfaceName);
+        MappedRegion region = MapRing(socket, options, interfaceName);
         var receiver = new AfPacketReceiver(socket, info, region, options) { IsPaused = true };
         receiver.RefreshState();
         return receiver;

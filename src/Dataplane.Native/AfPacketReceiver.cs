@@ -4,11 +4,13 @@ using static Dataplane.Native.Abi.Packet;
 
 namespace Dataplane.Native;
 
-/// <summary>Receives the frames of a network interface from blocks that the kernel fills in shared memory (AF_PACKET, TPACKET_V3).</summary>
+/// <summary>Receives the frames of a network interface from slots or blocks that the kernel fills in shared memory (AF_PACKET, TPACKET_V2 and V3).</summary>
 /// <remarks>
-/// <para>Theory of operation. The kernel fills blocks in turn and hands each over when it is full or its time is up. <see cref="Receive"/>
-/// lists the frames of the blocks that were handed over, where they lie; <see cref="ReleaseReceived"/> gives fully listed blocks
-/// back. A block of which only a part was listed is continued by the next call. Nothing is copied, with one exception:</para>
+/// <para>Theory of operation. The kernel fills slots in turn, each with one frame, and hands each over at once; or it fills blocks, and hands each over when it is full or its
+/// time is up (<see cref="AfPacketRing"/>). <see cref="Receive"/> lists the frames that were handed over, where they lie; <see cref="ReleaseReceived"/> gives slots and fully listed
+/// blocks back. A block of which only a part was listed is continued by the next call. A block that is being filled is never read: its count of frames runs ahead of what has
+/// been copied (<c>prb_fill_curr_block</c>), and nobody is woken for it. Nothing is copied, with these exceptions:</para>
+/// <para>A frame that is longer than its slot is fetched from the socket's queue, where the kernel keeps those in the order of their slots (PACKET_COPY_THRESH).</para>
 /// <para>The kernel hands over frames as they travel inside the machine. A checksum may be left to hardware that does not exist, a VLAN tag
 /// may lie beside the frame, and 64 KB of TCP may come as one frame. What is listed here is what would be on a wire: the
 /// checksum is completed and the tag put back in place, and a super-frame is cut into segments, which lie in an arena in front of the
@@ -44,6 +46,8 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
         _arenaBytes = options.SegmentArenaBytes;
         _headroomBytes = options.HeadroomBytes;
         _unfinished = options.KeepUnfinished ? new UnfinishedFrame[MostUnfinished] : [];
+        if (options.Ring == AfPacketRing.Slots)
+            UseSlots(SlotBytesFor(info.MtuBytes, options.HeadroomBytes));
         _ring = region.Start + (region.LengthBytes - ((long)_blockBytes * _blockCount));
         Debug.Assert(_ring - region.Start >= _arenaBytes, "The arena lies before the ring.");
     }
@@ -76,21 +80,12 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
         MappedRegion? region = null;
         try
         {
-            PacketSocket.Set(socket, PACKET_VERSION, TPACKET_V3, "PACKET_VERSION", interfaceName);
-            PacketSocket.Set(socket, PACKET_RESERVE, ReserveFor(options.HeadroomBytes), "PACKET_RESERVE", interfaceName);
-            PacketSocket.Set(socket, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR", interfaceName);
             PacketSocket.Set(socket, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING", interfaceName);
-            var shape = new tpacket_req3
-            {
-                tp_block_size = (uint)options.BlockBytes,
-                tp_block_nr = (uint)options.BlockCount,
-                // Frames have no fixed size in this version of the ring; the kernel only demands that the numbers agree.
-                tp_frame_size = (uint)options.BlockBytes,
-                tp_frame_nr = (uint)options.BlockCount,
-                tp_retire_blk_tov = (uint)options.RetireTimeoutMs,
-            };
-            PacketSocket.Set(socket, PACKET_RX_RING, shape, "PACKET_RX_RING", interfaceName);
-            region = MappedRegion.ForRing(socket, options.SegmentArenaBytes, options.BlockBytes * options.BlockCount, interfaceName);
+            if (options.Ring == AfPacketRing.Slots)
+                SetUpSlots(socket, info, options);
+            else
+                SetUpBlocks(socket, interfaceName, options);
+            region = MapRing(socket, options, interfaceName);
             var receiver = new AfPacketReceiver(socket, info, region, options);
             var everyone = new packet_mreq { mr_ifindex = info.Index, mr_type = PACKET_MR_PROMISC };
             if (options.Promiscuous)
@@ -108,6 +103,64 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
             socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The frames of the last <see cref="Receive"/> that are unfinished, in order; always empty unless they are to be kept.</summary>
+    internal ReadOnlySpan<UnfinishedFrame> Unfinished => _unfinished.AsSpan(0, _unfinishedCount);
+
+    /// <summary>Lists frames that have come, without waiting, copying or allocating.</summary>
+    /// <remarks>A listed frame stays where it is, writable, until <see cref="ReleaseReceived"/>; so do the head-room bytes before it.</remarks>
+    /// <param name="offsets">Takes the offset of each frame's first MAC byte in <see cref="Region"/>.</param>
+    /// <param name="lengths">Takes the length of each frame in bytes.</param>
+    /// <returns>The number of frames listed, at most the shorter of the two spans.</returns>
+    public int Receive(Span<int> offsets, Span<int> lengths)
+    {
+        _unfinishedCount = 0;
+        if (_ring is null)
+            return 0;
+        int room = Math.Min(offsets.Length, lengths.Length);
+        if (_unfinished.Length > 0)
+            room = Math.Min(room, _unfinished.Length);
+        int count = 0;
+        while (count < room)
+        {
+            int before = count;
+            if (_superFrame.IsPending)
+            {
+                count = ListSegments(offsets, lengths, count, room);
+                // No room left in the arena: the next call goes on after the release.
+                if (count == before)
+                    break;
+            }
+            else if (_slotBytes > 0)
+            {
+                count = ListSlots(offsets, lengths, count, room);
+                if (!_superFrame.IsPending)
+                    break;
+            }
+            else
+            {
+                if (_remaining == 0 && !TryOpenBlock())
+                    break;
+                count = ListFrames(offsets, lengths, count, room);
+            }
+        }
+
+        _frames += count;
+        return count;
+    }
+
+    /// <summary>Gives every slot, or fully listed block, back to the kernel; all listed frames are invalid from now on.</summary>
+    public void ReleaseReceived()
+    {
+        if (_ring is null)
+            return;
+        _arenaNext = 0;
+        bool isCut = _superFrame.IsPending;
+        if (_slotBytes > 0)
+            ReleaseSlots(kept: isCut ? 1 : 0);
+        else
+            ReleaseBlocks(kept: _remaining > 0 || isCut ? 1 : 0);
     }
 
     /// <summary>Looks whether the interface is up and takes the socket's pending error. Three short system calls: not for every batch.</summary>
@@ -154,6 +207,21 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
         }
     }
 
+    private AfPacketReceiveStatistics CountersOf(long kernelDrops, long kernelFreezes) => new()
+    {
+        Frames = Volatile.Read(ref _frames),
+        Bytes = Volatile.Read(ref _bytes),
+        KernelDrops = kernelDrops + Volatile.Read(ref _cut),
+        KernelFreezes = kernelFreezes,
+        Malformed = Volatile.Read(ref _malformed),
+        Oversized = Volatile.Read(ref _oversized),
+        UnsupportedSuperFrames = Volatile.Read(ref _unsupported),
+        SuperFrames = Volatile.Read(ref _superFrames),
+        Segments = Volatile.Read(ref _segments),
+        ChecksumsCompleted = Volatile.Read(ref _checksums),
+        VlanTagsRestored = Volatile.Read(ref _vlanTags),
+    };
+
     private void AddKernelCounters()
     {
         tpacket_stats_v3 taken = PacketSocket.TakeStatistics(_socket);
@@ -161,14 +229,22 @@ public sealed unsafe partial class AfPacketReceiver : IDisposable
         _kernelFreezes += taken.tp_freeze_q_cnt;
     }
 
-    /// <summary>What PACKET_RESERVE must be so that at least the head-room lies before a frame, after its VLAN tag was put back.</summary>
+    private static MappedRegion MapRing(FileDescriptor socket, AfPacketReceiveOptions options, string interfaceName)
+    {
+        int arena = options.SegmentArenaBytes + (options.Ring == AfPacketRing.Slots ? FetchBytes : 0);
+        return MappedRegion.ForRing(socket, arena, options.BlockBytes * options.BlockCount, interfaceName);
+    }
+
+    /// <summary>What PACKET_RESERVE must be so that at least the head-room lies before a frame, after its VLAN tag was put back, and not over the slot's status.</summary>
     /// <remarks>
-    /// The kernel places a frame at TPACKET_ALIGN(TPACKET3_HDRLEN + 16) + reserve + 10 - 14 of its slot. Everything before it may be
+    /// The kernel places a frame at TPACKET_ALIGN(header + sockaddr_ll + 16) + reserve + 10 - 14 of its slot. Everything before it but the status may be
     /// overwritten once the frame was listed, since its own header has been read by then.
     /// </remarks>
-    private static uint ReserveFor(int headroomBytes)
+    /// <param name="headroomBytes">The head-room.</param>
+    /// <param name="frameOffset">Where the kernel places a frame without it.</param>
+    private static uint ReserveFor(int headroomBytes, int frameOffset)
     {
-        int without = SmallestFrameOffset - VlanTagBytes;
+        int without = frameOffset - VlanTagBytes - sizeof(uint);
         return headroomBytes <= without ? 0 : (uint)((headroomBytes - without + TPACKET_ALIGNMENT - 1) & ~(TPACKET_ALIGNMENT - 1));
     }
 }

@@ -61,6 +61,13 @@ internal static unsafe class PacketSocket
             Libc.Setsockopt(socket.Number, Socket.SOL_SOCKET, Socket.SO_SNDBUF, &bytes, sizeof(int));
     }
 
+    /// <summary>Asks for a receive buffer; a process without CAP_NET_ADMIN gets at most net.core.rmem_max.</summary>
+    internal static void SetReceiveBuffer(FileDescriptor socket, int bytes)
+    {
+        if (Libc.Setsockopt(socket.Number, Socket.SOL_SOCKET, Socket.SO_RCVBUFFORCE, &bytes, sizeof(int)) != 0)
+            Libc.Setsockopt(socket.Number, Socket.SOL_SOCKET, Socket.SO_RCVBUF, &bytes, sizeof(int));
+    }
+
     /// <summary>Takes the pending error of the socket, so that poll(2) no longer reports it.</summary>
     /// <returns>The error number, or 0 for none.</returns>
     internal static int TakeError(FileDescriptor socket)

@@ -188,6 +188,7 @@ internal static class Packet
     internal const int PACKET_ADD_MEMBERSHIP = 1;
     internal const int PACKET_RX_RING = 5;
     internal const int PACKET_STATISTICS = 6;
+    internal const int PACKET_COPY_THRESH = 7;
     internal const int PACKET_VERSION = 10;
     internal const int PACKET_RESERVE = 12;
     internal const int PACKET_TX_RING = 13;
@@ -210,6 +211,7 @@ internal static class Packet
 
     internal const uint TP_STATUS_KERNEL = 0;
     internal const uint TP_STATUS_USER = 1 << 0;
+    internal const uint TP_STATUS_COPY = 1 << 1;
     internal const uint TP_STATUS_VLAN_VALID = 1 << 4;
     internal const uint TP_STATUS_VLAN_TPID_VALID = 1 << 6;
 

@@ -18,10 +18,12 @@ internal static class Socket
     internal const int SOL_SOCKET = 1;
     internal const int SO_ERROR = 4;
     internal const int SO_SNDBUF = 7;
+    internal const int SO_RCVBUF = 8;
     internal const int SO_PEERCRED = 17;
     internal const int SO_ATTACH_FILTER = 26;
     internal const int SO_DETACH_FILTER = 27;
     internal const int SO_SNDBUFFORCE = 32;
+    internal const int SO_RCVBUFFORCE = 33;
 
     internal const int SCM_RIGHTS = 1;
 

@@ -37,6 +37,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     private long _nextTickNs;
     private bool _isTimed;
     private bool _isOriginating;
+    private WorkerPlan? _woken;    // by whose descriptors the last wait ended; until the next round
     private int _sleeping;
     private int _stopping;
 
@@ -157,7 +158,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         }
 
         IPort?[] ports = plan.Tables.Ports;
-        int received = 0;
+        int received = _woken is null ? 0 : ReceiveFirst(plan, ports, nowNs);
         foreach (ushort id in plan.Ids)
         {
             received += Receive(ports, id, nowNs);
@@ -234,6 +235,22 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     {
         _reader.Dispose();
         _wake.Dispose();
+    }
+
+    /// <summary>What ended the sleep is forwarded before the other ports are asked, each of which may take a system call to say that it has nothing.</summary>
+    private int ReceiveFirst(WorkerPlan plan, IPort?[] ports, long nowNs)
+    {
+        WorkerPlan woken = _woken!;
+        _woken = null;
+        int ready = ReferenceEquals(woken, plan) ? plan.ReadyPort() : -1;
+        if (ready < 0)
+        {
+            return 0;
+        }
+
+        int received = Receive(ports, (ushort)ready, nowNs);
+        Flush(ports, isTimed: received > 0 && _isTimed);
+        return received;
     }
 
     private int Receive(IPort?[] ports, ushort id, long nowNs)
@@ -405,7 +422,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         {
             Load.CountSleep();
             _reader.Suspend();
-            _plan.Poller.Wait(Math.Max(0, _nextTickNs - now));
+            if (_plan.Poller.Wait(Math.Max(0, _nextTickNs - now)) > 0)
+            {
+                _woken = _plan;
+            }
+
             _reader.Resume();
         }
 

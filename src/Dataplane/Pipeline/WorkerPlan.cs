@@ -7,12 +7,16 @@ namespace Dataplane.Pipeline;
 /// <summary>What a worker runs on until the next one is published: tables, and the descriptors it sleeps on. Made by the control side.</summary>
 internal sealed class WorkerPlan : IDisposable
 {
+    private readonly ushort[] _polledIds;
+
     public WorkerPlan(ForwardingTables tables, EventDescriptor wake)
     {
         Tables = tables;
         Ids = [.. Enumerable.Range(0, tables.Ports.Length).Where(id => tables.Ports[id] is not (null or RemotePort)).Select(id => (ushort)id)];
-        FileDescriptor[] descriptors = [.. tables.Ports.SelectMany(port => port?.PollDescriptors ?? [])];
-        Poller = new Poller(descriptors, wake);
+        (ushort Id, FileDescriptor Descriptor)[] polled =
+            [.. tables.Ports.SelectMany((port, id) => (port?.PollDescriptors ?? []).Select(descriptor => ((ushort)id, descriptor)))];
+        _polledIds = [.. polled.Select(entry => entry.Id)];
+        Poller = new Poller([.. polled.Select(entry => entry.Descriptor)], wake);
         CountedFlows = new long[tables.CountedSlots.Length];
     }
 
@@ -28,6 +32,20 @@ internal sealed class WorkerPlan : IDisposable
     public ushort[] Ids { get; }
 
     public Poller Poller { get; }
+
+    /// <summary>The first port that the last wait found to have frames; -1 for none.</summary>
+    public int ReadyPort()
+    {
+        for (int i = 0; i < _polledIds.Length; i++)
+        {
+            if (Poller.IsReadable(i))
+            {
+                return _polledIds[i];
+            }
+        }
+
+        return -1;
+    }
 
     /// <summary>The worker is about to look at its ports once more, then sleep.</summary>
     public void PrepareSleep()

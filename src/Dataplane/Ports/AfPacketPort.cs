@@ -86,8 +86,8 @@ internal sealed class AfPacketPort : IPassedPort
     /// <inheritdoc/>
     public int Position
     {
-        get => _receiver.NextBlock;
-        set => _receiver.NextBlock = value;
+        get => _receiver.Position;
+        set => _receiver.Position = value;
     }
 
     /// <inheritdoc/>

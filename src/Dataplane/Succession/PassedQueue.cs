@@ -39,7 +39,7 @@ internal sealed record PassedQueue(string Port, string Identity, IPassedPort Que
     private static string IdentityOf(PortSpec spec, int queue)
     {
         var ring = new AfPacketReceiveOptions();
-        string shape = spec.Kind == PortKind.AfPacket ? string.Create(CultureInfo.InvariantCulture, $"{ring.BlockCount}x{ring.BlockBytes}") : "";
+        string shape = spec.Kind == PortKind.AfPacket ? string.Create(CultureInfo.InvariantCulture, $"{ring.Ring} {ring.BlockCount}x{ring.BlockBytes}") : "";
 
         // Names of interfaces mean something in a network namespace only; of one that the port names, in that.
         string home = new FileInfo("/proc/self/ns/net").LinkTarget ?? "";

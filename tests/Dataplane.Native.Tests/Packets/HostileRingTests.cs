@@ -110,7 +110,7 @@ public class HostileRingTests
 
     private static AfPacketReceiver Open(bool keepUnfinished = false)
     {
-        var options = new AfPacketReceiveOptions { BlockBytes = Block, BlockCount = 2, SegmentArenaBytes = Arena, KeepUnfinished = keepUnfinished };
+        var options = new AfPacketReceiveOptions { Ring = AfPacketRing.Blocks, BlockBytes = Block, BlockCount = 2, SegmentArenaBytes = Arena, KeepUnfinished = keepUnfinished };
         var info = new NetworkInterfaceInfo
         {
             Name = "none0",

@@ -11,11 +11,13 @@ public class OffloadTests
     private const SocketOptionName UdpSegment = (SocketOptionName)103;
 
     [PrivilegedTheory]
-    [InlineData("10.77.0.1", "10.77.0.2")]
-    [InlineData("fd77::1", "fd77::2")]
-    public async Task Receive_TcpWithSegmentationOffload_IsWhatAWireCarries(string client, string server)
+    [InlineData("10.77.0.1", "10.77.0.2", AfPacketRing.Slots)]
+    [InlineData("10.77.0.1", "10.77.0.2", AfPacketRing.Blocks)]
+    [InlineData("fd77::1", "fd77::2", AfPacketRing.Slots)]
+    [InlineData("fd77::1", "fd77::2", AfPacketRing.Blocks)]
+    public async Task Receive_TcpWithSegmentationOffload_IsWhatAWireCarries(string client, string server, AfPacketRing ring)
     {
-        using var bridge = new VerifyingBridge();
+        using var bridge = new VerifyingBridge(ring);
         byte[] data = new byte[12 << 20];
         new Random(1).NextBytes(data);
         using Socket listener = bridge.ServerSocket(() => new Socket(IPAddress.Parse(server).AddressFamily, SocketType.Stream, ProtocolType.Tcp));
@@ -47,11 +49,13 @@ public class OffloadTests
     }
 
     [PrivilegedTheory]
-    [InlineData("10.77.0.1", "10.77.0.2")]
-    [InlineData("fd77::1", "fd77::2")]
-    public async Task Receive_UdpWithSegmentationOffload_IsOneFramePerDatagram(string client, string server)
+    [InlineData("10.77.0.1", "10.77.0.2", AfPacketRing.Slots)]
+    [InlineData("10.77.0.1", "10.77.0.2", AfPacketRing.Blocks)]
+    [InlineData("fd77::1", "fd77::2", AfPacketRing.Slots)]
+    [InlineData("fd77::1", "fd77::2", AfPacketRing.Blocks)]
+    public async Task Receive_UdpWithSegmentationOffload_IsOneFramePerDatagram(string client, string server, AfPacketRing ring)
     {
-        using var bridge = new VerifyingBridge();
+        using var bridge = new VerifyingBridge(ring);
         using Socket receiver = bridge.ServerSocket(() => new Socket(IPAddress.Parse(server).AddressFamily, SocketType.Dgram, ProtocolType.Udp));
         receiver.Bind(new IPEndPoint(IPAddress.Parse(server), 0));
         using Socket sender = bridge.ClientSocket(() => new Socket(IPAddress.Parse(client).AddressFamily, SocketType.Dgram, ProtocolType.Udp));

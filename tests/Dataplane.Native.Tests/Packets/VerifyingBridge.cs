@@ -17,7 +17,7 @@ internal sealed class VerifyingBridge : IDisposable
     private readonly Dictionary<int, uint> _nextSequence = [];
     private volatile bool _stopping;
 
-    public VerifyingBridge()
+    public VerifyingBridge(AfPacketRing ring)
     {
         NetworkNamespace.Connect(_client, "c0", _middle, "m0");
         NetworkNamespace.Connect(_server, "s0", _middle, "m1");
@@ -26,7 +26,7 @@ internal sealed class VerifyingBridge : IDisposable
         _server.Address("s0", "10.77.0.2/24");
         _server.Address("s0", "fd77::2/64");
         var opened = new TaskCompletionSource();
-        _thread = new Thread(() => Run(opened)) { IsBackground = true };
+        _thread = new Thread(() => Run(opened, ring)) { IsBackground = true };
         _thread.Start();
         opened.Task.GetAwaiter().GetResult();
     }
@@ -61,9 +61,9 @@ internal sealed class VerifyingBridge : IDisposable
         _server.Dispose();
     }
 
-    private void Run(TaskCompletionSource opened)
+    private void Run(TaskCompletionSource opened, AfPacketRing ring)
     {
-        var rx = new AfPacketReceiveOptions { NetworkNamespace = _middle.Name };
+        var rx = new AfPacketReceiveOptions { Ring = ring, NetworkNamespace = _middle.Name };
         var tx = new AfPacketTransmitOptions { NetworkNamespace = _middle.Name };
         using var fromClient = AfPacketReceiver.Open("m0", rx);
         using var fromServer = AfPacketReceiver.Open("m1", rx);
