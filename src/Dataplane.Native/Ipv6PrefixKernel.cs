@@ -5,22 +5,27 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Dataplane.Native;
 
-/// <summary>Reads the table of an IPv6 longest-prefix match, without bounds checks: 16 bits of the address at a time, by comparing, not by indexing.</summary>
+/// <summary>Reads the table of an IPv6 longest-prefix match, without bounds checks: what most addresses need by index and mask, without a branch; the rest by comparing.</summary>
 /// <remarks>
-/// The root has one entry for each of the first 16 bits. An entry is a value (0 for no route), or has the top bit set and leads to
-/// a block that divides the next 16 bits into runs of one entry each: bits 5 to 29 are where the block is, in bytes, since blocks begin at multiples of 32;
-/// bits 0 to 4 are its shape; bit 30 says that it is narrow: its entries are bytes. A byte of 240 or more is an escape: 256 less it is the place of the
-/// entry in a list of up to 16 that stands before the block and counts backwards. Shapes:
+/// Steps of 16, 10, 6 and then 16 bits each. An entry is a value (0 for no route), or has the top bit set and leads to a block: bits 5 to 29 are where it
+/// is, in bytes, since blocks begin at multiples of 32; bits 0 to 4 are its shape.
+/// <list type="bullet">
+/// <item>The root and, for each of its entries that leads on, a directory have one entry for each value of their 16 and 10 bits.</item>
+/// <item>A node divides the next 6 bits into runs of one entry each (Poptrie: Asai and Ohara, SIGCOMM 2015): a mask of the cells where runs end, 8 bytes, then
+/// the entries from the last run to the first. A registry's 64 neighbouring /32 are one cache line, nearly always.</item>
+/// <item>Further blocks divide 16 bits into runs. Bit 30 says that such a block is narrow: its entries are bytes. A byte of 240 or more is an
+/// escape: 256 less it is the place of the entry in a list of up to 16 that stands before the block and counts backwards.</item>
+/// </list>
+/// Shapes of further blocks:
 /// <list type="bullet">
 /// <item>A line (even, but not 2): the last address of each run but the last, padded with 0xFFFF to 32 places less the shape, then the entries. The number
-/// of ends below the address is the number of its run: one vector comparison. A narrow line has 8 or 20 places and is half a cache line, or one.</item>
-/// <item>Lines (1): one line of the last ends of up to 33 groups, then the groups. A narrow group is a narrow line of 20 places; a wide one
-/// has 64 ends and 64 entries.</item>
+/// of ends below the address is the number of its run: one vector comparison. A narrow line has 20 places and is one cache line.</item>
+/// <item>Lines (1): one line of the last ends of up to 33 groups, then the groups. A narrow group is a narrow line; a wide one has 64 ends and 64 entries.</item>
 /// <item>A map (2, never narrow): for each 64 cells a mask of the cells where runs end and the number of runs behind the mask, 16 bytes, then the entries from
 /// the last to the first.</item>
 /// </list>
-/// An internet table is looked up in three steps: root, lines or map (of a registry's block), narrow line or lines (of a holder's /32), which is one
-/// cache line or two of memory that no processor's cache holds, and a few of one that it does.
+/// An internet table is looked up in four steps: root and directory, node, and one or two lines of a holder's /32. The first bytes of the region are an empty
+/// block of every shape: an address that is answered already passes the steps that are left through it, so no step has a branch.
 /// Where an entry leads is taken modulo the region's capacity, and the region has guards before and behind it that are longer than any block:
 /// a damaged table gives wrong answers or stops the process, but never reads elsewhere.
 /// </remarks>
@@ -44,6 +49,15 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>In an entry that leads to a block: its entries are bytes.</summary>
     public const uint NarrowFlag = 0x4000_0000;
 
+    /// <summary>Bytes at the start of the blocks that stay zero: the empty block.</summary>
+    public const int EmptyBytes = DirectoryBytes;
+
+    /// <summary>Bytes of a directory: one entry for each of 10 bits.</summary>
+    public const int DirectoryBytes = sizeof(uint) << 10;
+
+    /// <summary>Bytes of the mask of a node.</summary>
+    public const int NodeHeadBytes = sizeof(ulong);
+
     /// <summary>Shape of a block of lines.</summary>
     public const uint LinesShape = 1;
 
@@ -62,20 +76,16 @@ public static unsafe class Ipv6PrefixKernel
     /// <summary>Bytes of a group of a narrow block of lines: 20 ends and 21 entries.</summary>
     public const int NarrowGroupBytes = 64;
 
-    /// <summary>Shape of a narrow line that is a whole cache line: 20 places.</summary>
+    /// <summary>Shape of a narrow line: 20 places.</summary>
     public const uint NarrowLineShape = 12;
-
-    /// <summary>Shape of a narrow line that is half a cache line: 8 places.</summary>
-    public const uint NarrowHalfLineShape = 24;
 
     /// <summary>In a narrow block: bytes from here on are places, counted from 256 down, in the list of entries before the block.</summary>
     public const int FirstEscape = 240;
 
-    private const uint ShapeMask = BlockFlag | NarrowFlag | (BlockBytes - 1);
-    private const int Chunk = 256;
+    private const int Chunk = 256, NarrowEntriesAt = 64 - ((int)NarrowLineShape * 2);
 
-    /// <summary>Lists of the addresses of a chunk that go on; the last three are walked from the first, second and third 16 bits behind the root's.</summary>
-    private const int RegistryLines = 0, NarrowLine = 1, NarrowLines = 2, Elsewhere = 3, Wide = 4, Deeper = 5, Lists = 6;
+    /// <summary>The 16 bits of an address that the first of the further blocks divides: the third.</summary>
+    private const int FirstFurther = 2;
 
     /// <summary>Looks up one address.</summary>
     /// <param name="root">At least <see cref="RootBytes"/> long.</param>
@@ -87,7 +97,7 @@ public static unsafe class Ipv6PrefixKernel
     public static int Lookup(MappedRegion root, GrowingRegion blocks, ulong high, ulong low)
     {
         uint* first = Check(root, blocks);
-        return (int)Walk<Vectors>(blocks.Start, first[high >> 48], high, low, 1);
+        return (int)Walk<Vectors>(blocks.Start, InNode(blocks.Start, InDirectory(blocks.Start, first[high >> 48], high), high), high, low, FirstFurther);
     }
 
     /// <summary>Looks up many addresses; the fast path, step by step for up to 256 at a time, so that their cache misses overlap.</summary>
@@ -119,131 +129,140 @@ public static unsafe class Ipv6PrefixKernel
         uint* first = Check(root, blocks);
         CheckLengths(high.Length, low.Length, values.Length);
         for (int i = 0; i < high.Length; i++)
-            values[i] = (int)Walk<Scalars>(blocks.Start, first[high[i] >> 48], high[i], low[i], 1);
+        {
+            uint entry = InNode(blocks.Start, InDirectory(blocks.Start, first[high[i] >> 48], high[i]), high[i]);
+            values[i] = (int)Walk<Scalars>(blocks.Start, entry, high[i], low[i], FirstFurther);
+        }
     }
 
     [SkipLocalsInit]
     private static void LookupChunk(uint* root, byte* blocks, ulong* high, ulong* low, uint* values, int count)
     {
-        byte* members = stackalloc byte[Lists * Chunk];
-        int* lengths = stackalloc int[Lists];
-        FirstStep(root, high, values, count, members, lengths);
-        SecondStep(blocks, high, values, members, lengths);
-        ThirdStep(blocks, high, values, members, lengths);
-        Finish(blocks, high, low, values, members, lengths);
+        uint* entries = stackalloc uint[Chunk];
+        uint* lines = stackalloc uint[Chunk];
+        byte* others = stackalloc byte[Chunk];
+        FirstStep(root, blocks, high, entries, count);
+        SecondStep(blocks, high, entries, count);
+        ThirdStep(blocks, high, entries, lines, count);
+        int length = FourthStep(blocks, high, entries, lines, values, others, count);
+        Finish(blocks, high, low, entries, values, others, length);
     }
 
-    /// <summary>Root. Which way each address goes on cannot be foreseen, so that lists are made, without a branch: written to both, kept in one.</summary>
-    private static void FirstStep(uint* root, ulong* high, uint* values, nint count, byte* members, int* lengths)
+    /// <summary>Root and directory.</summary>
+    private static void FirstStep(uint* root, byte* blocks, ulong* high, uint* entries, nint count)
     {
-        byte* inLines = members + (RegistryLines * Chunk), elsewhere = members + (Elsewhere * Chunk);
-        nuint lines = 0, others = 0;
         for (nint i = 0; i < count; i++)
         {
-            // Read once: a writer may change it meanwhile, and what is written down must be what the lists were made by.
-            uint entry = root[high[i] >> 48];
-            values[i] = entry;
-            uint isBlock = entry >> 31, isLines = isBlock & entry & ~(entry >> 30);
-            inLines[lines] = (byte)i;
-            lines += isLines;
-            elsewhere[others] = (byte)i;
-            others += isBlock ^ isLines;
+            ulong address = high[i];
+            uint entry = InDirectory(blocks, root[address >> 48], address);
+            entries[i] = entry;
+            Prefetch(blocks + (entry & OffsetMask));
         }
-
-        lengths[RegistryLines] = (int)lines;
-        lengths[Elsewhere] = (int)others;
     }
 
-    /// <summary>A registry's block: wide lines or a map. What is neither is left for the end.</summary>
-    private static void SecondStep(byte* blocks, ulong* high, uint* values, byte* members, int* lengths)
+    /// <summary>Nodes.</summary>
+    private static void SecondStep(byte* blocks, ulong* high, uint* entries, nint count)
     {
-        Sorted sorted = new() { InLine = members + (NarrowLine * Chunk), InLines = members + (NarrowLines * Chunk), Wide = members + (Wide * Chunk) };
-        byte* list = members + (RegistryLines * Chunk);
-        int length = lengths[RegistryLines];
-        for (int j = 0; j < length; j++)
+        for (nint i = 0; i < count; i++)
         {
-            nint i = list[j];
-            uint entry = InLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 32));
-            if (Sse.IsSupported)
-                Sse.Prefetch0(blocks + (entry & OffsetMask));
-            values[i] = entry;
-            sorted.Add(i, entry);
+            uint entry = InNode(blocks, entries[i], high[i]);
+            entries[i] = entry;
+            Prefetch(blocks + (entry & OffsetMask));
         }
-
-        list = members + (Elsewhere * Chunk);
-        length = lengths[Elsewhere];
-        int others = 0;
-        for (int j = 0; j < length; j++)
-        {
-            nint i = list[j];
-            uint entry = values[i];
-            if ((entry & ShapeMask) == (BlockFlag | MapShape))
-            {
-                entry = InMap(blocks + (entry & OffsetMask), (ushort)(high[i] >> 32));
-                if (Sse.IsSupported)
-                    Sse.Prefetch0(blocks + (entry & OffsetMask));
-                values[i] = entry;
-                sorted.Add(i, entry);
-            }
-            else
-            {
-                list[others++] = (byte)i;
-            }
-        }
-
-        lengths[Elsewhere] = others;
-        lengths[NarrowLine] = (int)(sorted.InLine - (members + (NarrowLine * Chunk)));
-        lengths[NarrowLines] = (int)(sorted.InLines - (members + (NarrowLines * Chunk)));
-        lengths[Wide] = (int)(sorted.Wide - (members + (Wide * Chunk)));
     }
 
-    /// <summary>A holder's block, nearly always narrow; what leads further is put on a list of its own.</summary>
-    private static void ThirdStep(byte* blocks, ulong* high, uint* values, byte* members, int* lengths)
+    /// <summary>A holder's block: which of its lines. What is not narrow has the empty one.</summary>
+    private static void ThirdStep(byte* blocks, ulong* high, uint* entries, uint* lines, nint count)
     {
-        byte* list = members + (NarrowLine * Chunk), deeper = members + (Deeper * Chunk);
-        int length = lengths[NarrowLine], depth = 0;
-        for (int j = 0; j < length; j++)
+        for (nint i = 0; i < count; i++)
         {
-            nint i = list[j];
-            values[i] = InNarrowLine<Vectors>(blocks, values[i], (ushort)(high[i] >> 16));
-            deeper[depth] = (byte)i;
-            depth += (int)(values[i] >> 31);
+            uint line = NarrowLineOf<Vectors>(blocks, entries[i], (ushort)(high[i] >> 16));
+            lines[i] = line;
+            Prefetch(blocks + line);
         }
-
-        list = members + (NarrowLines * Chunk);
-        length = lengths[NarrowLines];
-        for (int j = 0; j < length; j++)
-        {
-            nint i = list[j];
-            values[i] = InNarrowLines<Vectors>(blocks + (values[i] & OffsetMask), (ushort)(high[i] >> 16));
-            deeper[depth] = (byte)i;
-            depth += (int)(values[i] >> 31);
-        }
-
-        lengths[Deeper] = depth;
     }
 
-    /// <summary>The few others, each from where it has come to.</summary>
-    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* values, byte* members, int* lengths)
+    /// <summary>That line. What is not answered by it, or perhaps is not, is listed: written down always, kept when it must be.</summary>
+    /// <returns>The length of the list.</returns>
+    private static int FourthStep(byte* blocks, ulong* high, uint* entries, uint* lines, uint* values, byte* others, nint count)
     {
-        for (int kind = Elsewhere; kind <= Deeper; kind++)
+        nint length = 0;
+        for (nint i = 0; i < count; i++)
         {
-            byte* list = members + (kind * Chunk);
-            int level = kind - Elsewhere + 1, length = lengths[kind];
-            for (int j = 0; j < length; j++)
-            {
-                int i = list[j];
-                values[i] = Walk<Vectors>(blocks, values[i], high[i], low[i], level);
-            }
+            uint entry = entries[i], isNarrow = NarrowMask(entry);
+            uint code = InNarrowLine<Vectors>(blocks + lines[i], (ushort)(high[i] >> 16));
+            uint value = (code & isNarrow) | (entry & ~isNarrow);
+            values[i] = value;
+            others[length] = (byte)i;
+            length += value >= FirstEscape ? 1 : 0;
+        }
+
+        return (int)length;
+    }
+
+    /// <summary>The few others, from the entry that was found for their first 32 bits.</summary>
+    private static void Finish(byte* blocks, ulong* high, ulong* low, uint* entries, uint* values, byte* others, int length)
+    {
+        for (int j = 0; j < length; j++)
+        {
+            int i = others[j];
+            values[i] = Walk<Vectors>(blocks, entries[i], high[i], low[i], FirstFurther);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* at)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(at);
+    }
+
+    /// <summary>All bits for an entry that leads to a block, none for a value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint BlockMask(uint entry) => (uint)((int)entry >> 31);
+
+    /// <summary>All bits for an entry that leads to a narrow block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint NarrowMask(uint entry) => (uint)((int)(entry & (entry << 1)) >> 31);
+
+    /// <summary>The entry of a directory, or the value that there was without one: the empty block adds nothing to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint InDirectory(byte* blocks, uint entry, ulong high)
+    {
+        uint isBlock = BlockMask(entry);
+        return *(uint*)(blocks + (entry & isBlock & OffsetMask) + ((high >> 36) & (DirectoryBytes - sizeof(uint)))) | (entry & ~isBlock);
+    }
+
+    /// <summary>The entry of a node, or the value that there was without one: of the empty block's runs there are none, and before the first stands zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint InNode(byte* blocks, uint entry, ulong high)
+    {
+        uint isBlock = BlockMask(entry);
+        byte* node = blocks + (entry & isBlock & OffsetMask);
+        nuint run = (nuint)(uint)BitOperations.PopCount(*(ulong*)node >> (int)(high >> 32));
+        return *(uint*)(node + NodeHeadBytes - sizeof(uint) + (run * sizeof(uint))) | (entry & ~isBlock);
+    }
+
+    /// <summary>Where the line of a narrow block is that has the cell's run; the empty block for what is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint NarrowLineOf<T>(byte* blocks, uint entry, ushort cell)
+        where T : struct, ICounter
+    {
+        uint isNarrow = NarrowMask(entry), at = entry & isNarrow & OffsetMask, isLines = entry & isNarrow & LinesShape;
+        uint group = (uint)BitOperations.PopCount(T.Below((ushort*)(blocks + at), cell) & (0 - isLines));
+        return at + ((group + isLines) * NarrowGroupBytes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint InNarrowLine<T>(byte* line, ushort cell)
+        where T : struct, ICounter => (line + NarrowEntriesAt)[(uint)BitOperations.PopCount(T.Below((ushort*)line, cell) << (int)NarrowLineShape)];
 
     /// <summary>From an entry down to a value.</summary>
     /// <param name="blocks">Start of the blocks.</param>
     /// <param name="entry">Found so far.</param>
     /// <param name="high">Upper half of the address.</param>
     /// <param name="low">Lower half of the address.</param>
-    /// <param name="level">Which 16 bits the entry's block divides, 1 to 7.</param>
+    /// <param name="level">Which 16 bits the entry's block divides, 2 to 7.</param>
     private static uint Walk<T>(byte* blocks, uint entry, ulong high, ulong low, int level)
         where T : struct, ICounter
     {
@@ -256,9 +275,8 @@ public static unsafe class Ipv6PrefixKernel
             {
                 MapShape => InMap(block, cell),
                 LinesShape => InLines<T>(block, cell),
-                LinesShape | NarrowFlag => InNarrowLines<T>(block, cell),
-                < NarrowFlag => InLine<T>(blocks, entry, cell),
-                _ => InNarrowLine<T>(blocks, entry, cell),
+                < NarrowFlag => InLine<T>(block, entry, cell),
+                _ => InNarrow<T>(blocks, entry, cell),
             };
         }
 
@@ -277,21 +295,12 @@ public static unsafe class Ipv6PrefixKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint InLine<T>(byte* blocks, uint entry, ushort cell)
-        where T : struct, ICounter
-    {
-        nuint run = RunInLine<T>(blocks, entry, cell);
-        return *(uint*)(blocks + (entry & OffsetMask) + 64 - (nuint)((entry & 31) * 2) + (run * 4));
-    }
-
-    /// <summary>Always a whole cache line is compared; half a one may be its second half.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nuint RunInLine<T>(byte* blocks, uint entry, ushort cell)
+    private static uint InLine<T>(byte* block, uint entry, ushort cell)
         where T : struct, ICounter
     {
         // Shifting by the shape (its lower five bits, as shifts go) leaves out what stands behind the ends.
-        uint below = T.Below((ushort*)(blocks + (entry & OffsetMask & ~63u)), cell) >> (int)((entry >> 1) & 16);
-        return (nuint)(uint)BitOperations.PopCount(below << (int)entry);
+        nuint run = (nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell) << (int)entry);
+        return *(uint*)(block + 64 - (nuint)((entry & 31) * 2) + (run * 4));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -304,25 +313,12 @@ public static unsafe class Ipv6PrefixKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint InNarrowLine<T>(byte* blocks, uint entry, ushort cell)
+    private static uint InNarrow<T>(byte* blocks, uint entry, ushort cell)
         where T : struct, ICounter
     {
-        byte* block = blocks + (entry & OffsetMask);
-        uint code = (block + 64 - (nuint)((entry & 31) * 2))[RunInLine<T>(blocks, entry, cell)];
-        return code < FirstEscape ? code : Escaped(block, code);
+        uint code = InNarrowLine<T>(blocks + NarrowLineOf<T>(blocks, entry, cell), cell);
+        return code < FirstEscape ? code : ((uint*)(blocks + (entry & OffsetMask)))[(int)code - 256];
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint InNarrowLines<T>(byte* block, ushort cell)
-        where T : struct, ICounter
-    {
-        byte* group = block + 64 + ((nuint)(uint)BitOperations.PopCount(T.Below((ushort*)block, cell)) * NarrowGroupBytes);
-        uint code = (group + 64 - (NarrowLineShape * 2))[(uint)BitOperations.PopCount(T.Below((ushort*)group, cell) << (int)NarrowLineShape)];
-        return code < FirstEscape ? code : Escaped(block, code);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Escaped(byte* block, uint code) => ((uint*)block)[(int)code - 256];
 
     private static uint* Check(MappedRegion root, GrowingRegion blocks)
     {
@@ -340,26 +336,6 @@ public static unsafe class Ipv6PrefixKernel
 
     private static void ThrowSizes() => throw new ArgumentException(
         $"A root has {RootBytes} bytes, its blocks a capacity of {BlockCapacityBytes} and at least one step of memory.", "root");
-
-    /// <summary>Sorts addresses by the kind of block they go on to. Which it is cannot be foreseen, so each is written to both lists and kept in the right one.</summary>
-    private struct Sorted
-    {
-        public byte* InLine;
-        public byte* InLines;
-        public byte* Wide;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(nint i, uint entry)
-        {
-            uint top = entry >> 30, isNarrow = top & (top >> 1), isLines = isNarrow & entry;
-            *InLine = (byte)i;
-            *InLines = (byte)i;
-            InLines += isLines;
-            InLine += isNarrow - isLines;
-            if (top == BlockFlag >> 30)
-                *Wide++ = (byte)i;
-        }
-    }
 
     /// <summary>Compares 32 places with a cell: a bit for each that is below it.</summary>
     private interface ICounter

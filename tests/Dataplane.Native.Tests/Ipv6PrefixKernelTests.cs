@@ -29,7 +29,7 @@ public class Ipv6PrefixKernelTests
         Span<byte> line = blocks.Span[^64..];
         line[..16].Fill(0xFF);
         MemoryMarshal.Cast<byte, uint>(line)[4] = 1234;
-        MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | last | 24;
+        Lead(root, blocks, Ipv6PrefixKernel.BlockFlag | last | 24);
         Ipv6PrefixKernel.Lookup(root, blocks, high, low, values);
         Assert.Equal(-1, values.IndexOfAnyExcept(1234));
         Ipv6PrefixKernel.LookupScalar(root, blocks, high, low, values);
@@ -42,7 +42,6 @@ public class Ipv6PrefixKernelTests
     [InlineData(Ipv6PrefixKernel.LinesShape)]
     [InlineData(Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag)]
     [InlineData(Ipv6PrefixKernel.NarrowLineShape | Ipv6PrefixKernel.NarrowFlag)]
-    [InlineData(Ipv6PrefixKernel.NarrowHalfLineShape | Ipv6PrefixKernel.NarrowFlag)]
     [InlineData(0)]
     [InlineData(16)]
     public void Lookup_LastEntryOfABlockBeforeUnusableMemory_StaysInside(uint shape)
@@ -54,7 +53,6 @@ public class Ipv6PrefixKernelTests
             Ipv6PrefixKernel.MapShape => Ipv6PrefixKernel.MapHeadBytes + 32,
             Ipv6PrefixKernel.LinesShape => 64 + Ipv6PrefixKernel.GroupBytes,
             Ipv6PrefixKernel.LinesShape | Ipv6PrefixKernel.NarrowFlag => 64 + Ipv6PrefixKernel.NarrowGroupBytes,
-            Ipv6PrefixKernel.NarrowHalfLineShape | Ipv6PrefixKernel.NarrowFlag => 32,
             Ipv6PrefixKernel.NarrowLineShape | Ipv6PrefixKernel.NarrowFlag => 64,
             0 => 64 + 128,
             _ => 32 + 64,
@@ -92,7 +90,7 @@ public class Ipv6PrefixKernelTests
             MemoryMarshal.Cast<byte, uint>(memory)[^1] = expected;
         else
             MemoryMarshal.Cast<byte, uint>(memory[EntriesAt(shape)..])[LastRun(shape)] = expected;
-        MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | (uint)block | shape;
+        Lead(root, blocks, Ipv6PrefixKernel.BlockFlag | (uint)block | shape);
 
         ulong[] keys = [.. Enumerable.Repeat(ulong.MaxValue, 300)];
         int[] values = new int[300], scalar = new int[300];
@@ -110,7 +108,6 @@ public class Ipv6PrefixKernelTests
     [Theory]
     [InlineData(Ipv6PrefixKernel.LinesShape, 64 + 40)]
     [InlineData(Ipv6PrefixKernel.NarrowLineShape, 40)]
-    [InlineData(Ipv6PrefixKernel.NarrowHalfLineShape, 16)]
     public void Lookup_FarthestEscape_StandsSixteenPlacesBeforeTheBlock(uint shape, int entriesAt)
     {
         using MappedRegion root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
@@ -119,7 +116,7 @@ public class Ipv6PrefixKernelTests
         Span<byte> block = blocks.Span[64..];
         block[..entriesAt].Fill(0xFF);
         block[entriesAt] = Ipv6PrefixKernel.FirstEscape;
-        MemoryMarshal.Cast<byte, uint>(root.Span).Fill(Ipv6PrefixKernel.BlockFlag | Ipv6PrefixKernel.NarrowFlag | 64 | shape);
+        Lead(root, blocks, Ipv6PrefixKernel.BlockFlag | Ipv6PrefixKernel.NarrowFlag | 64 | shape);
 
         ulong[] keys = [.. Enumerable.Repeat(0x2001_0DB8_0000_0001UL, 300)];
         int[] values = new int[300], scalar = new int[300];
@@ -127,6 +124,46 @@ public class Ipv6PrefixKernelTests
         Ipv6PrefixKernel.LookupScalar(root, blocks, keys, keys, scalar);
         Assert.All(values, value => Assert.Equal(12345, value));
         Assert.Equal(scalar, values);
+    }
+
+    /// <summary>A directory and a node whose last entry is the last there is.</summary>
+    [Fact]
+    public void Lookup_DirectoryAndNodeBeforeUnusableMemory_StayInside()
+    {
+        using MappedRegion root = MappedRegion.WithGuardPage(Ipv6PrefixKernel.RootBytes);
+        using GrowingRegion blocks = Blocks();
+        int directory = blocks.LengthBytes - Ipv6PrefixKernel.DirectoryBytes;
+        MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | (uint)directory;
+        MemoryMarshal.Cast<byte, uint>(blocks.Span)[^1] = 1234;
+        AssertAll(root, blocks, ulong.MaxValue, 1234);
+
+        // A node of 62 runs is 256 bytes; its first run has the last entry.
+        directory -= Ipv6PrefixKernel.DirectoryBytes;
+        int node = blocks.LengthBytes - 256;
+        MemoryMarshal.Cast<byte, uint>(root.Span)[^1] = Ipv6PrefixKernel.BlockFlag | (uint)directory;
+        MemoryMarshal.Cast<byte, uint>(blocks.Span[directory..])[1023] = Ipv6PrefixKernel.BlockFlag | (uint)node;
+        MemoryMarshal.Cast<byte, ulong>(blocks.Span[node..])[0] = ~0UL << 2;
+        AssertAll(root, blocks, ulong.MaxValue ^ (63UL << 32), 1234);
+        AssertAll(root, blocks, ulong.MaxValue, 0);
+    }
+
+    /// <summary>Values of every size pass the steps behind the one that they were found in unchanged.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(239)]
+    [InlineData(240)]
+    [InlineData(0x3FFF_FFFF)]
+    [InlineData(0x4000_0000)]
+    [InlineData(int.MaxValue)]
+    public void Lookup_AnsweredEarly_IsThatValue(int value)
+    {
+        using MappedRegion root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
+        using GrowingRegion blocks = Blocks();
+        MemoryMarshal.Cast<byte, uint>(root.Span)[0x2001] = (uint)value;
+        AssertAll(root, blocks, 0x2001_FFFF_FFFF_FFFF, value);
+        AssertAll(root, blocks, 0x2002_FFFF_FFFF_FFFF, 0);
+        Lead(root, blocks, (uint)value);
+        AssertAll(root, blocks, 0x2001_FFFF_FFFF_FFFF, value);
     }
 
     [Fact]
@@ -138,7 +175,7 @@ public class Ipv6PrefixKernelTests
         uint self = Ipv6PrefixKernel.BlockFlag | 64 | 24;
         words[16..20].Fill(uint.MaxValue);
         words[20] = self;
-        MemoryMarshal.Cast<byte, uint>(root.Span).Fill(self);
+        Lead(root, blocks, self);
         Assert.Equal((int)self, Ipv6PrefixKernel.Lookup(root, blocks, 0, 0));
     }
 
@@ -154,6 +191,27 @@ public class Ipv6PrefixKernelTests
         Assert.Throws<ArgumentException>(() => Ipv6PrefixKernel.Lookup(root, empty, 1, 1));
         Assert.Throws<ArgumentException>(() => Ipv6PrefixKernel.Lookup(root, blocks, new ulong[2], new ulong[1], new int[2]));
         Assert.Throws<ArgumentException>(() => Ipv6PrefixKernel.LookupScalar(root, blocks, new ulong[2], new ulong[2], new int[1]));
+    }
+
+    private static void AssertAll(MappedRegion root, GrowingRegion blocks, ulong high, int expected)
+    {
+        ulong[] keys = [.. Enumerable.Repeat(high, 300)];
+        int[] values = new int[300], scalar = new int[300];
+        Ipv6PrefixKernel.Lookup(root, blocks, keys, keys, values);
+        Ipv6PrefixKernel.LookupScalar(root, blocks, keys, keys, scalar);
+        Assert.All(values, value => Assert.Equal(expected, value));
+        Assert.Equal(scalar, values);
+        Assert.Equal(expected, Ipv6PrefixKernel.Lookup(root, blocks, high, high));
+    }
+
+    /// <summary>Leads every address to an entry, by a directory and a node in the middle of the region.</summary>
+    private static void Lead(MappedRegion root, GrowingRegion blocks, uint entry)
+    {
+        int directory = blocks.LengthBytes / 2, node = directory + Ipv6PrefixKernel.DirectoryBytes;
+        MemoryMarshal.Cast<byte, uint>(root.Span[..Ipv6PrefixKernel.RootBytes]).Fill(Ipv6PrefixKernel.BlockFlag | (uint)directory);
+        MemoryMarshal.Cast<byte, uint>(blocks.Span.Slice(directory, Ipv6PrefixKernel.DirectoryBytes)).Fill(Ipv6PrefixKernel.BlockFlag | (uint)node);
+        MemoryMarshal.Cast<byte, ulong>(blocks.Span[node..])[0] = 1UL << 63;
+        MemoryMarshal.Cast<byte, uint>(blocks.Span[(node + Ipv6PrefixKernel.NodeHeadBytes)..])[0] = entry;
     }
 
     private static GrowingRegion Blocks()

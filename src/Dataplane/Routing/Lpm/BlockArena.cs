@@ -4,21 +4,23 @@ using Dataplane.Native;
 namespace Dataplane.Routing.Lpm;
 
 /// <summary>Blocks of mapped memory that readers reach by number; freed blocks are used again when no reader can hold them.</summary>
-/// <remarks>For one writer at a time. Blocks never move, block 0 is never given away, and a block is zeroed only when its memory is first used.</remarks>
+/// <remarks>For one writer at a time. Blocks never move, the first bytes are never given away, and a block is zeroed only when its memory is first used.</remarks>
 internal sealed class BlockArena : IDisposable
 {
     private readonly int _unitBytes;
     private readonly GracePeriods _periods;
     private readonly List<Stack<uint>> _free = [];
     private readonly Queue<(uint Block, byte Class, long Ticket)> _retired = [];
-    private int _nextUnit = 1;
+    private int _nextUnit;
 
     /// <summary>Reserves address space.</summary>
     /// <param name="capacityBytes">A power of two from one step of <see cref="GrowingRegion"/> to 1 GB.</param>
     /// <param name="unitBytes">A power of two of 8 or more: blocks are multiples of it and numbered by it.</param>
     /// <param name="periods">Tells when readers have let go.</param>
-    public BlockArena(int capacityBytes, int unitBytes, GracePeriods periods)
+    /// <param name="emptyBytes">Bytes at the start that no block gets and that stay zero; at least one unit does.</param>
+    public BlockArena(int capacityBytes, int unitBytes, GracePeriods periods, int emptyBytes = 1)
     {
+        _nextUnit = (emptyBytes + unitBytes - 1) / unitBytes;
         _unitBytes = unitBytes;
         _periods = periods;
         Region = GrowingRegion.Reserve(capacityBytes);

@@ -8,7 +8,7 @@ namespace Dataplane.Routing.Lpm;
 internal sealed class Ipv6BlockWriter(BlockArena blocks)
 {
     private const int LineEnds = 32, MaxGroups = LineEnds + 1, MapWords = 1024, CacheLine = 64;
-    private const int HalfPlaces = LineEnds - (int)Ipv6PrefixKernel.NarrowHalfLineShape, NarrowPlaces = LineEnds - (int)Ipv6PrefixKernel.NarrowLineShape;
+    private const int NarrowPlaces = LineEnds - (int)Ipv6PrefixKernel.NarrowLineShape;
 
     /// <summary>What the entries of a narrow block say by escapes, and each entry as a byte.</summary>
     private readonly uint[] _escapes = new uint[256 - Ipv6PrefixKernel.FirstEscape];
@@ -28,6 +28,41 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         return ends.Length > MaxGroups * Ipv6PrefixKernel.GroupRuns ? MakeMap(ends, entries)
             : ends.Length > LineEnds + 1 ? MakeLines(ends, entries) : MakeLine(ends, entries);
     }
+
+    /// <summary>Makes a directory that no reader knows yet.</summary>
+    /// <param name="entry">All of its entries.</param>
+    /// <exception cref="InvalidOperationException">No memory; nothing has changed.</exception>
+    public Ipv6Block MakeDirectory(uint entry)
+    {
+        uint number = blocks.Allocate(Ipv6PrefixKernel.DirectoryBytes);
+        MemoryMarshal.Cast<byte, uint>(blocks[number, Ipv6PrefixKernel.DirectoryBytes]).Fill(entry);
+        return Block(0, number, 0, Ipv6PrefixKernel.DirectoryBytes);
+    }
+
+    /// <summary>The entries of a directory: the writer changes them in place.</summary>
+    public Span<uint> EntriesOf(Ipv6Block directory) => MemoryMarshal.Cast<byte, uint>(blocks[directory.Number, directory.LengthBytes]);
+
+    /// <summary>Makes a node of up to 64 cells that no reader knows yet.</summary>
+    /// <inheritdoc cref="Make"/>
+    public Ipv6Block MakeNode(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        int lengthBytes = Ipv6PrefixKernel.NodeHeadBytes + (entries.Length * sizeof(uint));
+        uint number = blocks.Allocate(lengthBytes);
+        Span<byte> to = blocks[number, lengthBytes];
+        ulong mask = 0;
+        foreach (ushort end in ends)
+        {
+            mask |= 1UL << end;
+        }
+
+        MemoryMarshal.Write(to, mask);
+        WriteBackwards(to[Ipv6PrefixKernel.NodeHeadBytes..], entries);
+        return Block(0, number, 0, lengthBytes);
+    }
+
+    /// <summary>Where a node says what a run leads to: the writer changes it there when only a child's block has changed.</summary>
+    public ref uint EntryOfNode(Ipv6Block of, int run, int runs) =>
+        ref MemoryMarshal.Cast<byte, uint>(blocks[of.Number, of.LengthBytes][Ipv6PrefixKernel.NodeHeadBytes..])[runs - 1 - run];
 
     /// <summary>Where a block says what a cell leads to: the writer changes it there when only a child's block has changed.</summary>
     /// <param name="of">The block.</param>
@@ -152,10 +187,9 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
 
     private Ipv6Block MakeNarrow(ReadOnlySpan<ushort> ends, ReadOnlySpan<byte> codes, ReadOnlySpan<uint> escapes)
     {
-        bool isHalf = ends.Length <= HalfPlaces + 1, isLine = ends.Length <= NarrowPlaces + 1;
-        int groups = isLine ? 0 : (ends.Length + NarrowPlaces) / (NarrowPlaces + 1);
-        int unit = isHalf ? CacheLine / 2 : CacheLine, before = (((escapes.Length * sizeof(uint)) + unit - 1) / unit) * unit;
-        int lengthBytes = before + unit + (groups * Ipv6PrefixKernel.NarrowGroupBytes);
+        bool isLine = ends.Length <= NarrowPlaces + 1;
+        int groups = isLine ? 0 : (ends.Length + NarrowPlaces) / (NarrowPlaces + 1), before = Whole(escapes.Length * sizeof(uint));
+        int lengthBytes = before + CacheLine + (groups * Ipv6PrefixKernel.NarrowGroupBytes);
         uint number = blocks.Allocate(lengthBytes);
         Span<byte> to = blocks[number, lengthBytes];
         Span<uint> list = MemoryMarshal.Cast<byte, uint>(to[..before]);
@@ -167,7 +201,7 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
         to = to[before..];
         if (isLine)
         {
-            WriteNarrowLine(to, isHalf ? HalfPlaces : NarrowPlaces, ends, codes);
+            WriteNarrowLine(to, ends, codes);
         }
         else
         {
@@ -176,18 +210,18 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
             {
                 int first = group * (NarrowPlaces + 1), count = Math.Min(NarrowPlaces + 1, ends.Length - first);
                 to = to[CacheLine..];
-                WriteNarrowLine(to, NarrowPlaces, ends.Slice(first, count), codes.Slice(first, count));
+                WriteNarrowLine(to, ends.Slice(first, count), codes.Slice(first, count));
             }
         }
 
-        uint shape = isHalf ? Ipv6PrefixKernel.NarrowHalfLineShape : isLine ? Ipv6PrefixKernel.NarrowLineShape : Ipv6PrefixKernel.LinesShape;
+        uint shape = isLine ? Ipv6PrefixKernel.NarrowLineShape : Ipv6PrefixKernel.LinesShape;
         return Block(Ipv6PrefixKernel.NarrowFlag | shape, number, before, lengthBytes);
     }
 
-    private static void WriteNarrowLine(Span<byte> to, int places, ReadOnlySpan<ushort> ends, ReadOnlySpan<byte> codes)
+    private static void WriteNarrowLine(Span<byte> to, ReadOnlySpan<ushort> ends, ReadOnlySpan<byte> codes)
     {
-        WriteEnds(to, places, ends);
-        codes.CopyTo(to[(places * sizeof(ushort))..]);
+        WriteEnds(to, NarrowPlaces, ends);
+        codes.CopyTo(to[(NarrowPlaces * sizeof(ushort))..]);
     }
 
     private Ipv6Block MakeLine(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
@@ -243,7 +277,12 @@ internal sealed class Ipv6BlockWriter(BlockArena blocks)
             behind += (ulong)BitOperations.PopCount(words[2 * word]);
         }
 
-        Span<uint> to = MemoryMarshal.Cast<byte, uint>(block[Ipv6PrefixKernel.MapHeadBytes..]);
+        WriteBackwards(block[Ipv6PrefixKernel.MapHeadBytes..], entries);
+    }
+
+    private static void WriteBackwards(Span<byte> block, ReadOnlySpan<uint> entries)
+    {
+        Span<uint> to = MemoryMarshal.Cast<byte, uint>(block);
         for (int run = 0; run < entries.Length; run++)
         {
             to[entries.Length - 1 - run] = entries[run];

@@ -3,7 +3,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Routing.Lpm;
 
-/// <summary>Longest prefix match for IPv6 at full table size: 16 bits a step, each one vector comparison (see <see cref="Ipv6PrefixKernel"/>).</summary>
+/// <summary>Longest prefix match for IPv6 at full table size: the first 32 bits by index and mask, then 16 bits a step, each one vector comparison or two (see <see cref="Ipv6PrefixKernel"/>).</summary>
 /// <remarks>
 /// Values are 1 or more and a lookup gives <see cref="NoMatch"/> where no route holds the address. Any number of threads may look up while one changes
 /// routes: none of them waits or is waited for, and each address goes from its old answer to its new one at one instant, whatever a
@@ -24,7 +24,7 @@ internal sealed class Ipv6Lpm : IDisposable
     public Ipv6Lpm(GracePeriods periods)
     {
         _root = MappedRegion.Allocate(Ipv6PrefixKernel.RootBytes);
-        _blocks = new BlockArena(Ipv6PrefixKernel.BlockCapacityBytes, Ipv6PrefixKernel.BlockBytes, periods);
+        _blocks = new BlockArena(Ipv6PrefixKernel.BlockCapacityBytes, Ipv6PrefixKernel.BlockBytes, periods, Ipv6PrefixKernel.EmptyBytes);
         _writer = new Ipv6TableWriter(_root, _blocks);
     }
 
@@ -32,7 +32,7 @@ internal sealed class Ipv6Lpm : IDisposable
     public int Count => _writer.Count;
 
     /// <summary>Bytes that lookups read from.</summary>
-    public long MemoryBytes => Ipv6PrefixKernel.RootBytes + _blocks.UsedBytes;
+    public long MemoryBytes => Ipv6PrefixKernel.RootBytes + Ipv6PrefixKernel.EmptyBytes + _blocks.UsedBytes;
 
     /// <summary>Bytes that only changes need: the routes themselves.</summary>
     public long ControlBytes => _writer.ControlBytes;

@@ -1,9 +1,11 @@
+using System.Numerics;
+
 namespace Dataplane.Routing.Lpm;
 
-/// <summary>The routes of one place in the IPv6 address space, for the writer: those whose length ends within one 16-bit step below it.</summary>
+/// <summary>The routes of one place in the IPv6 address space, for the writer: those whose length ends within one step below it.</summary>
 /// <param name="parent">The node one step wider, null for the root.</param>
 /// <param name="level">Steps above it, 0 for the root.</param>
-/// <param name="cell">Its 16 bits in the parent.</param>
+/// <param name="cell">Its bits in the parent's step.</param>
 internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
 {
     private const int LengthBits = 5;
@@ -12,6 +14,12 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
     private uint[] _keys = [];
     private int[] _values = [];
     private Ipv6Node[] _children = [];
+    private ushort[] _ends = [];
+    private uint[] _entries = [];
+    private int _runs;
+
+    /// <summary>A bit for each length in the step of which there has been a route.</summary>
+    private uint _lengths;
 
     /// <summary>Whether the parent's list of marks has this node.</summary>
     private bool _isMarked;
@@ -21,6 +29,12 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
     public int Level { get; } = level;
 
     public ushort Cell { get; } = cell;
+
+    /// <summary>Bits of the step that the node divides.</summary>
+    public int StepBits { get; } = Ipv6Steps.BitsOf(level);
+
+    /// <summary>The last cell there is.</summary>
+    public int LastCell => (1 << StepBits) - 1;
 
     /// <summary>Routes here.</summary>
     public int Count { get; private set; }
@@ -34,7 +48,16 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
     public int Cover { get; set; }
 
     /// <summary>The block is not what the routes say.</summary>
-    public bool IsDirty { get; set; }
+    public bool IsDirty { get; private set; }
+
+    /// <summary>Where it is not: the first cell of the narrowest prefix that holds everything that has changed, and its length in the step.</summary>
+    public (int First, int Length) Dirty { get; private set; }
+
+    /// <summary>Last cell of each run of the block, in rising order; kept so that a change looks only at what it touches. A root and directories have none.</summary>
+    public ReadOnlySpan<ushort> Ends => _ends.AsSpan(0, _runs);
+
+    /// <summary>The entry of each run.</summary>
+    public Span<uint> Entries => _entries.AsSpan(0, _runs);
 
     /// <summary>Children that are dirty or have marks themselves: where this node stays clean, only the entries for them change.</summary>
     public IReadOnlyList<Ipv6Node> Marked => _marked;
@@ -42,7 +65,7 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
     public bool IsEmpty => Count == 0 && ChildCount == 0;
 
     /// <summary>Size in bytes, roughly.</summary>
-    public long MemoryBytes => 120 + (_keys.Length * 8L) + (_children.Length * 8L);
+    public long MemoryBytes => 168 + (_keys.Length * 8L) + (_children.Length * 8L) + (_ends.Length * 6L);
 
     /// <summary>Children in the order of their cells.</summary>
     public ReadOnlySpan<Ipv6Node> Children => _children.AsSpan(0, ChildCount);
@@ -54,7 +77,7 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
         {
             uint key = _keys[index];
             int first = (int)(key >> LengthBits);
-            return (first, first | (0xFFFF >> (int)(key & 31)), _values[index]);
+            return (first, first | (LastCell >> (int)(key & 31)), _values[index]);
         }
     }
 
@@ -84,15 +107,44 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
         return _children[~at] = new Ipv6Node(this, Level + 1, cell);
     }
 
-    /// <summary>Notes that the block is not right any more, and marks the way to it.</summary>
-    public void MarkDirty()
+    /// <summary>Notes that the block is not right any more where a prefix is, and marks the way to it.</summary>
+    /// <param name="first">First cell.</param>
+    /// <param name="length">0 for all of it to the bits of the step.</param>
+    public void MarkDirty(int first, int length)
     {
-        IsDirty = true;
+        if (IsDirty)
+        {
+            int common = StepBits - (int)(sizeof(uint) * 8) + BitOperations.LeadingZeroCount((uint)(first ^ Dirty.First));
+            length = Math.Min(Math.Min(length, Dirty.Length), common);
+        }
+
+        (IsDirty, Dirty) = (true, (first & ~(LastCell >> length), length));
         for (Ipv6Node node = this; node.Parent is { } parent && !node._isMarked; node = parent)
         {
             node._isMarked = true;
             parent._marked.Add(node);
         }
+    }
+
+    /// <summary>The block is what the routes say, and what it leads to.</summary>
+    public void MarkClean()
+    {
+        IsDirty = false;
+        ClearMarks();
+    }
+
+    /// <summary>Remembers the runs of the block.</summary>
+    public void SetRuns(ReadOnlySpan<ushort> ends, ReadOnlySpan<uint> entries)
+    {
+        _runs = ends.Length;
+        if (_ends.Length < _runs || _ends.Length > _runs * 2)
+        {
+            int capacity = _runs + (_runs / 4);
+            (_ends, _entries) = (new ushort[capacity], new uint[capacity]);
+        }
+
+        ends.CopyTo(_ends);
+        entries.CopyTo(_entries);
     }
 
     /// <summary>Forgets the marks: everything below is up to date.</summary>
@@ -159,25 +211,45 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
             Array.Copy(_keys, ~at, _keys, ~at + 1, Count - ~at);
             Array.Copy(_values, ~at, _values, ~at + 1, Count - ~at);
             (_keys[~at], _values[~at]) = (Key(first, length), value);
+            _lengths |= 1u << length;
             Count++;
         }
 
         return 0;
     }
 
-    /// <summary>The longest route that holds a cell whole.</summary>
-    /// <returns>Its length in the step, -1 for none.</returns>
-    public int Longest(int cell)
+    /// <summary>The longest route that holds a prefix whole.</summary>
+    /// <param name="cell">A cell of it.</param>
+    /// <param name="longest">Its length in the step, 0 to <see cref="StepBits"/>.</param>
+    /// <returns>The route's length in the step and its value, -1 and 0 for none.</returns>
+    public (int Length, int Value) Longest(int cell, int longest)
     {
-        for (int length = 16; length >= 0; length--)
+        for (uint lengths = _lengths & (uint.MaxValue >> (31 - longest)); lengths != 0;)
         {
-            if (Find(cell & ~(0xFFFF >> length), length) != 0)
+            int length = BitOperations.Log2(lengths), value = Find(cell & ~(LastCell >> length), length);
+            if (value != 0)
             {
-                return length;
+                return (length, value);
             }
+
+            lengths ^= 1u << length;
         }
 
-        return -1;
+        return (-1, 0);
+    }
+
+    /// <summary>The place of the first route behind a prefix, in the order of the indexer: those within it follow.</summary>
+    public int RoutesWithin(int first, int length)
+    {
+        int at = Search(Key(first, length));
+        return at >= 0 ? at + 1 : ~at;
+    }
+
+    /// <summary>The place of the first child from a cell on.</summary>
+    public int ChildrenFrom(int cell)
+    {
+        int at = SearchChild((ushort)cell);
+        return at >= 0 ? at : ~at;
     }
 
     private static uint Key(int first, int length) => ((uint)first << LengthBits) | (uint)length;

@@ -3,20 +3,19 @@ using Dataplane.Native;
 
 namespace Dataplane.Routing.Lpm;
 
-/// <summary>All IPv6 routes as a tree of 16-bit steps, and the blocks made of them. One writer.</summary>
+/// <summary>All IPv6 routes as a tree of steps (<see cref="Ipv6Steps"/>), and the blocks made of them. One writer.</summary>
 /// <remarks>
 /// <see cref="Note"/> changes routes and marks the way from the root; <see cref="Publish"/> goes the marked ways: a node whose routes or children have changed gets
-/// a new block, one whose children only have new blocks gets new entries in the block it has. So a route deep in the tree costs one small
+/// a new block, one whose children only have new blocks gets new entries in the block it has; root and directories, which have an entry for each cell, are always
+/// changed in place. What a node sweeps anew is the narrowest prefix that holds what has changed. So a route deep in the tree costs one small
 /// block and one store, which is the instant at which it takes effect.
 /// </remarks>
 internal sealed class Ipv6TableWriter
 {
-    private const int StepBits = 16, Steps = 8;
-
     private readonly MappedRegion _rootTable;
     private readonly Ipv6BlockWriter _blockWriter;
     private readonly Ipv6Node _root = new(null, 0, 0);
-    private readonly Ipv6Runs[] _runs = new Ipv6Runs[Steps];
+    private readonly Ipv6Runs[] _runs = new Ipv6Runs[Ipv6Steps.Count];
 
     /// <summary>Blocks that are in no entry any more once the root's are up to date.</summary>
     private readonly List<Ipv6Block> _dead = [];
@@ -26,7 +25,7 @@ internal sealed class Ipv6TableWriter
         _rootTable = rootTable;
         _blockWriter = new Ipv6BlockWriter(blocks);
         Func<Ipv6Node, int, uint> settle = Settle;
-        for (int level = 0; level < Steps; level++)
+        for (int level = 0; level < Ipv6Steps.Count; level++)
         {
             _runs[level] = new Ipv6Runs(settle);
         }
@@ -39,11 +38,11 @@ internal sealed class Ipv6TableWriter
 
     public int Find(UInt128 first, int length)
     {
-        int level = LevelOf(length);
+        int level = Ipv6Steps.LevelOf(length);
         Ipv6Node? node = _root;
         for (int above = 0; above < level && node is not null; above++)
         {
-            node = node.Child(CellOf(first, above));
+            node = node.Child(Ipv6Steps.CellOf(first, above));
         }
 
         (int cell, int inStep) = InStep(first, length, level);
@@ -56,10 +55,10 @@ internal sealed class Ipv6TableWriter
         Ipv6Node? node = _root;
         for (int level = 0; node is not null; level++)
         {
-            ushort cell = CellOf(address, level);
-            int found = node.Longest(cell);
-            longest = found >= 0 ? (level * StepBits) + found : longest;
-            node = level < Steps - 1 ? node.Child(cell) : null;
+            ushort cell = Ipv6Steps.CellOf(address, level);
+            int found = node.Longest(cell, node.StepBits).Length;
+            longest = found >= 0 ? Ipv6Steps.BitsAbove(level) + found : longest;
+            node = level < Ipv6Steps.Count - 1 ? node.Child(cell) : null;
         }
 
         return longest;
@@ -69,11 +68,11 @@ internal sealed class Ipv6TableWriter
     /// <returns>The value it had, 0 for none.</returns>
     public int Note(UInt128 first, int length, int value)
     {
-        int level = LevelOf(length);
+        int level = Ipv6Steps.LevelOf(length);
         Ipv6Node node = _root;
         for (int above = 0; above < level; above++)
         {
-            ushort cell = CellOf(first, above);
+            ushort cell = Ipv6Steps.CellOf(first, above);
             Ipv6Node? child = node.Child(cell);
             if (child is null)
             {
@@ -83,8 +82,8 @@ internal sealed class Ipv6TableWriter
                 }
 
                 child = node.GetOrAddChild(cell);
-                child.MarkDirty();
-                node.MarkDirty();
+                child.MarkDirty(0, 0);
+                node.MarkDirty(cell, node.StepBits);
             }
 
             node = child;
@@ -95,7 +94,7 @@ internal sealed class Ipv6TableWriter
         if (before != value)
         {
             Count += (value != 0 ? 1 : 0) - (before != 0 ? 1 : 0);
-            node.MarkDirty();
+            node.MarkDirty(at, inStep);
             Prune(node);
         }
 
@@ -108,7 +107,7 @@ internal sealed class Ipv6TableWriter
     {
         if (_root.IsDirty)
         {
-            PaintRoot();
+            Paint(_root, 0, RootEntries);
         }
         else
         {
@@ -123,14 +122,10 @@ internal sealed class Ipv6TableWriter
         _dead.Clear();
     }
 
-    private static int LevelOf(int length) => length == 0 ? 0 : (length - 1) / StepBits;
-
-    private static ushort CellOf(UInt128 address, int level) => (ushort)(address >> (128 - StepBits - (level * StepBits)));
-
     private static (int Cell, int InStep) InStep(UInt128 first, int length, int level)
     {
-        int inStep = length - (level * StepBits);
-        return (CellOf(first, level) & ~(0xFFFF >> inStep), inStep);
+        int inStep = length - Ipv6Steps.BitsAbove(level), last = (1 << Ipv6Steps.BitsOf(level)) - 1;
+        return (Ipv6Steps.CellOf(first, level) & ~(last >> inStep), inStep);
     }
 
     private static long MemoryOf(Ipv6Node node)
@@ -155,7 +150,7 @@ internal sealed class Ipv6TableWriter
                 _dead.Add(node.Block);
             }
 
-            parent.MarkDirty();
+            parent.MarkDirty(node.Cell, parent.StepBits);
             node = parent;
         }
     }
@@ -177,16 +172,39 @@ internal sealed class Ipv6TableWriter
 
     private void Rebuild(Ipv6Node node, int cover)
     {
+        if (node.Level == Ipv6Steps.Directory)
+        {
+            if (node.Block.Entry == 0)
+            {
+                // A new node is dirty as a whole: it is painted before any reader is shown it.
+                node.Block = _blockWriter.MakeDirectory((uint)cover);
+            }
+
+            Paint(node, cover, _blockWriter.EntriesOf(node.Block));
+            return;
+        }
+
+        (int first, int length) = node.Block.Entry == 0 || node.Cover != cover ? (0, 0) : node.Dirty;
         Ipv6Runs runs = _runs[node.Level];
-        runs.Sweep(node, cover);
-        Ipv6Block block = _blockWriter.Make(CollectionsMarshal.AsSpan(runs.Ends), CollectionsMarshal.AsSpan(runs.Entries));
+        if (length == 0)
+        {
+            runs.Sweep(node, cover, 0, 0);
+        }
+        else
+        {
+            SettleMarkedOutside(node, first, length);
+            runs.Renew(node, cover, first, length);
+        }
+
+        Ipv6Block block = node.Level == Ipv6Steps.Node ? _blockWriter.MakeNode(runs.Ends, runs.Entries) : _blockWriter.Make(runs.Ends, runs.Entries);
+        node.SetRuns(runs.Ends, runs.Entries);
         if (node.Block.Entry != 0)
         {
             _dead.Add(node.Block);
         }
 
-        (node.Block, node.Cover, node.IsDirty) = (block, cover, false);
-        node.ClearMarks();
+        (node.Block, node.Cover) = (block, cover);
+        node.MarkClean();
     }
 
     /// <summary>New blocks for the marked children of a node, whose own block only changes in the entries for them.</summary>
@@ -194,37 +212,69 @@ internal sealed class Ipv6TableWriter
     {
         foreach (Ipv6Node child in node.Marked)
         {
-            uint before = child.Block.Entry, entry = Settle(child, child.Cover);
-            if (entry != before)
-            {
-                ref uint place = ref node.Level == 0 ? ref RootEntries[child.Cell] : ref _blockWriter.EntryOf(node.Block, child.Cell);
-                Volatile.Write(ref place, entry);
-            }
+            SettleInPlace(node, child);
         }
 
         node.ClearMarks();
     }
 
+    /// <summary>As <see cref="SettleMarked"/>, but for the children in a prefix, which a sweep will settle: there what holds around them may have changed too.</summary>
+    private void SettleMarkedOutside(Ipv6Node node, int first, int length)
+    {
+        int last = first | (node.LastCell >> length);
+        foreach (Ipv6Node child in node.Marked)
+        {
+            if (child.Cell < first || child.Cell > last)
+            {
+                SettleInPlace(node, child);
+            }
+        }
+    }
+
+    private void SettleInPlace(Ipv6Node node, Ipv6Node child)
+    {
+        uint before = child.Block.Entry, entry = Settle(child, child.Cover);
+        if (entry == before)
+        {
+            return;
+        }
+
+        if (node.Level <= Ipv6Steps.Directory)
+        {
+            Volatile.Write(ref (node.Level == 0 ? RootEntries : _blockWriter.EntriesOf(node.Block))[child.Cell], entry);
+            return;
+        }
+
+        int run = Ipv6Runs.At(node.Ends, child.Cell);
+        node.Entries[run] = entry;
+        ref uint place = ref node.Level == Ipv6Steps.Node
+            ? ref _blockWriter.EntryOfNode(node.Block, run, node.Ends.Length) : ref _blockWriter.EntryOf(node.Block, child.Cell);
+        Volatile.Write(ref place, entry);
+    }
+
     private Span<uint> RootEntries => MemoryMarshal.Cast<byte, uint>(_rootTable.Span)[..(Ipv6PrefixKernel.RootBytes / sizeof(uint))];
 
-    private void PaintRoot()
+    /// <summary>Changes the entries of a root or directory where they are not right, each at once.</summary>
+    private void Paint(Ipv6Node node, int cover, Span<uint> entries)
     {
-        Ipv6Runs runs = _runs[0];
-        runs.Sweep(_root, 0);
-        Span<uint> root = RootEntries;
-        int cell = 0;
-        for (int run = 0; run < runs.Ends.Count; run++)
+        (int first, int length) = node.Cover != cover ? (0, 0) : node.Dirty;
+        SettleMarkedOutside(node, first, length);
+        Ipv6Runs runs = _runs[node.Level];
+        runs.Sweep(node, cover, first, length);
+        ReadOnlySpan<ushort> ends = runs.Ends;
+        ReadOnlySpan<uint> right = runs.Entries;
+        for (int run = 0, cell = first; run < ends.Length; run++)
         {
-            for (; cell <= runs.Ends[run]; cell++)
+            for (; cell <= ends[run]; cell++)
             {
-                if (root[cell] != runs.Entries[run])
+                if (entries[cell] != right[run])
                 {
-                    Volatile.Write(ref root[cell], runs.Entries[run]);
+                    Volatile.Write(ref entries[cell], right[run]);
                 }
             }
         }
 
-        _root.IsDirty = false;
-        _root.ClearMarks();
+        node.Cover = cover;
+        node.MarkClean();
     }
 }

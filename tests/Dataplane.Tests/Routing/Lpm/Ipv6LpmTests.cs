@@ -44,7 +44,7 @@ public class Ipv6LpmTests
         Assert.Equal(0, table.Count);
         Assert.Equal(Ipv6Lpm.NoMatch, table.Withdraw(0, 0));
         table.Reclaim();
-        Assert.Equal(Native.Ipv6PrefixKernel.RootBytes, table.MemoryBytes);
+        Assert.Equal(Native.Ipv6PrefixKernel.RootBytes + Native.Ipv6PrefixKernel.EmptyBytes, table.MemoryBytes);
     }
 
     [Fact]
@@ -57,7 +57,42 @@ public class Ipv6LpmTests
             return steps.All(step => Change(table, model, step) && Agrees(table, model, probes)) && table.Count == model.Count;
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(200));
 
-    /// <summary>A node with every number of runs around the borders of the shapes of blocks: 9, 21 and 693 narrow, 9, 17, 33 and 2112 wide, and a full map.</summary>
+    /// <summary>Every number of routes at the levels of directories and nodes, set one by one in any order and withdrawn in another: what is kept of a node between changes stays right.</summary>
+    [Theory]
+    [InlineData(24, 2, 26)]
+    [InlineData(27, 33, 32)]
+    [InlineData(40, 200, 48)]
+    [InlineData(45, 900, 48)]
+    [InlineData(60, 300, 64)]
+    public void SetAndWithdraw_NeighboursOneByOne_EveryStepAgreesWithLinearScan(int shortest, int count, int longest)
+    {
+        var random = new Random(shortest);
+        using var table = new Ipv6Lpm(new GracePeriods());
+        var model = new RouteModel();
+        UInt128 site = new(0x20010DB8_1234_0000, 0);
+        int spread = longest - shortest + 2;
+        var prefixes = new List<IpPrefix>();
+        for (int i = 0; i < count; i++)
+        {
+            int length = random.Next(shortest, longest + 1);
+            UInt128 address = site ^ ((UInt128)(uint)random.Next(1 << spread) << (128 - longest));
+            prefixes.Add(new IpPrefix(IpAddress.FromBits(IpFamily.V6, address), length).Network);
+        }
+
+        IpAddress[] probes = RouteModel.Probes(IpFamily.V6, prefixes);
+        IpAddress[] Some() => [.. Enumerable.Range(0, 20).Select(_ => probes[random.Next(probes.Length)])];
+        for (int i = 0; i < count * 3; i++)
+        {
+            IpPrefix prefix = prefixes[random.Next(count)];
+            int value = i < count * 2 && random.Next(3) > 0 ? random.Next(230, 250) : 0;
+            Assert.True(Change(table, model, [new RouteChange(prefix, value)]));
+            Assert.True(Agrees(table, model, i % 50 == 0 ? probes : Some()));
+        }
+
+        Assert.True(Agrees(table, model, probes));
+    }
+
+    /// <summary>A node with every number of runs around the borders of the shapes of blocks: 21 and 693 narrow, 9, 17, 33 and 2112 wide, and a full map.</summary>
     [Theory]
     [InlineData(360, 1, 250)]
     [InlineData(1100, 97, 250)]
