@@ -17,33 +17,7 @@ public sealed class Nat64AllocationTests
     {
         NatSpec rule = Rule(isMapped, isMapped ? NatFiltering.EndpointIndependent : NatFiltering.AddressAndPortDependent) with { Timeouts = new NatTimeouts { Udp = TimeSpan.FromSeconds(2) } };
         await using TestPlane plane = Create(rule);
-        (string Port, byte[] Frame)[][] traffic = [.. Enumerable.Range(0, 50).Select(turn => Traffic(turn).ToArray())];
-        byte[] buffer = new byte[2048];
-        var meter = new AllocationMeter();
-        for (int round = -2000; round < 2000; round++)
-        {
-            plane.Clock.Advance(TimeSpan.FromMilliseconds(200));
-            foreach ((string port, byte[] frame) in traffic[(round + 2000) % traffic.Length])
-            {
-                plane[port].TrySend(frame);
-                meter.Open();
-                while (plane.Engine.RunOnce() > 0)
-                {
-                }
-
-                meter.Close(counts: round >= 0);
-            }
-
-            foreach (string port in new[] { "lan", "wan" })
-            {
-                while (plane[port].TryReceive(buffer, out _))
-                {
-                }
-            }
-        }
-
-        meter.AssertNone();
-        Assert.True(plane.Engine.ReadFigures().FlowsExpired > 100);
+        AllocationRounds.Run(plane, 2000, Traffic);
     }
 
     private static IEnumerable<(string Port, byte[] Frame)> Traffic(int turn)
