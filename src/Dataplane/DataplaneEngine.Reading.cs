@@ -88,7 +88,7 @@ public sealed partial class DataplaneEngine
     /// <summary>Figures of the engine as a whole.</summary>
     public EngineFigures ReadFigures()
     {
-        var figures = new EngineFigures(Version, 0, 0, 0, 0, 0, 0, 0, false, 0, 0);
+        var figures = new EngineFigures(Version, 0, 0, 0, 0, 0, 0, 0, false, 0, 0, 0);
         for (int worker = 0; worker < _workers?.Count; worker++)
         {
             WorkerContext context = _workers[worker].Context;
@@ -96,7 +96,8 @@ public sealed partial class DataplaneEngine
                 figures.FlowsExpired + context.Flows.Expired, figures.FlowsEvicted + context.Flows.Evicted,
                 Math.Max(figures.Neighbours, context.Neighbours.Count), figures.IcmpErrorsSuppressed + context.IcmpLimit.Refused,
                 figures.OriginatedSuppressed + context.Originated.Suppressed, figures.IsStateless || context.Stateless.IsOn(_workers[worker].NowNs),
-                figures.StatelessSwitches + context.Stateless.Switches, figures.StatelessPackets + context.Stateless.Packets);
+                figures.StatelessSwitches + context.Stateless.Switches, figures.StatelessPackets + context.Stateless.Packets,
+                figures.FlowTableBytes + context.Flows.MemoryBytes);
         }
 
         return figures;

@@ -75,6 +75,7 @@ internal static class EngineMetrics
         // Two entries, one per direction, make a flow.
         new("dataplane.flow.count", MetricKind.UpDownCounter, "{flow}", "Flows known now.", reading => One(reading.Figures.FlowEntries / 2)),
         new("dataplane.flow.limit", MetricKind.UpDownCounter, "{flow}", "Flows that can be known at most.", reading => One(reading.Figures.FlowCapacity / 2)),
+        new("dataplane.flow.memory", MetricKind.UpDownCounter, "By", "Memory of the flow tables.", reading => One(reading.Figures.FlowTableBytes)),
         new("dataplane.flow.expired", MetricKind.Counter, "{flow}", "Flows forgotten because they were idle too long.", reading => One(reading.Figures.FlowsExpired)),
         new("dataplane.flow.evicted", MetricKind.Counter, "{flow}", "Flows given up before their time to make room.", reading => One(reading.Figures.FlowsEvicted)),
         new("dataplane.stateless.packet.count", MetricKind.Counter, "{packet}", "Packets of services forwarded without a flow, since there was no room for one.",

@@ -1,3 +1,4 @@
+using Dataplane.Flows;
 using Dataplane.Tunnels;
 
 namespace Dataplane.Balancing;
@@ -37,6 +38,9 @@ internal sealed class BackendSlot(BackendSlots owner)
 
     /// <summary>The outer header that they are sent in; null for none.</summary>
     public OuterHeader? Outer { get; set; }
+
+    /// <summary>How long its flows may be idle, as its service said last; null: the defaults.</summary>
+    public FlowTimeouts? Timeouts { get; set; }
 
     /// <summary>Found down by health checks or told so by the user.</summary>
     public bool IsDown { get; set; }

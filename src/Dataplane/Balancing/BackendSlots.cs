@@ -1,3 +1,4 @@
+using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Tunnels;
 
@@ -39,7 +40,7 @@ internal sealed class BackendSlots
     {
         _all = [.. other._all.Select(slot => slot.CopyFor(this))];
         (_generations, _counters, _fates) = (other._generations, other._counters, other._fates);
-        HasDirect = other.HasDirect;
+        (HasDirect, HasTimeouts) = (other.HasDirect, other.HasTimeouts);
         _touched = [.. other._touched];
         _news = [.. other._news];
         _others = [.. other._others.Select(slot => _all[slot.Number])];
@@ -97,6 +98,12 @@ internal sealed class BackendSlots
 
     /// <summary>By slot, the outer header that flows are sent in. Empty when there are none.</summary>
     public OuterHeader?[] Outers => HasDirect ? [.. _all.Select(slot => slot.Outer)] : [];
+
+    /// <summary>By slot, how long flows may be idle; null: the defaults. Empty when no service has said.</summary>
+    public FlowTimeouts?[] Timeouts => HasTimeouts ? [.. _all.Select(slot => slot.Timeouts)] : [];
+
+    /// <summary>Whether there has ever been a service with timeouts of its own.</summary>
+    public bool HasTimeouts { get; set; }
 
     /// <summary>Whether there has ever been a slot whose flows are sent as they are.</summary>
     public bool HasDirect { get; set; }
@@ -214,6 +221,7 @@ internal sealed class BackendSlots
             slot.Fate = BackendFate.Move;
             slot.IsDirect = false;
             slot.Outer = null;
+            slot.Timeouts = null;
             _leaving.Remove(slot);
             _free.Push(slot);
         }

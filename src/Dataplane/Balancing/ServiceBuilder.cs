@@ -1,5 +1,6 @@
 using Dataplane.Configuration;
 using Dataplane.Health;
+using Dataplane.Nat;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
@@ -71,6 +72,9 @@ public sealed class ServiceBuilder
     /// <summary>Sends a client to the backend it went to before.</summary>
     /// <param name="timeout">How long since its last new flow: 1 second to 1 day.</param>
     public ServiceBuilder Affinity(TimeSpan timeout) => With(_spec with { Affinity = timeout });
+
+    /// <summary>Says how long flows may be idle.</summary>
+    public ServiceBuilder Timeouts(NatTimeouts timeouts) => With(_spec with { Timeouts = timeouts });
 
     /// <summary>Has packets of QUIC connections go to the backend that their connection ID names.</summary>
     public ServiceBuilder Quic(QuicSpec quic) => With(_spec with { Quic = quic });

@@ -1,4 +1,5 @@
 using Dataplane.Balancing.ConnectionIds;
+using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
@@ -169,6 +170,9 @@ internal sealed class ServiceCompiler
             Array.ForEach(slots, slot => Direct(spec, slot));
         }
 
+        FlowTimeouts timeouts = FlowTimeouts.Of(spec.Timeouts);
+        Array.ForEach(slots, slot => slot.Timeouts = timeouts == FlowTimeouts.Default ? null : timeouts);
+        _slots.HasTimeouts |= timeouts != FlowTimeouts.Default;
         bool isPanicking = IsPanicking(spec, slots);
         var all = new BackendRuntime[slots.Length];
         bool isRamping = false;

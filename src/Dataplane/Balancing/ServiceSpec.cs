@@ -1,5 +1,6 @@
 using Dataplane.Filtering;
 using Dataplane.Health;
+using Dataplane.Nat;
 using Dataplane.Packets;
 
 namespace Dataplane.Balancing;
@@ -60,6 +61,9 @@ public sealed record ServiceSpec
 
     /// <summary>How long a client, by its address, is sent to the backend it went to before, since its last new flow; 1 second to 1 day. Null: not at all.</summary>
     public TimeSpan? Affinity { get; init; }
+
+    /// <summary>How long its flows may be idle; that of ICMP is nothing to services.</summary>
+    public NatTimeouts Timeouts { get; init; } = new();
 
     /// <summary>What becomes of the TCP flows of a backend that is taken out. Flows of a service that is taken out itself end, by reset if this says so.</summary>
     public RemovePolicy OnRemove { get; init; }

@@ -36,7 +36,7 @@ internal static class ConfigKeys
     public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "tcp_closing", "icmp");
 
     public static readonly KeyTable Service = new("a service",
-        "name", "address", "port", "protocol", "balance", "hash", "hash_seed", "max_load", "forward", "table_size", "affinity", "on_remove", "no_backend", "steer", "quic", "health", "backends");
+        "name", "address", "port", "protocol", "balance", "hash", "hash_seed", "max_load", "forward", "table_size", "affinity", "timeouts", "on_remove", "no_backend", "steer", "quic", "health", "backends");
 
     public static readonly KeyTable Steer = new("a steering rule", "from", "to");
 

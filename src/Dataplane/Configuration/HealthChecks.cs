@@ -6,7 +6,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Configuration;
 
-/// <summary>The rules for the health of backends, for their drain, and for clients that are remembered.</summary>
+/// <summary>The rules for the health of backends, for their drain, and for how long clients and flows are remembered.</summary>
 internal static class HealthChecks
 {
     public static void Check(Checks checks, ServiceSpec service, string path)
@@ -16,6 +16,7 @@ internal static class HealthChecks
             Duration(checks, $"{path}.affinity", affinity, SpecLimits.Affinity);
         }
 
+        NatChecks.CheckTimeouts(checks, service.Timeouts, $"{path}.timeouts");
         if (service.Health is not { } health)
         {
             return;

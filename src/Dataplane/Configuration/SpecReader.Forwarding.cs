@@ -189,6 +189,7 @@ public sealed partial class SpecReader
             MaxLoad = ReadMaxLoad(map),
             Forward = map.Choice("forward", SpecNames.ForwardModes) ?? ForwardMode.Nat,
             Affinity = ReadDuration(map, "affinity", SpecLimits.Affinity),
+            Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
             OnRemove = map.Choice("on_remove", SpecNames.RemovePolicies) ?? RemovePolicy.Move,
             NoBackend = map.Choice("no_backend", SpecNames.NoBackendPolicies) ?? NoBackendPolicy.Drop,
             Steer = [.. map.Items("steer", "each rule").Select(item => ReadSteer(item.Node, item.Path))],

@@ -224,6 +224,7 @@ public static partial class SpecWriter
             map.Duration("affinity", affinity, default);
         }
 
+        map.Part("timeouts", Timeouts(service.Timeouts));
         map.Word("on_remove", service.OnRemove, SpecNames.RemovePolicies, defaults.OnRemove);
         map.Word("no_backend", service.NoBackend, SpecNames.NoBackendPolicies, defaults.NoBackend);
         map.List("steer", service.Steer, Steer);

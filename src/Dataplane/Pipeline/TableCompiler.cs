@@ -49,7 +49,7 @@ internal static class TableCompiler
         var tables = new ForwardingTables
         {
             Tracked = tracked,
-            TimeoutsBySlot = Timeouts(nat, tracked, spec.Filter),
+            TimeoutsBySlot = Timeouts(slots, nat, tracked, spec.Filter),
             Version = (previous?.Version ?? 0) + 1,
             Spec = spec,
             Ports = ports.ById,
@@ -90,16 +90,27 @@ internal static class TableCompiler
         return new BackendRuntime { Slot = slot.Number, Generation = slot.Generation, Counter = slot.Counter, Address = default, Port = 0, Weight = 1 };
     }
 
-    private static FlowTimeouts?[] Timeouts(NatTable nat, BackendRuntime? tracked, FilterSpec filter)
+    private static FlowTimeouts?[] Timeouts(BackendSlots slots, NatTable nat, BackendRuntime? tracked, FilterSpec filter)
     {
-        if (tracked is null)
+        // A slot is a service's, a translation's, or that of what is only followed.
+        FlowTimeouts?[] own = nat.TimeoutsBySlot, ofServices = slots.Timeouts;
+        if (tracked is null && ofServices.Length == 0)
         {
-            return nat.TimeoutsBySlot;
+            return own;
         }
 
-        var timeouts = new FlowTimeouts?[Math.Max(nat.TimeoutsBySlot.Length, tracked.Slot + 1)];
-        nat.TimeoutsBySlot.CopyTo(timeouts, 0);
-        timeouts[tracked.Slot] = FlowTimeouts.Of(filter.Timeouts);
+        var timeouts = new FlowTimeouts?[Math.Max(Math.Max(own.Length, ofServices.Length), (tracked?.Slot ?? -1) + 1)];
+        ofServices.CopyTo(timeouts, 0);
+        for (int slot = 0; slot < own.Length; slot++)
+        {
+            timeouts[slot] = own[slot] ?? timeouts[slot];
+        }
+
+        if (tracked is not null)
+        {
+            timeouts[tracked.Slot] = FlowTimeouts.Of(filter.Timeouts);
+        }
+
         return timeouts;
     }
 
@@ -127,6 +138,7 @@ internal static class TableCompiler
             BackendFates = slots.Fates,
             DirectAddresses = slots.DirectAddresses,
             Outers = slots.Outers,
+            TimeoutsBySlot = slots.HasTimeouts ? Timeouts(slots, previous.Nat, previous.Tracked, spec.Filter) : previous.TimeoutsBySlot,
             BackendCounters = slots.Counters,
             CountedSlots = CountedSlots(slots, compiler),
             Departed = departed,

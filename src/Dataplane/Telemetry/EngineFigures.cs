@@ -12,5 +12,6 @@ namespace Dataplane.Telemetry;
 /// <param name="IsStateless">Whether a worker serves new connections to services without flows: within the last minute there was no room for one.</param>
 /// <param name="StatelessSwitches">How often workers have begun to do so.</param>
 /// <param name="StatelessPackets">Packets forwarded so, both ways.</param>
+/// <param name="FlowTableBytes">Memory of the flow tables, with mapped ports and followed connections where there are any: taken from the kernel at the start, and used as flows come.</param>
 public sealed record EngineFigures(int TablesVersion, int FlowEntries, int FlowCapacity, long FlowsExpired, long FlowsEvicted, int Neighbours,
-    long IcmpErrorsSuppressed, long OriginatedSuppressed, bool IsStateless, long StatelessSwitches, long StatelessPackets);
+    long IcmpErrorsSuppressed, long OriginatedSuppressed, bool IsStateless, long StatelessSwitches, long StatelessPackets, long FlowTableBytes);
