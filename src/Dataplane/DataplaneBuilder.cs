@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Names;
@@ -24,6 +25,7 @@ public sealed class DataplaneBuilder
     private readonly List<NatSpec> _nat = [];
     private readonly List<ServiceSpec> _services = [];
     private readonly List<NetworkSpec> _networks = [];
+    private readonly List<BridgeSpec> _bridges = [];
     private readonly List<NameServerSpec> _names = [];
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
@@ -47,6 +49,7 @@ public sealed class DataplaneBuilder
         _nat.AddRange(spec.Nat);
         _services.AddRange(spec.Services);
         _networks.AddRange(spec.Networks);
+        _bridges.AddRange(spec.Bridges);
         _names.AddRange(spec.Names);
         _filter = spec.Filter;
         _workers = spec.Workers;
@@ -180,6 +183,14 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Adds a learning bridge between ports.</summary>
+    public DataplaneBuilder Bridge(BridgeSpec bridge)
+    {
+        ArgumentNullException.ThrowIfNull(bridge);
+        _bridges.Add(bridge);
+        return this;
+    }
+
     /// <summary>Adds a name server on the packet path.</summary>
     public DataplaneBuilder Names(NameServerSpec server)
     {
@@ -231,6 +242,7 @@ public sealed class DataplaneBuilder
             Services = [.. _services],
             Encapsulation = _encapsulation,
             Networks = [.. _networks],
+            Bridges = [.. _bridges],
             Names = [.. _names],
             Workers = _workers,
         };

@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Names;
@@ -41,6 +42,9 @@ public sealed record DataplaneSpec
 
     /// <summary>Networks of endpoints.</summary>
     public IReadOnlyList<NetworkSpec> Networks { get; init; } = [];
+
+    /// <summary>Learning bridges between ports.</summary>
+    public IReadOnlyList<BridgeSpec> Bridges { get; init; } = [];
 
     /// <summary>Name servers on the packet path.</summary>
     public IReadOnlyList<NameServerSpec> Names { get; init; } = [];

@@ -6,6 +6,7 @@ using Dataplane.Hosting.Reloading;
 using Dataplane.Mesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Dataplane.Gateway.Commands;
@@ -36,6 +37,7 @@ internal static class MetricsServer
         web =>
         {
             web.MapDataplaneMetrics();
+            web.MapGet("/bridges", () => Results.Text(BridgeReport.Json(engine), "application/json"));
             web.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
             web.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
         });

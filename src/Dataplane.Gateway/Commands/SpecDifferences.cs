@@ -17,6 +17,7 @@ internal static class SpecDifferences
         CompareFilters(lines, before.Filter, after.Filter);
         Compare(lines, "nat rule", before.Nat, after.Nat, rule => $"{rule.Inside} {rule.Outside} {rule.From}", rule => Text(new DataplaneSpec { Nat = [rule] }));
         CompareServices(lines, before.Services, after.Services);
+        Compare(lines, "bridge", before.Bridges, after.Bridges, bridge => bridge.Name, bridge => Text(new DataplaneSpec { Bridges = [bridge] }));
         if (before.Workers != after.Workers)
         {
             lines.Add("~ workers: table sizes, spin, seed and cpu are read at the start only; restart to change them");

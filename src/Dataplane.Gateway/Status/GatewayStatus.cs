@@ -24,6 +24,9 @@ internal sealed record GatewayStatus(
     /// <summary>Addresses that sources are translated to.</summary>
     public IReadOnlyList<GatewayStatus.Translation> Nat { get; init; } = [];
 
+    /// <summary>Learning bridges.</summary>
+    public IReadOnlyList<BridgeStatus> Bridges { get; init; } = [];
+
     /// <summary>Connections followed because rules ask for states; null where none does.</summary>
     public Followed? Connections { get; init; }
 
@@ -48,6 +51,7 @@ internal sealed record GatewayStatus(
             [.. engine.ReadWorkers().Select(Worker.From)], engine.ReadEndpoints())
         {
             Nat = [.. engine.ReadNat().Select(Translation.From)],
+            Bridges = engine.ReadBridges(),
             Connections = Followed.From(engine.ReadConnections()),
         };
     }

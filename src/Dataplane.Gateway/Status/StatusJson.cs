@@ -6,5 +6,6 @@ namespace Dataplane.Gateway.Status;
 /// <summary>Reads and writes status lines without reflection.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(GatewayStatus))]
+[JsonSerializable(typeof(BridgeReport))]
 [JsonSerializable(typeof(TrafficReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;

@@ -9,7 +9,7 @@ namespace Dataplane.Hosting.Metrics;
 
 /// <summary>Every instrument of the engine, in one list that both the meter and the Prometheus text are made from.</summary>
 /// <remarks>Attributes have few values, all from the configuration or from closed lists: never an address of a client or a flow.</remarks>
-internal static class EngineMetrics
+internal static partial class EngineMetrics
 {
     public const string MeterName = "Dataplane";
 
@@ -36,7 +36,7 @@ internal static class EngineMetrics
 
     public static IReadOnlyList<EngineMetric> All { get; } =
     [
-        .. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Endpoints(), .. Names(), .. Configuration(),
+        .. Network(), .. Packets(), .. Tables(), .. Workers(), .. Filter(), .. Connections(), .. Translation(), .. Balancing(), .. Endpoints(), .. Bridges(), .. Names(), .. Configuration(),
     ];
 
     private static IEnumerable<EngineMetric> Network() =>

@@ -11,6 +11,7 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private IReadOnlyList<PortStatus>? _ports;
     private IReadOnlyList<ServiceStatus>? _services;
     private IReadOnlyList<EndpointStatus>? _endpoints;
+    private IReadOnlyList<BridgeStatus>? _bridges;
     private IReadOnlyList<RuleStatus>? _rules;
     private IReadOnlyList<NatStatus>? _nat;
     private ConnectionsStatus? _connections;
@@ -23,6 +24,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public IReadOnlyList<PortStatus> Ports => _ports ??= engine.ReadPorts();
 
     public IReadOnlyList<EndpointStatus> Endpoints => _endpoints ??= engine.ReadEndpoints();
+
+    public IReadOnlyList<BridgeStatus> Bridges => _bridges ??= engine.ReadBridges();
 
     public IReadOnlyList<ServiceStatus> Services => _services ??= engine.ReadServices();
 

@@ -6,7 +6,7 @@ namespace Dataplane.Configuration;
 internal static class ConfigKeys
 {
     public static readonly KeyTable Top = new("a configuration",
-        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "encapsulation", "networks", "mesh", "workers", "capture");
+        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "encapsulation", "networks", "bridges", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
     public static readonly string[] NotImplemented = ["capture"];
@@ -72,13 +72,17 @@ internal static class ConfigKeys
 
     public static readonly KeyTable Rate = new("a rate", "in", "in_burst", "out", "out_burst");
 
+    public static readonly KeyTable Bridge = new("a bridge", "name", "ports", "entries", "ageing", "unknown", "broadcast", "multicast", "moves");
+
+    public static readonly KeyTable BridgePort = new("a port of a bridge", "port", "isolate", "horizon", "hosts");
+
     public static readonly KeyTable Workers = new("a workers section",
         "count", "cpu", "pin", "spin", "flow_entries", "neighbour_entries", "seed", "icmp_errors_per_second");
 
     public static readonly KeyTable[] All =
     [
         Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Steer, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
-        Overlay, OverlayLink, RemoteEndpoint, Rate, Workers,
+        Overlay, OverlayLink, RemoteEndpoint, Rate, Bridge, BridgePort, Workers,
     ];
 
     /// <summary>The kinds of port that a key belongs to; null for keys of all kinds.</summary>

@@ -132,7 +132,8 @@ internal static class LinkSettingsChecks
         }
     }
 
-    private static void CheckSeconds(Checks checks, string path, TimeSpan value, DurationRange range)
+    /// <summary>Checks a time that is kept, or told, in whole seconds.</summary>
+    public static void CheckSeconds(Checks checks, string path, TimeSpan value, DurationRange range)
     {
         if (!range.Contains(value))
         {

@@ -28,6 +28,16 @@ internal static class SpecLimits
 
     public const int MaxPeers = 1024;
 
+    public static IntRange BridgeEntries => new("number of addresses", 64, 262_144);
+
+    public static IntRange BridgeHosts => new("number of addresses", 1, 262_144);
+
+    /// <summary>Frames or moves in a second.</summary>
+    public static IntRange BridgeRate => new("number for each second", 0, 1_000_000);
+
+    /// <summary>From IEEE 802.1Q, table 8-6; a day at most.</summary>
+    public static DurationRange BridgeAgeing => new(TimeSpan.FromSeconds(10), TimeSpan.FromDays(1), "10s to 86400s");
+
     public static IntRange Vlan => new("VLAN identifier", 0, 4094);
 
     public static IntRange TransportPort => new("port", 1, ushort.MaxValue);

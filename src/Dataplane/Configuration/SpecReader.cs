@@ -96,6 +96,7 @@ public sealed partial class SpecReader
             Encapsulation = top.Value("encapsulation") is { } encapsulation ? ReadEncapsulation(encapsulation) : new EncapsulationSpec(),
             Mesh = top.Value("mesh") is { IsEmpty: false } mesh ? mesh : null,
             Networks = [.. top.Items("networks", "each network").Select(item => ReadNetwork(item.Node, item.Path))],
+            Bridges = [.. top.Items("bridges", "each bridge").Select(item => ReadBridge(item.Node, item.Path))],
             Workers = top.Value("workers") is { } workers ? ReadWorkers(workers) : new WorkerSpec(),
         };
     }

@@ -26,6 +26,7 @@ public static class SpecValidator
         ServiceChecks.ClaimAddresses(checks, spec, changed);
         NatChecks.ClaimAddresses(checks, spec);
         NetworkChecks.Check(checks, spec);
+        BridgeChecks.Check(checks, spec);
         NameChecks.ClaimAddresses(checks, spec);
         EncapsulationChecks.ClaimAddresses(checks, spec);
         NeighbourChecks.Check(checks, spec);

@@ -44,6 +44,7 @@ public static partial class SpecWriter
         top.List("services", spec.Services, Service);
         top.Part("encapsulation", Encapsulation(spec.Encapsulation ?? new EncapsulationSpec()));
         top.List("networks", spec.Networks, Network);
+        top.List("bridges", spec.Bridges, Bridge);
         top.Part("workers", Workers(spec.Workers ?? new WorkerSpec()));
         return top.ToNode();
     }

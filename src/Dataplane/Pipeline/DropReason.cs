@@ -92,6 +92,21 @@ public enum DropReason : byte
     /// <summary>Sent to a hardware address that no other endpoint of the network has.</summary>
     UnknownStation,
 
+    /// <summary>On a bridge, from a group's hardware address or none: nobody sends from such (IEEE 802.3 3.2.3).</summary>
+    BadSourceMac,
+
+    /// <summary>On a bridge, to one of the addresses that bridges keep to themselves, such as those of spanning tree, LACP and LLDP (IEEE 802.1Q, table 8-1).</summary>
+    BridgeReserved,
+
+    /// <summary>On a bridge, to an address behind the port it came by: it is there already.</summary>
+    BridgeSamePort,
+
+    /// <summary>On a bridge, to everybody, to a group or to an unknown address, and more of these than the port may send.</summary>
+    FloodLimited,
+
+    /// <summary>On a bridge, from an address that is behind another port, when too many have moved to this one.</summary>
+    MacMoveLimited,
+
     /// <summary>To a tunnel's end or by the link from another host, but not VXLAN: cut off, without a valid identifier, in fragments, or with a wrong checksum (RFC 7348 5).</summary>
     OverlayMalformed,
 
@@ -113,7 +128,7 @@ public enum DropReason : byte
     /// <summary>More than the endpoint that sends or receives it may.</summary>
     RateLimited,
 
-    /// <summary>From an endpoint or network to another that it is kept apart from.</summary>
+    /// <summary>From an endpoint, a network or a port of a bridge to another that it is kept apart from.</summary>
     NetworkIsolated,
 
     /// <summary>To an address of a network that no endpoint has.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
@@ -26,6 +27,11 @@ internal static class ForwardingPipeline
         where TTracing : struct, ITracing
     {
         if (OverlayLinkStage.Process<TTracing>(context, batch))                                     // links to other hosts -> inner frames, run through it all next
+        {
+            return;
+        }
+
+        if (BridgeStage.Process<TTracing>(context, batch))                                          // ports of a bridge -> others of it, as they came
         {
             return;
         }

@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
@@ -34,6 +35,9 @@ internal sealed record ForwardingTables
 
     /// <summary>Networks and their endpoints.</summary>
     public required BridgeTable Bridges { get; init; }
+
+    /// <summary>Learning bridges.</summary>
+    public required LearningTable Learning { get; init; }
 
     /// <summary>By identifier of a port: its number in the rules; those that no rule names share one.</summary>
     public required byte[] FilterPorts { get; init; }

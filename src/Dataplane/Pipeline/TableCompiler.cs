@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
@@ -63,6 +64,7 @@ internal static class TableCompiler
                 ],
                 [.. bridges.Stations.Concat(bridges.Remotes).SelectMany(station => station.Addresses)]),
             Bridges = bridges,
+            Learning = LearningTable.Compile(spec.Bridges, ports, previous?.Learning, nowNs),
             FilterPorts = filterPorts,
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
             Services = new ServiceTable(services, previous?.Services),

@@ -191,6 +191,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             Context.Names.Streams.Tick(Context);
             RouterAdvertisements.Tick(Context, plan.Ids);
             Context.Fragments.Expire(nowNs);
+            if (Context.Share.Index == 0)
+            {
+                Context.Tables.Learning.Tick(nowNs);
+            }
+
             Context.Flows.Sweep((Context.Flows.Capacity / SweepTicks) + 1, nowNs);
             RunOriginated(ports);
         }
@@ -286,6 +291,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         Context.Counters.CountBatch(batch, received, 0, 0);
         Observer?.Observe(batch);
         RunInner(batch, ports);
+        RunFloods(batch, ports);
         RunHairpins(batch, ports);
         port.Release(batch);
         if (isTimed)

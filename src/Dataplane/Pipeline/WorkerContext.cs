@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
@@ -74,6 +75,9 @@ internal sealed class WorkerContext
 
     /// <summary>What it needs to put frames into packets to other hosts, and take them out.</summary>
     public OverlayWorker Overlays { get; }
+
+    /// <summary>Frames that leave a bridge by several ports.</summary>
+    public BridgeWorker Bridging { get; } = new();
 
     /// <summary>Packets whose state was invalid, by <see cref="StateReason"/>. Any thread may read it.</summary>
     public long[] InvalidPackets { get; } = new long[StateReasons.Count];

@@ -40,6 +40,8 @@ public class ConfigurationDocumentTests
         ["Overlays by links"] = ConfigKeys.OverlayLink,
         ["Endpoints elsewhere"] = ConfigKeys.RemoteEndpoint,
         ["Rates"] = ConfigKeys.Rate,
+        ["Bridges"] = ConfigKeys.Bridge,
+        ["Ports of bridges"] = ConfigKeys.BridgePort,
         ["Workers"] = ConfigKeys.Workers,
     };
 

@@ -1,4 +1,5 @@
 using Dataplane.Balancing;
+using Dataplane.Bridging;
 using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Nat;
@@ -53,6 +54,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Services = Maybe(List(3, _ => Service()))!,
         Encapsulation = Maybe(Encapsulation())!,
         Networks = Maybe(List(3, _ => Network()))!,
+        Bridges = Maybe(List(2, _ => Bridge()))!,
         Workers = Maybe(new WorkerSpec
         {
             Count = workers = isWild ? In(-1, 18) : In(1, 16),
@@ -67,6 +69,18 @@ internal sealed class RandomSpecs(int seed, bool isWild)
     };
 
     public bool Coin() => _random.Next(2) == 0;
+
+    private BridgeSpec Bridge() => new()
+    {
+        Name = Needed(),
+        Ports = Maybe(List(3, _ => new BridgePortSpec { Port = Needed(), Isolate = Coin(), Horizon = Text(), Hosts = Null(In(1, 262_144)) }))!,
+        Entries = In(64, 262_144),
+        Ageing = TimeSpan.FromSeconds(In(10, 86_400)),
+        Unknown = In(0, 1_000_000),
+        Broadcast = In(0, 1_000_000),
+        Multicast = In(0, 1_000_000),
+        Moves = In(0, 1_000_000),
+    };
 
     private PortSpec Port(int index)
     {

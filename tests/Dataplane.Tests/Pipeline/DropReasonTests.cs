@@ -6,6 +6,7 @@ using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
 using Dataplane.Telemetry;
+using Dataplane.Tests.Bridging;
 using Dataplane.Tests.Flows;
 using Dataplane.Tests.Names;
 using Dataplane.Tests.Nat;
@@ -59,6 +60,11 @@ public sealed class DropReasonTests
         [DropReason.ConsumedDhcp] = () => Dhcp("a", PacketBuilder.Ethernet(NetworkPlane.MacOf("a"), MacAddress.Broadcast).Ipv4("0.0.0.0", "255.255.255.255").Udp(68, 67)
             .Payload(DhcpClient.Message(DhcpClient.Discover, NetworkPlane.MacOf("a")))),
         [DropReason.UnknownStation] = () => Endpoint("a", NetworkPlane.Direct("a", "c", 4).Udp(1, 2)),
+        [DropReason.BadSourceMac] = () => Bridge(Frames.Of(Frames.Host(2), Frames.Everybody)),
+        [DropReason.BridgeReserved] = () => Bridge(Frames.Of(0x0180_C200_0000, Frames.Host(1))),
+        [DropReason.BridgeSamePort] = () => Bridge(Frames.Of(Frames.Host(1), Frames.Host(2)), Frames.Of(Frames.Host(2), Frames.Host(1))),
+        [DropReason.FloodLimited] = () => Bridge(Frames.Of(Frames.Everybody, Frames.Host(1)), Frames.Of(Frames.Everybody, Frames.Host(1))),
+        [DropReason.MacMoveLimited] = MoveAnAddress,
         [DropReason.OverlayMalformed] = () => Overlay("wan", OverlayPlane.From7(4, new byte[13])),
         [DropReason.OverlayUnknownVni] = () => Overlay("wan", OverlayPlane.From7(4, new byte[64], vni: 1)),
         [DropReason.OverlayUnknownPeer] = () => Overlay("wan", OverlayPlane.Wrap(OverlayPlane.PeerMac(7), TestPlane.WanMac, OverlayPlane.Peer(9, 4), OverlayPlane.Local(4),
@@ -223,6 +229,22 @@ public sealed class DropReasonTests
         });
         plane.Send("a", NetworkPlane.Direct("a", "b", 4).Udp(1, 2).PayloadOf(1400).Build());
         plane.SendForDrop("a", NetworkPlane.Direct("a", "b", 4).Udp(1, 2).PayloadOf(1400).Build(), DropReason.RateLimited);
+        return plane.Engine.ReadAccounting();
+    }
+
+    /// <summary>Frames by one port of a bridge that floods one broadcast a second.</summary>
+    private static async Task<Accounting> Bridge(params byte[][] frames)
+    {
+        await using TestPlane plane = Frames.Create(spec => spec with { Broadcast = 1 });
+        Array.ForEach(frames, frame => plane.Send("a", frame));
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> MoveAnAddress()
+    {
+        await using TestPlane plane = Frames.Create(spec => spec with { Moves = 0 });
+        plane.Send("a", Frames.Of(Frames.Everybody, Frames.Host(1)));
+        plane.Send("b", Frames.Of(Frames.Everybody, Frames.Host(1)));
         return plane.Engine.ReadAccounting();
     }
 

@@ -1,0 +1,16 @@
+using System.Text.Json;
+using Dataplane.Telemetry;
+
+namespace Dataplane.Gateway.Status;
+
+/// <summary>Learning bridges and the addresses they know, as <c>/bridges</c> answers.</summary>
+/// <param name="Bridges">Bridges and their ports.</param>
+/// <param name="Addresses">What they know.</param>
+internal sealed record BridgeReport(IReadOnlyList<BridgeStatus> Bridges, IReadOnlyList<BridgeReport.Address> Addresses)
+{
+    public static string Json(DataplaneEngine engine) => JsonSerializer.Serialize(
+        new BridgeReport(engine.ReadBridges(), [.. engine.ReadBridgeAddresses().Select(known => new Address(known.Bridge, known.Mac.ToString(), known.Vlan, known.Port, known.AgeSeconds))]),
+        StatusJson.Default.BridgeReport);
+
+    internal sealed record Address(string Bridge, string Mac, int Vlan, string Port, int AgeSeconds);
+}
