@@ -19,8 +19,8 @@ namespace Dataplane.Flows;
 /// neighbour is; then only what differs between packets of a flow is looked at: hardware address, flags, TTL and length. Everything else goes through
 /// the stages, which give the same result: this is their memory, not another way.</para>
 /// Input: parsed packets. Output: frames that stand as they leave, verdict transmit; all others untouched. Drops: none. State: flow table.
-/// Cost: one bucket line and the entry's two, however many rules, routes and services there are. Two passes over the batch: the first asks for
-/// the lines, the second finds them there.
+/// Cost: one bucket line and the entry's two, however many rules, routes and services there are. The lines of packets to come are asked for
+/// while those at hand are forwarded.
 /// </remarks>
 internal static class EstablishedStage
 {
@@ -33,13 +33,6 @@ internal static class EstablishedStage
         if (untagged < 0 || context.Flows.Count == 0)
         {
             return;
-        }
-
-        // For every packet: the look at the buckets is cheaper than asking whether it is needed.
-        context.Flows.FindCandidates(batch.Parsed.Slice(0, batch.Count), batch.Flows, wholeEntries: true);
-        if (context.Tables.Filter.HasStates)
-        {
-            context.Flows.AskForConnections(batch.Flows.AsSpan(0, batch.Count));
         }
 
         context.Ways.Begin();
@@ -56,23 +49,22 @@ internal static class EstablishedStage
         OutgoingWays ways = context.Ways;
         BackendCounter[] counters = tables.BackendCounters;
         Span<byte> memory = batch.Memory;
-        int version = tables.Version;
-        uint ticks = FlowTable.Ticks(context.NowNs);
+        ReadOnlySpan<ParsedFrame> frames = batch.Parsed.Slice(0, batch.Count);
+        Span<int> candidates = batch.Flows.AsSpan(0, frames.Length);
         int rule = FilterProgram.NoRule;
         bool follows = filter.HasStates;
         long packets = 0, bytes = 0;
-        for (int i = 0; i < batch.Count; i++)
+        for (int i = 0; i < frames.Length; i++)
         {
-            int flow = batch.Flows[i];
+            int flow = Candidate(table, frames, candidates, i, follows);
             if (flow < 0 || batch.Verdicts[i] != Verdict.Continue)
             {
                 continue;
             }
 
             ref FlowEntry entry = ref table[flow];
-            ref readonly ParsedFrame parsed = ref batch.Parsed[i];
-            ref readonly PacketHeaders headers = ref parsed.Headers;
-            if (!entry.Key.Equals(in parsed.Key) || entry.TablesVersion != version || entry.InPort != batch.Port.Value
+            ref readonly PacketHeaders headers = ref frames[i].Headers;
+            if (!entry.Key.Equals(in frames[i].Key) || entry.TablesVersion != tables.Version || entry.InPort != batch.Port.Value
                 || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !IsOrdinary(in headers, entry.State)
                 || !ConnectionIdSteering.Passes(context, batch, i, in entry, out ConnectionIdCounter? asked, out ConnectionIdOutcome said))
             {
@@ -104,7 +96,7 @@ internal static class EstablishedStage
                 continue;
             }
 
-            Book(ref entry, ticks, ref counters[entry.Backend].Counts, received, asked, said);
+            Book(ref entry, FlowTable.Ticks(context.NowNs), ref counters[entry.Backend].Counts, received, asked, said);
             if (entry.FilterRule != rule)
             {
                 Count(filter, rule, packets, bytes);
@@ -116,6 +108,35 @@ internal static class EstablishedStage
         }
 
         Count(filter, rule, packets, bytes);
+    }
+
+    /// <summary>The flow a packet most likely belongs to. For every packet: the look at the buckets is cheaper than asking whether it is needed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    private static int Candidate(FlowTable table, ReadOnlySpan<ParsedFrame> frames, Span<int> candidates, int i, bool follows)
+    {
+        if ((i & (FlowTable.Step - 1)) == 0)
+        {
+            LookAhead(table, frames, candidates, i, follows);
+        }
+
+        return candidates[i];
+    }
+
+    /// <summary>Has the lines of the packets to come fetched while those at hand are forwarded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Once in some packets: inlined, it would take registers from the loop.
+    private static void LookAhead(FlowTable table, ReadOnlySpan<ParsedFrame> frames, Span<int> candidates, int at, bool follows)
+    {
+        if (at == 0)
+        {
+            table.BeginToLook(frames, candidates, wholeEntries: true);
+        }
+
+        table.LookAhead(frames, candidates, at, wholeEntries: true);
+        if (follows && at + FlowTable.Step < frames.Length)
+        {
+            // Their entries, which say where the connections are, have been asked for a step earlier.
+            table.AskForConnections(candidates.Slice(at + FlowTable.Step, Math.Min(FlowTable.Step, frames.Length - at - FlowTable.Step)));
+        }
     }
 
     /// <summary>A whole packet that may go one hop further and changes nothing about its connection.</summary>

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Dataplane.Native;
+using Dataplane.Packets;
 
 namespace Dataplane.Flows;
 
@@ -51,19 +52,29 @@ internal sealed class FlowBuckets
     /// <summary>Bytes of all buckets.</summary>
     public long MemoryBytes => _lines.LengthBytes;
 
-    /// <summary>The first entry in the first bucket whose tag is that of a hash; its key is still to be compared.</summary>
-    /// <returns>An index; <see cref="None"/> when no entry can have this hash; <see cref="Away"/> when one may be in the other bucket, which is asked for.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    public int Candidate(uint hash)
+    /// <summary>For each packet the first entry in its first bucket whose tag is that of its hash; keys are still to be compared.</summary>
+    /// <param name="packets">Hashes.</param>
+    /// <param name="candidates">
+    /// Receives as many indices; <see cref="None"/> where no entry can have the hash; <see cref="Away"/> where one may be in the other bucket,
+    /// which is asked for.
+    /// </param>
+    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates)
     {
-        ReadOnlySpan<int> line = LineOf(hash & _mask);
-        ushort tag = TagOf(hash);
-        uint matches = Matches(line, tag);
-        if (matches != 0)
+        ReadOnlySpan<int> lines = _lines.Slice(0, _lines.Length);
+        uint mask = _mask;
+        candidates = candidates[..packets.Length];
+        for (int i = 0; i < candidates.Length; i++)
         {
-            return line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+            uint hash = packets[i].Hash;
+            ReadOnlySpan<int> line = lines.Slice((int)(hash & mask) * LineInts, LineInts);
+            ushort tag = TagOf(hash);
+            uint matches = Matches(line, tag);
+            candidates[i] = matches != 0 ? line[IndicesAt + BitOperations.TrailingZeroCount(matches)] : CandidateElsewhere(hash, line, tag);
         }
+    }
 
+    private int CandidateElsewhere(uint hash, ReadOnlySpan<int> line, ushort tag)
+    {
         if (!MayBeAway(line, tag))
         {
             return None;
@@ -73,7 +84,7 @@ internal sealed class FlowBuckets
         return Away;
     }
 
-    /// <summary>What <see cref="Candidate"/> says of the other bucket.</summary>
+    /// <summary>What <see cref="FindCandidates"/> says of the other bucket.</summary>
     public int CandidateInOther(uint hash)
     {
         ushort tag = TagOf(hash);
@@ -84,7 +95,7 @@ internal sealed class FlowBuckets
 
     /// <summary>The next entry behind <paramref name="after"/> that may have a hash.</summary>
     /// <param name="hash">The hash.</param>
-    /// <param name="after">An index this method or <see cref="Candidate"/> has returned for the hash; -1 for the first.</param>
+    /// <param name="after">An index this method or <see cref="FindCandidates"/> has returned for the hash; -1 for the first.</param>
     /// <returns>An index, or -1 when there is none.</returns>
     public int Next(uint hash, int after)
     {
@@ -114,9 +125,14 @@ internal sealed class FlowBuckets
         return -1;
     }
 
-    /// <summary>Asks the processor for the line that <see cref="Candidate"/> will read.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(uint hash) => _lines.Prefetch((int)(hash & _mask) * LineInts);
+    /// <summary>Asks the processor for the lines that <see cref="FindCandidates"/> will read.</summary>
+    public void Prefetch(ReadOnlySpan<ParsedFrame> packets)
+    {
+        foreach (ref readonly ParsedFrame packet in packets)
+        {
+            _lines.Prefetch((int)(packet.Hash & _mask) * LineInts);
+        }
+    }
 
     /// <summary>Adds an entry.</summary>
     /// <returns>False when both its buckets are full, and no entry near them can be moved.</returns>

@@ -16,8 +16,15 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal sealed partial class FlowTable
 {
-    /// <summary>How many packets ahead a bucket is asked for.</summary>
-    private const int Ahead = 16;
+    /// <summary>Packets that <see cref="LookAhead"/> looks for at a time; a power of two.</summary>
+    public const int Step = 8;
+
+    /// <summary>How many steps before a packet's own its bucket is asked for, and its entry; the latter at least 2, or the other bucket would come late.</summary>
+    /// <remarks>
+    /// Steps and not the whole batch at once: the processor has a few dozen lines on their way at a time and stands still with more, and the entries of a
+    /// whole batch would push one another out of the first cache before they are read.
+    /// </remarks>
+    private const int BucketSteps = 4, EntrySteps = 2;
 
     /// <summary>Nanoseconds per tick as a shift: 16.8 ms, so that 32 bits last over two years.</summary>
     private const int TickShift = 24;
@@ -205,9 +212,15 @@ internal sealed partial class FlowTable
     /// <param name="found">Receives the index of each, or -1.</param>
     public void Find(ReadOnlySpan<ParsedFrame> packets, Span<int> found)
     {
-        FindCandidates(packets, found, wholeEntries: false);
+        found = found[..packets.Length];
+        BeginToLook(packets, found, wholeEntries: false);
         for (int i = 0; i < packets.Length; i++)
         {
+            if ((i & (Step - 1)) == 0)
+            {
+                LookAhead(packets, found, i, wholeEntries: false);
+            }
+
             int candidate = found[i];
             if (candidate >= 0 && !this[candidate].Key.Equals(in packets[i].Key))
             {
@@ -216,37 +229,75 @@ internal sealed partial class FlowTable
         }
     }
 
-    /// <summary>Looks in the buckets only: the entry each hash most likely belongs to. Keys are still to be compared; their lines have been asked for.</summary>
-    /// <param name="packets">Hashes.</param>
-    /// <param name="candidates">Receives an index for each, or -1 when there is certainly no such flow.</param>
-    /// <param name="wholeEntries">Whether to ask for the second line of entries too, which says how packets are to leave.</param>
-    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, bool wholeEntries)
+    /// <summary>Before the first <see cref="LookAhead"/> of a batch: looks for its first packets.</summary>
+    /// <param name="packets">Hashes of the whole batch.</param>
+    /// <param name="candidates">As for <see cref="LookAhead"/>.</param>
+    /// <param name="wholeEntries">As for <see cref="LookAhead"/>.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Once per batch.
+    public void BeginToLook(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, bool wholeEntries)
     {
-        int asked = Math.Min(Ahead, packets.Length), away = 0;
-        for (int i = 0; i < asked; i++)
+        for (int first = 0; first < BucketSteps * Step; first += Step)
         {
-            _buckets.Prefetch(packets[i].Hash);
+            AskForBuckets(packets, first);
         }
 
-        candidates = candidates[..packets.Length];
-        for (int i = 0; i < packets.Length; i++)
+        for (int first = 0; first < EntrySteps * Step; first += Step)
         {
-            if (asked < packets.Length)
-            {
-                _buckets.Prefetch(packets[asked++].Hash);
-            }
-
-            int index = _buckets.Candidate(packets[i].Hash);
-            candidates[i] = index;
-            away += index == FlowBuckets.Away ? 1 : 0;
-            Ask(index, wholeEntries);
+            Look(packets, candidates, first, wholeEntries);
         }
 
-        for (int i = 0; away > 0; i++)
+        LookInOthers(packets, candidates, 0, wholeEntries);
+    }
+
+    /// <summary>
+    /// Looks in the buckets for the packets some steps later, so that the processor fetches lines while it works on the packets at hand: first
+    /// buckets are asked for, then entries, each for <see cref="Step"/> packets. From then on the candidates of the packets before
+    /// <paramref name="at"/> + 2 <see cref="Step"/> are known: the entry each hash most likely belongs to. Keys are still to be compared.
+    /// </summary>
+    /// <param name="packets">Hashes of the whole batch.</param>
+    /// <param name="candidates">Of the same length; receives an index for each packet, or -1 when there is certainly no such flow.</param>
+    /// <param name="at">The packet at hand: a multiple of <see cref="Step"/>, each of them in turn.</param>
+    /// <param name="wholeEntries">Whether to ask for the second line of entries too, which says how packets are to leave.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Once in some packets: inlined, it would take registers from the loop around it.
+    public void LookAhead(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, int at, bool wholeEntries)
+    {
+        AskForBuckets(packets, at + (BucketSteps * Step));
+        Look(packets, candidates, at + (EntrySteps * Step), wholeEntries);
+        LookInOthers(packets, candidates, at + Step, wholeEntries);
+    }
+
+    private void AskForBuckets(ReadOnlySpan<ParsedFrame> packets, int first)
+    {
+        if (first < packets.Length)
+        {
+            _buckets.Prefetch(packets.Slice(first, Math.Min(Step, packets.Length - first)));
+        }
+    }
+
+    /// <summary>One step of packets whose buckets have been asked for.</summary>
+    private void Look(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, int first, bool wholeEntries)
+    {
+        if (first >= packets.Length)
+        {
+            return;
+        }
+
+        Span<int> some = candidates.Slice(first, Math.Min(Step, packets.Length - first));
+        _buckets.FindCandidates(packets.Slice(first, some.Length), some);
+        foreach (int candidate in some)
+        {
+            Ask(candidate, wholeEntries);
+        }
+    }
+
+    /// <summary>One step of packets behind <see cref="Look"/>: those whose entries may be in their other buckets, which have been asked for.</summary>
+    private void LookInOthers(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, int first, bool wholeEntries)
+    {
+        int end = Math.Min(first + Step, packets.Length);
+        for (int i = first; i < end; i++)
         {
             if (candidates[i] == FlowBuckets.Away)
             {
-                away--;
                 candidates[i] = _buckets.CandidateInOther(packets[i].Hash);
                 Ask(candidates[i], wholeEntries);
             }
