@@ -8,6 +8,62 @@ public sealed class RelayClientsTests(MeshNetwork network) : IClassFixture<MeshN
     /// <summary>Lines of what goes through a COPY: some 2.5 MB in either direction.</summary>
     private const int CopiedRows = 50_000;
 
+    /// <summary>Debian's Python, for which its package python3-grpcio is; another on the path does not know it.</summary>
+    private const string Python = "/usr/bin/python3", Grpc = "/usr/lib/python3/dist-packages/grpc/__init__.py";
+
+    private const string GrpcServer = """
+        import concurrent.futures, grpc
+        def unary(request, context):
+            return request[::-1]
+        def stream(request, context):
+            for number in range(int(request)):
+                yield b"%d" % number
+        def chat(requests, context):
+            for request in requests:
+                yield request.upper()
+        def fail(request, context):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
+        handlers = {"Unary": grpc.unary_unary_rpc_method_handler(unary), "Stream": grpc.unary_stream_rpc_method_handler(stream),
+                    "Chat": grpc.stream_stream_rpc_method_handler(chat), "Fail": grpc.unary_unary_rpc_method_handler(fail)}
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("mesh.Test", handlers),))
+        server.add_insecure_port("127.0.0.1:50051")
+        server.start()
+        print("serving", flush=True)
+        server.wait_for_termination()
+        """;
+
+    private const string GrpcClient = """
+        import grpc
+        channel = grpc.insecure_channel("127.0.0.1:50051", options=[("grpc.enable_http_proxy", 0)])
+        unary = channel.unary_unary("/mesh.Test/Unary")
+        calls = [unary.future(b"call %d" % number, timeout=60) for number in range(200)]
+        assert all(call.result() == (b"call %d" % number)[::-1] for number, call in enumerate(calls))
+        assert [int(part) for part in channel.unary_stream("/mesh.Test/Stream")(b"2000", timeout=60)] == list(range(2000))
+        parts = [b"a" * 100000, b"b"]
+        assert list(channel.stream_stream("/mesh.Test/Chat")(iter(parts), timeout=60)) == [part.upper() for part in parts]
+        try:
+            channel.unary_unary("/mesh.Test/Fail")(b"", timeout=60)
+            raise SystemExit("it did not fail")
+        except grpc.RpcError as error:
+            assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "as asked"), error
+        channel.close()
+        print("all answered")
+        """;
+
+    /// <summary>Calls of every kind, two hundred at once among them, and one that the server refuses in its own words.</summary>
+    [SystemFact(Python, Grpc)]
+    public async Task Grpc_ThroughTwoRelays_CallsStreamsAndErrorsArriveAsTheyAre()
+    {
+        await using var server = ChildProgram.Start(network.Home("server"), Python, "-u", "-c", GrpcServer);
+        await server.AwaitLineAsync(line => line == "serving");
+        await using ChildProgram inbound = await RelayAsync("server", "in", 15022, "127.0.0.1:50051");
+        await using ChildProgram outbound = await OutAsync(50051, 15022);
+        Assert.Equal("all answered\n", (await network.AtAsync("client", Python, "-c", GrpcClient)).MustSucceed().Output);
+        string record = await inbound.AwaitLineAsync(line => line.Contains("\"reason\":", StringComparison.Ordinal));
+        Assert.Contains("\"identity\":\"spiffe://example.org/ns/shop/sa/client\"", record, StringComparison.Ordinal);
+    }
+
     [SystemFact("psql", "setpriv")]
     public async Task Psql_ThroughTwoRelays_QueriesAndCopiesInBothDirections()
     {
