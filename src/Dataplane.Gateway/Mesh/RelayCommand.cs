@@ -13,6 +13,7 @@ internal sealed class RelayCommand : Command
     private static readonly Option s_metrics = new("--metrics", "ADDR:PORT", "answer Prometheus at http://ADDR:PORT/metrics, health checks at /health/live and /health/ready");
     private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
     private static readonly Option s_access = new("--access", "WHICH", "print a line of JSON for each connection that ended: all, problems (as when left out) or none");
+    private static readonly Option s_handover = new("--handover", "PATH", "take over the listening sockets of the relay that waits at PATH, then wait there for the next");
     private static readonly Option s_check = new("--check", "", "check the file, say what is wrong with it, and end");
 
     public override string Name => "mesh relay";
@@ -29,7 +30,7 @@ internal sealed class RelayCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_access, s_check];
+    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_access, s_handover, s_check];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -62,7 +63,10 @@ internal sealed class RelayCommand : Command
             }
         };
         await using var relay = new RelayServer(spec, noted, new LinePrinter(output.Error).Line);
-        relay.Start();
+        using RelaySuccession? before = arguments.Get(s_handover) is { } from ? await RelaySuccession.FollowAsync(from).ConfigureAwait(false) : null;
+        relay.StartWith(before?.Sockets ?? []);
+        if (before is not null)
+            await before.TakeAsync().ConfigureAwait(false);
         await using HttpService? server = metrics is null ? null : await RelayMetricsServer.StartAsync(metrics, relay).ConfigureAwait(false);
         foreach (ListenerSpec listener in spec.Listeners)
             print.Line($"listener {listener.Name}: {RelayStatusLine.NameOf(listener.Kind)} at {relay.AddressOf(listener.Name)}");
@@ -70,7 +74,7 @@ internal sealed class RelayCommand : Command
             print.Line($"metrics at {server.Address}/metrics");
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => RelayStatusLine.Write(relay.ReadStatus())) : null)
-            await ServeAsync(relay, source, signals, print, output.Error).ConfigureAwait(false);
+            await ServeAsync(relay, source, signals, print, output.Error, arguments.Get(s_handover)).ConfigureAwait(false);
         foreach (string line in RelayStatusLine.Summary(relay.ReadStatus()))
             print.Line(line);
         return ExitCode.Ok;
@@ -87,12 +91,25 @@ internal sealed class RelayCommand : Command
             Environment.SetEnvironmentVariable(Key, "1");
     }
 
-    private static async Task ServeAsync(RelayServer relay, RelaySource source, Signals signals, LinePrinter print, TextWriter error)
+    private static async Task ServeAsync(RelayServer relay, RelaySource source, Signals signals, LinePrinter print, TextWriter error, string? handover)
     {
+        using var ending = new CancellationTokenSource();
+        Task followed = handover is null ? Task.Delay(Timeout.Infinite, ending.Token) : RelaySuccession.WaitAsync(handover, relay, ending.Token);
+        Task<PosixSignal> signal = signals.NextAsync(ending.Token).AsTask();
         using var reloading = new SemaphoreSlim(1);
         source.Watch(() => _ = ReloadAsync(relay, source, reloading, print, error));
-        while (await signals.NextAsync().ConfigureAwait(false) is var came)
+        while (true)
         {
+            if (await Task.WhenAny(signal, followed).ConfigureAwait(false) == followed)
+            {
+                await followed.ConfigureAwait(false);
+                relay.HandedOver();
+                print.Line($"handover: taken over, {relay.Connections} connections");
+                break;
+            }
+
+            PosixSignal came = await signal.ConfigureAwait(false);
+            signal = signals.NextAsync(ending.Token).AsTask();
             if (came != PosixSignal.SIGHUP)
             {
                 print.Line($"{came}: stopping, {relay.Connections} connections");
@@ -104,10 +121,11 @@ internal sealed class RelayCommand : Command
 
         using var now = new CancellationTokenSource();
         Task stopping = relay.StopAsync(now.Token);
-        Task<PosixSignal> again = signals.NextAsync(now.Token).AsTask();
-        await Task.WhenAny(stopping, again).ConfigureAwait(false);
+        await Task.WhenAny(stopping, signal).ConfigureAwait(false);
         await now.CancelAsync().ConfigureAwait(false);
         await stopping.ConfigureAwait(false);
+        await ending.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAny(followed).ConfigureAwait(false);
     }
 
     private static async Task ReloadAsync(RelayServer relay, RelaySource source, SemaphoreSlim reloading, LinePrinter print, TextWriter error)

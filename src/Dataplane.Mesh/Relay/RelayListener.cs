@@ -14,13 +14,12 @@ internal sealed class RelayListener : IDisposable
     private Task _accepting = Task.CompletedTask;
 
     /// <summary>Listens; takes nothing in before <see cref="Start"/>.</summary>
-    /// <exception cref="IOException">The address cannot be had.</exception>
-    internal RelayListener(RelayServer server, ListenerState state, bool isShared, ListenerCounters counters)
+    internal RelayListener(RelayServer server, ListenerState state, Socket socket, ListenerCounters counters)
     {
         Server = server;
         _state = state;
         Counters = counters;
-        _socket = Sockets.Listen(state.Spec, isShared);
+        _socket = socket;
         Address = (IPEndPoint)_socket.LocalEndPoint!;
     }
 
@@ -30,6 +29,9 @@ internal sealed class RelayListener : IDisposable
 
     /// <summary>Where it listens; with port 0 the one that the system chose.</summary>
     internal IPEndPoint Address { get; }
+
+    /// <summary>The socket at which it listens.</summary>
+    internal Socket Socket => _socket;
 
     internal ListenerState State => Volatile.Read(ref _state);
 
@@ -42,14 +44,15 @@ internal sealed class RelayListener : IDisposable
         before.Dispose();
     }
 
-    /// <summary>Stops taking connections in; those that the kernel has already accepted are still taken.</summary>
-    internal async Task CloseAsync()
+    /// <summary>Stops taking connections in.</summary>
+    /// <param name="isHandedOver">Whether another process listens at the same socket, and takes what waits there; otherwise what the kernel has already accepted is still taken here.</param>
+    internal async Task CloseAsync(bool isHandedOver = false)
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
         try
         {
-            while (_socket.Poll(0, SelectMode.SelectRead))
+            while (!isHandedOver && _socket.Poll(0, SelectMode.SelectRead))
                 Begin(_socket.Accept());
         }
         catch (SocketException)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using Dataplane.Configuration;
 using Dataplane.Mesh.Authorization;
 using Dataplane.Mesh.Identity;
@@ -26,6 +27,8 @@ public sealed partial class RelayServer : IAsyncDisposable
     private readonly RelayMeter _meter;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private RelayListener[] _listeners = [];
+    private List<Socket> _inherited = [];
+    private bool _isHandedOver;
     private Authorizer _authorizer;
     private IdentitySource? _identity;
     private ITimer? _sweep;
@@ -69,8 +72,15 @@ public sealed partial class RelayServer : IAsyncDisposable
 
     /// <summary>Reads certificates, listens everywhere, and only then takes connections in.</summary>
     /// <exception cref="IOException">A file or an address cannot be used; nothing is left open.</exception>
-    public void Start()
+    public void Start() => StartWith([]);
+
+    /// <summary>The sockets at which it listens.</summary>
+    internal IEnumerable<Socket> ListeningSockets => Volatile.Read(ref _listeners).Select(listener => listener.Socket);
+
+    /// <summary>The same, with sockets that listen already: those at the addresses of listeners are used, and taken out of the list.</summary>
+    internal void StartWith(List<Socket> inherited)
     {
+        _inherited = inherited;
         if (_state != RelayState.Created)
             throw new InvalidOperationException("A relay is started once.");
         var made = new List<RelayListener>();
@@ -88,6 +98,7 @@ public sealed partial class RelayServer : IAsyncDisposable
         }
 
         _listeners = [.. made];
+        _inherited = [];
         _state = RelayState.Running;
         _sweep = TimeProvider.System.CreateTimer(_ => Sweep(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         made.ForEach(listener => listener.Start());
@@ -147,7 +158,7 @@ public sealed partial class RelayServer : IAsyncDisposable
         {
             _state = RelayState.Draining;
             foreach (RelayListener listener in _listeners)
-                await listener.CloseAsync().ConfigureAwait(false);
+                await listener.CloseAsync(_isHandedOver).ConfigureAwait(false);
 
             // Not before: the last listener may still have had connections in its queue when the last connection of another ended.
             Volatile.Write(ref _isClosed, true);
@@ -170,6 +181,9 @@ public sealed partial class RelayServer : IAsyncDisposable
 
         _state = RelayState.Stopped;
     }
+
+    /// <summary>Another process listens at the same sockets: what waits there is left to it.</summary>
+    internal void HandedOver() => _isHandedOver = true;
 
     /// <summary>Stops without waiting for connections, and gives everything back.</summary>
     public async ValueTask DisposeAsync()
@@ -239,7 +253,7 @@ public sealed partial class RelayServer : IAsyncDisposable
         var state = new ListenerState(listener, spec, identity, earlier, Tell, _time);
         try
         {
-            return new RelayListener(this, state, spec.HandOver, _counters.GetOrAdd(listener.Name, static _ => new ListenerCounters()));
+            return new RelayListener(this, state, Sockets.Inherited(listener, _inherited) ?? Sockets.Listen(listener, spec.HandOver), _counters.GetOrAdd(listener.Name, static _ => new ListenerCounters()));
         }
         catch
         {

@@ -55,6 +55,17 @@ internal static class Sockets
         }
     }
 
+    /// <summary>The socket among some that listens where a listener is to, taken out of them; null when there is none.</summary>
+    internal static Socket? Inherited(ListenerSpec spec, List<Socket> sockets)
+    {
+        int at = sockets.FindIndex(socket => spec.Listen.Port != 0 && spec.Listen.Equals(socket.LocalEndPoint)
+            && (!spec.Listen.Address.Equals(IPAddress.IPv6Any) || socket.DualMode == (spec.Original != OriginalDestination.Redirect)));
+        Socket? found = at < 0 ? null : sockets[at];
+        if (found is not null)
+            sockets.RemoveAt(at);
+        return found;
+    }
+
     /// <summary>Closes so that the peer is told that something went wrong. Any thread; twice does no harm.</summary>
     internal static void Reset(Socket socket)
     {
