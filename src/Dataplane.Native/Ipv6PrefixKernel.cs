@@ -143,8 +143,8 @@ public static unsafe class Ipv6PrefixKernel
         byte* others = stackalloc byte[Chunk];
         FirstStep(root, blocks, high, entries, count);
         SecondStep(blocks, high, entries, count);
-        ThirdStep(blocks, high, entries, lines, count);
-        int length = FourthStep(blocks, high, entries, lines, values, others, count);
+        ThirdStep(blocks, high, entries, lines, values, count);
+        int length = FourthStep(blocks, high, lines, values, others, count);
         Finish(blocks, high, low, entries, values, others, length);
     }
 
@@ -171,27 +171,26 @@ public static unsafe class Ipv6PrefixKernel
         }
     }
 
-    /// <summary>A holder's block: which of its lines. What is not narrow has the empty one.</summary>
-    private static void ThirdStep(byte* blocks, ulong* high, uint* entries, uint* lines, nint count)
+    /// <summary>A holder's block: which of its lines. What is not narrow has the empty one, and is its own value for now.</summary>
+    private static void ThirdStep(byte* blocks, ulong* high, uint* entries, uint* lines, uint* values, nint count)
     {
         for (nint i = 0; i < count; i++)
         {
-            uint line = NarrowLineOf<Vectors>(blocks, entries[i], (ushort)(high[i] >> 16));
+            uint entry = entries[i], line = NarrowLineOf<Vectors>(blocks, entry, FirstFurtherCell(high + i));
             lines[i] = line;
+            values[i] = entry & ~NarrowMask(entry);
             Prefetch(blocks + line);
         }
     }
 
     /// <summary>That line. What is not answered by it, or perhaps is not, is listed: written down always, kept when it must be.</summary>
     /// <returns>The length of the list.</returns>
-    private static int FourthStep(byte* blocks, ulong* high, uint* entries, uint* lines, uint* values, byte* others, nint count)
+    private static int FourthStep(byte* blocks, ulong* high, uint* lines, uint* values, byte* others, nint count)
     {
         nint length = 0;
         for (nint i = 0; i < count; i++)
         {
-            uint entry = entries[i], isNarrow = NarrowMask(entry);
-            uint code = InNarrowLine<Vectors>(blocks + lines[i], (ushort)(high[i] >> 16));
-            uint value = (code & isNarrow) | (entry & ~isNarrow);
+            uint value = values[i] | InNarrowLine<Vectors>(blocks + lines[i], FirstFurtherCell(high + i));
             values[i] = value;
             others[length] = (byte)i;
             length += value >= FirstEscape ? 1 : 0;
@@ -200,15 +199,27 @@ public static unsafe class Ipv6PrefixKernel
         return (int)length;
     }
 
-    /// <summary>The few others, from the entry that was found for their first 32 bits.</summary>
+    /// <summary>The few others: escapes, what leads deeper, blocks that are not narrow, and large values, which are right already.</summary>
     private static void Finish(byte* blocks, ulong* high, ulong* low, uint* entries, uint* values, byte* others, int length)
     {
         for (int j = 0; j < length; j++)
         {
-            int i = others[j];
-            values[i] = Walk<Vectors>(blocks, entries[i], high[i], low[i], FirstFurther);
+            int i = others[j], level = FirstFurther;
+            uint entry = entries[i];
+            if (NarrowMask(entry) != 0)
+            {
+                // Whatever the value is by now, this is one of the places before the block.
+                entry = ((uint*)(blocks + (entry & OffsetMask)))[(int)(values[i] | ~0xFFu)];
+                level++;
+            }
+
+            values[i] = (entry & BlockFlag) == 0 ? entry : Walk<Vectors>(blocks, entry, high[i], low[i], level);
         }
     }
+
+    /// <summary>Bits 32 to 47 of an address, read where they stand: a vector is filled from memory in one instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ushort FirstFurtherCell(ulong* high) => BitConverter.IsLittleEndian ? ((ushort*)high)[1] : (ushort)(*high >> 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* at)
