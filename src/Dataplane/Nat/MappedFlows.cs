@@ -124,6 +124,16 @@ internal static class MappedFlows
         }
     }
 
+    /// <summary>For explain: whether the mapped port that a packet is for, copied already, has sent to where the packet comes from now.</summary>
+    public static void CopySentTo(WorkerContext from, WorkerContext to, in FlowKey key)
+    {
+        if (from.Flows.Mappings?.FindOutside(key.Destination, key.DestinationPort, key.Protocol) is >= 0 and int number && from.Flows.Mappings.HasSentTo(number, key.Source)
+            && to.Flows.Mappings?.FindOutside(key.Destination, key.DestinationPort, key.Protocol) is >= 0 and int copy)
+        {
+            to.Flows.Mappings.NoteSentTo(copy, key.Source);
+        }
+    }
+
     private static int AdoptMapping(WorkerContext context, in FlowEntry inward)
     {
         PortMappings mappings = context.Flows.Mappings!;

@@ -69,7 +69,7 @@ internal sealed class ExplainRunner
         _batch.SetMemory(memory);
         _batch.Add(HeadroomBytes, _frame.Length);
         ForwardingPipeline.Receive<TracingOn>(shadow, _batch);
-        PacketBatch last = RunOverlays(shadow, trace);
+        PacketBatch last = RunOverlays(shadow, trace, RunHairpin(live, shadow, trace));
         if (last.VerdictOf(0) is Verdict.Continue or Verdict.Forward)
         {
             last.Drop(0, DropReason.Undecided);
@@ -92,11 +92,35 @@ internal sealed class ExplainRunner
         Result = Describe(live.Tables, trace, last);
     }
 
+    /// <summary>Goes on with a packet that goes from one inside host to another by its outside address, as with what comes from outside.</summary>
+    /// <returns>The batch that the packet is in last; the first one still when another worker would go on.</returns>
+    private PacketBatch RunHairpin(WorkerContext live, WorkerContext shadow, TraceRecorder trace)
+    {
+        if (!shadow.Hairpins.HasPending)
+        {
+            return _batch;
+        }
+
+        PacketBatch back = shadow.Hairpins.Take(_batch, shadow.NowNs);
+        PacketHeaders headers = default;
+        FlowKey key = default;
+        if (PacketParser.Parse(back.Frame(0), ref headers, ref key) != DropReason.None
+            || (headers.Fragment == FragmentKind.None && key.Protocol is IpProtocols.Tcp or IpProtocols.Udp && live.Share.OwnerOfPort(key.DestinationPort) != live.Share.Index))
+        {
+            return _batch;
+        }
+
+        MappedFlows.CopySentTo(live, shadow, in key);
+        CopyFlows(live, shadow, back.Frame(0), in headers, in key);
+        trace.Batch = back;
+        ForwardingPipeline.Return<TracingOn>(shadow, back, links: null);
+        return back;
+    }
+
     /// <summary>Goes on with what was inside the packet, and with the packet it is put into.</summary>
     /// <returns>The batch that the packet is in last.</returns>
-    private PacketBatch RunOverlays(WorkerContext shadow, TraceRecorder trace)
+    private PacketBatch RunOverlays(WorkerContext shadow, TraceRecorder trace, PacketBatch last)
     {
-        PacketBatch last = _batch;
         OverlayWorker overlays = shadow.Overlays;
         if (overlays.HasPending)
         {
@@ -203,22 +227,27 @@ internal sealed class ExplainRunner
         }
 
         MappedFlows.CopyMappings(live, shadow, in key);
+        CopyFlows(live, shadow, _frame, in headers, in key);
+        return shadow;
+    }
+
+    /// <summary>Copies the flow of a packet, and that of the one it quotes.</summary>
+    private static void CopyFlows(WorkerContext live, WorkerContext shadow, ReadOnlySpan<byte> frame, in PacketHeaders headers, in FlowKey key)
+    {
         CopyFlow(live, shadow, in key);
         int quoted = headers.TransportOffset + 8;
         if (headers.TransportOffset != 0 && headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6 && quoted < headers.EndOffset
-            && QuotedPacket.TryRead(_frame.AsSpan(quoted..headers.EndOffset), headers.IpVersion == 4, out QuotedPacket inner))
+            && QuotedPacket.TryRead(frame[quoted..headers.EndOffset], headers.IpVersion == 4, out QuotedPacket inner))
         {
             FlowKey turned = inner.Key.Reversed();
             CopyFlow(live, shadow, in turned);
         }
-
-        return shadow;
     }
 
     private static void CopyFlow(WorkerContext live, WorkerContext shadow, in FlowKey key)
     {
         int index = live.Flows.Find(in key, live.Hash.Of(in key));
-        if (index < 0)
+        if (index < 0 || shadow.Flows.Find(in key, live.Hash.Of(in key)) >= 0)
         {
             return;
         }

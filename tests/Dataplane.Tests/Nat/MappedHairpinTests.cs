@@ -1,6 +1,7 @@
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Telemetry;
 using Dataplane.Tests.Flows;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Reassembly;
@@ -123,4 +124,35 @@ public sealed class MappedHairpinTests
     private static byte[] Unreachable(PacketBuilder packet, int family, byte[] quoted) => family == 4
         ? packet.Icmpv4(Icmpv4Fields.Unreachable(3)).Payload(quoted).Build()
         : packet.Icmpv6(Icmpv6Fields.Unreachable(4)).Payload(quoted).Build();
+
+    /// <summary>Explain goes on behind the turn, and changes nothing.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Explain_GoesOnToTheOtherInsideHost(int family)
+    {
+        var net = new MappedNet(family);
+        await using TestPlane plane = MappedNet.Create(MappedNet.Rule(NatFiltering.AddressDependent));
+        ushort a = net.Open(plane, 11, 5000, net.Remote(1)), b = net.Open(plane, 12, 6002, net.Remote(1));
+        byte[] frame = net.From(11, net.Gateway).Udp(5000, b).Payload("a").Build(), answer = net.From(12, net.Gateway).Udp(6002, a).Payload("b").Build();
+
+        // Host 12 has sent nothing to the outside address of 11, so its filter keeps 11 out.
+        Explanation kept = plane.Engine.Explain(frame, "lan");
+        Assert.Equal((Verdict.Drop, DropReason.NatFiltered), (kept.Verdict, kept.Reason));
+        plane.SendForDrop("lan", frame, DropReason.NatFiltered);
+
+        // The first packet of a flow, and one of a flow there is.
+        Explanation first = plane.Engine.Explain(answer, "lan");
+        byte[] sent = plane.SendForOne("lan", answer, "lan");
+        Explanation next = plane.Engine.Explain(answer, "lan");
+        foreach (Explanation said in new[] { first, next })
+        {
+            Assert.Equal((Verdict.Transmit, "lan"), (said.Verdict, said.OutPort));
+            NatNet.Same(sent, said.Output.ToArray());
+            Assert.Contains(said.Steps, step => step is { Stage: "nat", Outcome: "hairpin" });
+        }
+
+        NatNet.Same(net.At(12, net.Gateway).Udp(a, 6002).Payload("a").Build(), plane.Engine.Explain(frame, "lan").Output.ToArray());
+        NatNet.Same(net.At(12, net.Gateway).Udp(a, 6002).Payload("a").Build(), plane.SendForOne("lan", frame, "lan"));
+    }
 }
