@@ -13,7 +13,7 @@
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct plan); } plans SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct source_state); } state SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, COUNTERS); __type(key, __u32); __type(value, __u64); } counters SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, MAX_FLOWS); __type(key, __u32); __type(value, __u64); } newest SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, MAX_FLOWS); __type(key, __u32); __type(value, struct seen); } flows SEC(".maps");
 
 struct frame {
     struct ethhdr eth;
@@ -83,7 +83,7 @@ SEC("xdp") int source(struct xdp_md *ctx)
         return XDP_DROP;
     // A page comes back with whatever was done to the frame on its way, so every byte is written again.
     __u64 n = s->sent++;
-    __u32 flow = p->flows ? n % p->flows : 0;
+    __u32 flow = p->flows ? (p->first + n) % p->flows : 0;
     __builtin_memcpy(f->eth.h_dest, p->mac, 6);
     f->eth.h_source[0] = 2;
     f->eth.h_source[1] = f->eth.h_source[2] = f->eth.h_source[3] = f->eth.h_source[4] = f->eth.h_source[5] = 0;
@@ -96,7 +96,7 @@ SEC("xdp") int source(struct xdp_md *ctx)
     f->ip.ttl = 64;
     f->ip.protocol = IPPROTO_UDP;
     f->ip.saddr = address_of(flow);
-    f->ip.daddr = p->destination;
+    f->ip.daddr = bpf_htonl(bpf_ntohl(p->destination) + (flow >> (p->shift & 31)));
     f->ip.check = 0;
     f->ip.check = ~sum_ip(f);
     f->udp.source = port_of(flow);
@@ -149,22 +149,31 @@ SEC("tc") int sink(struct __sk_buff *ctx)
         return count(BAD_IP_HEADER);
     if (f->ip.ttl != p->expected_ttl)
         return count(BAD_TTL);
-    if (f->ip.daddr != p->expected || f->udp.dest != p->expected_port)
+    __u32 flow = f->mark.flow;
+    __u32 which = bpf_ntohl(f->ip.daddr) - bpf_ntohl(p->expected) - (flow >> (p->shift & 31));
+    if (which >= (p->backends ? p->backends : 1) || f->udp.dest != p->expected_port)
         return count(BAD_DESTINATION);
     if (f->udp.check == 0 || sum_udp(f) != 0xffff)
         return count(BAD_UDP_CHECKSUM);
-    __u32 flow = f->mark.flow;
-    if (f->ip.saddr != address_of(flow) || f->udp.source != port_of(flow))
+    struct seen *last = bpf_map_lookup_elem(&flows, &flow);
+    __u64 n = f->mark.sequence_low | (__u64)f->mark.sequence_high << 32;
+    if (!last || f->ip.saddr != (p->expected_source ? p->expected_source : address_of(flow)))
         return count(BAD_CONTENT);
-    __u64 *last = bpf_map_lookup_elem(&newest, &flow), n = f->mark.sequence_low | (__u64)f->mark.sequence_high << 32;
-    if (!last)
+    if (!p->expected_source && f->udp.source != port_of(flow))
         return count(BAD_CONTENT);
+    // A flow keeps what it was given first: port and backend.
+    if (!last->port) {
+        last->address = f->ip.daddr;
+        last->port = f->udp.source;
+    } else if (last->port != f->udp.source || last->address != f->ip.daddr) {
+        return count(BAD_BINDING);
+    }
     // The number counts from 1 in each trial, and the trial leads: a frame that is not newer than the last of its flow came twice or too late.
     n = (__u64)p->trial << 40 | (n + 1);
-    if (n <= *last)
+    if (n <= last->newest)
         count(REORDERED);
     else
-        *last = n;
+        last->newest = n;
     return count(GOOD);
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include "bed.h"
@@ -162,6 +163,7 @@ static struct result run_trial(double rate, double seconds)
     pthread_join(source, NULL);
 
     r.sent = read_sent();
+    plan.first = (plan.first + r.sent) % plan.flows;
     for (int quiet = 0, i = 0; quiet < 3 && i < 100; i++) {
         __u64 good = r.good;
         usleep(4000);
@@ -231,11 +233,31 @@ static void read_mac(const char *text, __u8 mac[6])
         fail("%s is not a hardware address", text);
 }
 
+// Towards one destination no port stands for two flows. What is wrong counts as a frame.
+static void check_ports(int map)
+{
+    size_t bytes = MAX_FLOWS * sizeof(struct seen);
+    struct seen *seen = mmap(NULL, bytes, PROT_READ, MAP_SHARED, map, 0);
+    if (seen == MAP_FAILED)
+        fail("mmap: %s", strerror(errno));
+    static __u8 taken[65536];
+    __u32 group = 0;
+    for (__u32 flow = 0; flow < plan.flows; flow++) {
+        if (flow == 0 || flow >> plan.shift != group)
+            memset(taken, 0, sizeof taken);
+        group = flow >> plan.shift;
+        if (seen[flow].port && taken[seen[flow].port]++)
+            totals[BAD_BINDING]++;
+    }
+    munmap(seen, bytes);
+}
+
 static void print_checks(void)
 {
     static const char *const names[COUNTERS] = {
         [BAD_LENGTH] = "length", [BAD_MAC] = "mac", [BAD_IP_HEADER] = "ip_header", [BAD_TTL] = "ttl",
         [BAD_DESTINATION] = "destination", [BAD_UDP_CHECKSUM] = "udp_checksum", [BAD_CONTENT] = "content",
+        [BAD_BINDING] = "binding",
     };
     __u64 bad = 0;
     for (int k = BAD_LENGTH; k < COUNTERS; k++)
@@ -255,6 +277,7 @@ int main(int count, char **arguments)
     // Not from 1: frames of the run before may still be in a ring.
     plan.trial = (__u32)(now() * 1000) & 0x7fffff;
     plan.expected_ttl = 64;
+    plan.shift = 31;
     for (int i = 1; i < count; i++) {
         char *value = strchr(arguments[i], '=');
         if (!value) {
@@ -272,6 +295,9 @@ int main(int count, char **arguments)
         else if (!strcmp(key, "expect_mac")) read_mac(value, plan.expected_mac), plan.check_mac = 1;
         else if (!strcmp(key, "expect_ttl")) plan.expected_ttl = atoi(value);
         else if (!strcmp(key, "flows")) plan.flows = atoi(value);
+        else if (!strcmp(key, "shift")) plan.shift = atoi(value) & 31;
+        else if (!strcmp(key, "backends")) plan.backends = atoi(value);
+        else if (!strcmp(key, "expect_source")) inet_pton(AF_INET, value, &plan.expected_source);
         else if (!strcmp(key, "seconds")) seconds = atof(value);
         else if (!strcmp(key, "rate")) rate = atof(value);
         else if (!strcmp(key, "realtime")) realtime = atoi(value);
@@ -279,7 +305,7 @@ int main(int count, char **arguments)
     }
     if (!mode || !source_at || !sink_at || !plan.flows || plan.flows > MAX_FLOWS)
         fail("usage: bed search|offer source=NAMESPACE/IF sink=NAMESPACE/IF mac=MAC to=IP:PORT expect=IP:PORT "
-             "[expect_mac=MAC] [expect_ttl=N] [flows=N] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
+             "[expect_mac=MAC] [expect_ttl=N] [expect_source=IP] [backends=N] [flows=N] [shift=BITS] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
 
     char source_name[128], source_if[32], sink_name[128], sink_if[32];
     if (sscanf(source_at, "%127[^/]/%31s", source_name, source_if) != 2 || sscanf(sink_at, "%127[^/]/%31s", sink_name, sink_if) != 2)
@@ -319,6 +345,8 @@ int main(int count, char **arguments)
     } else {
         fail("unknown mode %s", mode);
     }
+    if (plan.expected_source)
+        check_ports(bpf_object__find_map_fd_by_name(object, "flows"));
     print_checks();
 
     enter(sink_namespace);

@@ -2,7 +2,7 @@
 #ifndef BED_H
 #define BED_H
 
-enum { FRAME_BYTES = 64, MAX_FLOWS = 65536, MAGIC = 0x31504442 };   // the frame's 64 bytes are without FCS
+enum { FRAME_BYTES = 64, MAX_FLOWS = 1048576, MAGIC = 0x31504442 };   // the frame's 64 bytes are without FCS
 
 // Written before each trial. Addresses and ports as on the wire.
 struct plan {
@@ -18,6 +18,17 @@ struct plan {
     __u8 expected_ttl;      // 64 is sent; a router leaves 63
     __u8 check_mac;         // whether expected_mac must have been written on the way
     __u8 expected_mac[6];
+    __u16 backends;         // expected is the first of so many addresses, of which any will do; 0 is as 1
+    __u32 shift;            // flows are sent to destination + (flow >> shift), so that one address can translate more of them than it has ports
+    __u32 expected_source;  // must seem to come from, by a port of its own; 0: from its own address and port
+    __u64 first;            // where the source goes on, so that many flows get their turn in short trials
+};
+
+// What the sink knows of a flow: the number of its last frame, and what it was translated to. One page after the other for the program that judges.
+struct seen {
+    __u64 newest;
+    __u32 address;
+    __u32 port;             // 0: not seen yet
 };
 
 // The source runs on one processor, so these need no lock.
@@ -26,7 +37,7 @@ struct source_state {
 };
 
 // Per processor. What is not GOOD, LATE or STRANGER failed a check: contents are verified in every frame, not in a sample.
-enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, COUNTERS };
+enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, BAD_BINDING, COUNTERS };
 
 // Behind the UDP header: 20 of 22 bytes of payload.
 struct mark {
