@@ -21,14 +21,21 @@ public sealed partial class DataplaneEngine
     public IReadOnlyList<PortStatus> ReadPorts() => [.. _ports.Entries.Select(entry =>
     {
         entry.Port.ReadStatistics(out PortStatistics statistics);
+        PortActivity[] activities = [.. PartsOf(entry.Port).Select(PortActivity.Of)];
         return new PortStatus(entry.Spec.Name, entry.Spec.Kind, entry.Port.Link, statistics)
         {
             LinkReason = entry.Port.LinkReason,
             Description = entry.Port.Description,
             Events = entry.Port.ReadEvents(),
             Queues = (entry.Port as IQueuedPort)?.ReadQueues() ?? [],
+            Polls = activities.Sum(activity => activity.Polls),
+            Batches = activities.Sum(activity => activity.Batches),
+            Wakes = activities.Sum(activity => activity.Wakes),
         };
     })];
+
+    /// <summary>What workers have of a port in their tables: itself, or a part each.</summary>
+    private static IEnumerable<IPort> PartsOf(IPort port) => port is QueuedPort queued ? [port, .. queued.Parts] : [port];
 
     /// <summary>The filter rules in order, and the default policy last.</summary>
     public IReadOnlyList<RuleStatus> ReadRules() => _workers?.Tables is not { } tables

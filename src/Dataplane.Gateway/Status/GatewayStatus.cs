@@ -58,20 +58,21 @@ internal sealed record GatewayStatus(
 
     internal sealed record Port(string Name, string Link, long ReceivedPackets, long ReceivedBytes, long TransmittedPackets, long TransmittedBytes,
         long KernelDrops, long TransmitRefused, long TransmitLost, long Errors, long ReceivedSuperFrames, long TransmittedSuperFrames, string Reason,
-        string Description, IReadOnlyDictionary<string, long> Events)
+        long Polls, long Batches, long Wakes, string Description, IReadOnlyDictionary<string, long> Events)
     {
         public static Port From(PortStatus port) => new(port.Name, port.Link.ToString().ToLowerInvariant(), port.Statistics.ReceivedPackets,
             port.Statistics.ReceivedBytes, port.Statistics.TransmittedPackets, port.Statistics.TransmittedBytes, port.Statistics.KernelDrops,
             port.Statistics.TransmitRefused, port.Statistics.TransmitLost, port.Statistics.Errors, port.Statistics.ReceivedSuperFrames,
-            port.Statistics.TransmittedSuperFrames, port.LinkReason, port.Description,
+            port.Statistics.TransmittedSuperFrames, port.LinkReason, port.Polls, port.Batches, port.Wakes, port.Description,
             port.Events.ToDictionary(happened => happened.Name, happened => happened.Count));
     }
 
     internal sealed record Worker(int Index, IReadOnlyList<string> Ports, long Packets, long HandedOver, long TakenOver, int Flows, long BusyNs, long IdleNs,
-        long Sleeps, double CyclesPerPacket, IReadOnlyList<long> BatchSizes)
+        long BusyRounds, long IdleRounds, long Sleeps, double CyclesPerPacket, IReadOnlyList<long> BatchSizes)
     {
         public static Worker From(WorkerStatus worker) => new(worker.Index, worker.Ports, worker.Packets, worker.HandedOver, worker.TakenOver,
-            worker.FlowEntries / 2, worker.BusyNs, worker.IdleNs, worker.Sleeps, Math.Round(worker.CyclesPerPacket, 1), worker.BatchSizes);
+            worker.FlowEntries / 2, worker.BusyNs, worker.IdleNs,
+            worker.BusyRounds, worker.IdleRounds, worker.Sleeps, Math.Round(worker.CyclesPerPacket, 1), worker.BatchSizes);
     }
 
     internal sealed record Translation(string Inside, string Outside, string? Sources, string Address, long Flows, long Packets, long Bytes, string Mapping, string Filtering,

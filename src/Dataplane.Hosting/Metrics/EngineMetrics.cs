@@ -18,6 +18,7 @@ internal static partial class EngineMetrics
     private const string Reason = "dataplane.drop.reason";
     private const string ErrorType = "error.type";
     private const string Event = "dataplane.network.event";
+    private const string PollResult = "dataplane.network.poll.result";
     private const string Rule = "dataplane.filter.rule";
     private const string Service = "dataplane.service";
     private const string Backend = "dataplane.backend";
@@ -33,6 +34,7 @@ internal static partial class EngineMetrics
     private const string Result = "result";
     private const string Worker = "dataplane.worker.id";
     private const string State = "dataplane.worker.state";
+    private const string BatchSize = "dataplane.worker.batch.size";
 
     public static IReadOnlyList<EngineMetric> All { get; } =
     [
@@ -49,6 +51,13 @@ internal static partial class EngineMetrics
             "Packets lost at a port: dropped by the kernel before the engine saw them, refused by the transmit ring, lost with their peer, malformed at the ring.", PortErrors),
         new("dataplane.network.event.count", MetricKind.Counter, "{event}", "What happened to a port beside its frames, such as peers refused; by what it was.",
             reading => reading.Ports.SelectMany(port => port.Events.Select(happened => Of(happened.Count, (Interface, port.Name), (Event, happened.Name))))),
+        new("dataplane.network.poll.count", MetricKind.Counter, "{poll}", "Times that workers asked a port for frames, by whether it had some.",
+            reading => reading.Ports.SelectMany(port => new[]
+            {
+                Of(port.Batches, (Interface, port.Name), (PollResult, "batch")), Of(port.Polls - port.Batches, (Interface, port.Name), (PollResult, "nothing")),
+            })),
+        new("dataplane.network.wakes", MetricKind.Counter, "{wake}", "Sleeps of workers that a port's descriptor ended.",
+            reading => reading.Ports.Select(port => Of(port.Wakes, (Interface, port.Name)))),
         new("dataplane.network.up", MetricKind.Gauge, "1", "1 when the port's link passes frames, otherwise 0.",
             reading => reading.Ports.Select(port => Of(port.Link == LinkState.Up ? 1 : 0, (Interface, port.Name)))),
     ];
@@ -93,6 +102,18 @@ internal static partial class EngineMetrics
             reading => PerWorker(reading, worker => worker.Packets)),
         new("dataplane.worker.handed_over", MetricKind.Counter, "{packet}", "Packets a worker gave to others, which own their flow or the port they leave by.",
             reading => PerWorker(reading, worker => worker.HandedOver)),
+        new("dataplane.worker.taken_over", MetricKind.Counter, "{packet}", "Packets a worker got from others. Less than all handed over by as many as wait between two workers.",
+            reading => PerWorker(reading, worker => worker.TakenOver)),
+        new("dataplane.worker.sleeps", MetricKind.Counter, "{sleep}", "Times a worker went to sleep, and was woken by a frame, another thread or its timer of 100 ms.",
+            reading => PerWorker(reading, worker => worker.Sleeps)),
+        new("dataplane.worker.rounds", MetricKind.Counter, "{round}", "Rounds over a worker's ports: busy ones received something, idle ones found nothing.",
+            reading => reading.Workers.SelectMany(worker => new[]
+            {
+                Of(worker.BusyRounds, (Worker, Name(worker)), (State, "busy")), Of(worker.IdleRounds, (Worker, Name(worker)), (State, "idle")),
+            })),
+        new("dataplane.worker.batch.count", MetricKind.Counter, "{batch}", "Batches a worker received from ports, by the least size of their class: 1, 2 (to 3), 4 (to 7), to 256.",
+            reading => reading.Workers.SelectMany(worker => worker.BatchSizes.Select((batches, size) =>
+                Of(batches, (Worker, Name(worker)), (BatchSize, (1 << size).ToString(CultureInfo.InvariantCulture)))))),
         new("dataplane.worker.time", MetricKind.Counter, "ns", "What a worker's time went to: rounds that received something are busy, others idle; sleep is neither.",
             reading => reading.Workers.SelectMany(worker => new[]
             {

@@ -253,6 +253,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             return 0;
         }
 
+        plan.Activities[ready]!.CountWake();
         int received = Receive(ports, (ushort)ready, nowNs);
         Flush(ports, isTimed: received > 0 && _isTimed);
         return received;
@@ -270,6 +271,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         }
 
         int received = port.Receive(batch);
+        _plan!.Activities[id]!.CountPoll(received > 0);
         if (received == 0)
         {
             return 0;

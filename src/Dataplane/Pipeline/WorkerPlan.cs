@@ -1,6 +1,7 @@
 using Dataplane.Flows;
 using Dataplane.Native;
 using Dataplane.Ports;
+using Dataplane.Telemetry;
 
 namespace Dataplane.Pipeline;
 
@@ -17,6 +18,7 @@ internal sealed class WorkerPlan : IDisposable
             [.. tables.Ports.SelectMany((port, id) => (port?.PollDescriptors ?? []).Select(descriptor => ((ushort)id, descriptor)))];
         _polledIds = [.. polled.Select(entry => entry.Id)];
         Poller = new Poller([.. polled.Select(entry => entry.Descriptor)], wake);
+        Activities = [.. tables.Ports.Select(port => port is null or RemotePort ? null : PortActivity.Of(port))];
         CountedFlows = new long[tables.CountedSlots.Length];
     }
 
@@ -32,6 +34,9 @@ internal sealed class WorkerPlan : IDisposable
     public ushort[] Ids { get; }
 
     public Poller Poller { get; }
+
+    /// <summary>By identifier: how often the port was asked; null where it is no port of this worker.</summary>
+    public PortActivity?[] Activities { get; }
 
     /// <summary>The first port that the last wait found to have frames; -1 for none.</summary>
     public int ReadyPort()

@@ -18,7 +18,7 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
     /// <exception cref="LinuxException">Too few descriptors would be left for the process itself.</exception>
     public IPort Open(PortSpec spec)
     {
-        DescriptorReserve.Demand($"port {spec.Name}");
+        DemandDescriptors(spec);
         return Factory(spec).Open(spec.Name);
     }
 
@@ -30,7 +30,7 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
     /// <exception cref="LinuxException">Too few descriptors would be left for the process itself.</exception>
     public IQueuedPort Open(PortSpec spec, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
     {
-        DescriptorReserve.Demand($"port {spec.Name}");
+        DemandDescriptors(spec);
         return Factory(spec) is IQueueFactory factory
             ? factory.OpenQueues(spec.Name, workers, memoriesOf)
             : throw new NotSupportedException($"Port {spec.Name}: its factory opens ports of one queue; {spec.Queues} are asked for.");
@@ -44,6 +44,16 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
     {
         var factory = (IPassedPortFactory)Factory(spec);
         return passed.Count == 1 ? factory.Adopt(passed[0]) : QueuedPort.Open(workers, queue => factory.Adopt(passed[queue]));
+    }
+
+    /// <summary>Ports that are memory of this process and nothing else take no descriptor, and open when there is none left too.</summary>
+    private static void DemandDescriptors(PortSpec spec)
+    {
+        bool takesNone = spec is { Kind: PortKind.Memory, Factory: null or MemoryPort } or { Kind: PortKind.Vxlan, Factory: null };
+        if (!takesNone)
+        {
+            DescriptorReserve.Demand($"port {spec.Name}");
+        }
     }
 
     private IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch

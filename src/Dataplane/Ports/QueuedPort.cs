@@ -32,6 +32,9 @@ internal sealed class QueuedPort : IQueuedPort
     /// <summary>The first of the queues.</summary>
     public IPort First => _queues[0];
 
+    /// <summary>What each worker has of them.</summary>
+    public IEnumerable<IPort> Parts => _parts.Values;
+
     /// <summary>All of them, in their order.</summary>
     public IReadOnlyList<IPort> Queues => _queues;
 

@@ -18,6 +18,15 @@ public sealed record PortStatus(string Name, PortKind Kind, LinkState Link, Port
     /// <summary>What happened to it beside the frames it carried, such as peers that were refused; what has not happened is left out.</summary>
     public IReadOnlyList<PortEvent> Events { get; init; } = [];
 
+    /// <summary>Times that workers asked it for frames, by all its queues.</summary>
+    public long Polls { get; init; }
+
+    /// <summary>Of these, times it had some.</summary>
+    public long Batches { get; init; }
+
+    /// <summary>Sleeps of workers that its descriptor ended; where several ports had frames then, the first of them. 0 for ports that signal the worker itself.</summary>
+    public long Wakes { get; init; }
+
     /// <summary>The counters of each queue, of which <see cref="Statistics"/> are the sum; empty for a port of one queue.</summary>
     public IReadOnlyList<PortStatistics> Queues { get; init; } = [];
 }

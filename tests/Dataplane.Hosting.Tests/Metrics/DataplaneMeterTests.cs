@@ -40,8 +40,18 @@ public sealed class DataplaneMeterTests
         Assert.Equal(Testing.ArpRequest.Length + 5, Value("dataplane.network.io", ("network.interface.name", "wan"), ("network.io.direction", "receive")));
         Assert.Equal(1, Value("dataplane.network.packet.count", ("network.io.direction", "transmit")));
         Assert.Equal(1, Value("dataplane.running"));
+        Assert.InRange(Value("dataplane.network.poll.count", ("dataplane.network.poll.result", "batch")), 1, 2);
+        Assert.True(Value("dataplane.network.poll.count", ("dataplane.network.poll.result", "nothing")) > 0);
+        Assert.Equal(0, Value("dataplane.network.wakes"));
         Assert.Equal(0, Value("dataplane.worker.handed_over", ("dataplane.worker.id", "0")));
+        Assert.Equal(0, Value("dataplane.worker.taken_over", ("dataplane.worker.id", "0")));
         Assert.True(Value("dataplane.worker.packet.count", ("dataplane.worker.id", "0")) > 0);
+        Assert.True(Value("dataplane.worker.sleeps", ("dataplane.worker.id", "0")) > 0);
+        Assert.True(Value("dataplane.worker.rounds", ("dataplane.worker.id", "0"), ("dataplane.worker.state", "busy")) > 0);
+        Assert.True(Value("dataplane.worker.rounds", ("dataplane.worker.id", "0"), ("dataplane.worker.state", "idle")) > 0);
+        (Instrument Instrument, long Value, Dictionary<string, object?> Tags)[] batches = [.. seen.Where(entry => entry.Instrument.Name == "dataplane.worker.batch.count")];
+        Assert.Equal(["1", "2", "4", "8", "16", "32", "64", "128", "256"], batches.Select(entry => entry.Tags["dataplane.worker.batch.size"]));
+        Assert.InRange(batches.Sum(entry => entry.Value), 1, Value("dataplane.worker.packet.count", ("dataplane.worker.id", "0")));
         Assert.Equal(0, Value("dataplane.config.reloads", ("result", "rejected")));
         Assert.Equal(DropReasonNames.Count - 1, seen.Count(entry => entry.Instrument.Name == "dataplane.network.packet.dropped"));
         Assert.Equal(1, Value("dataplane.network.packet.dropped", ("dataplane.drop.reason", "truncated_ethernet")));

@@ -77,6 +77,9 @@ public sealed class PortLimitsTests
         Assert.Equal("up", (await gateway.ReadPortAsync("p0")).GetProperty("link").GetString());
         Assert.DoesNotContain("t0", home.Execute("ip", "-br", "link"), StringComparison.Ordinal);
 
+        // A port that takes none is none of those.
+        Assert.Contains(await gateway.ReloadAsync(Configuration([.. few, "{ kind: memory }"])), line => line.StartsWith("reloaded", StringComparison.Ordinal));
+
         Limit(gateway.ProcessId, 4096);
         Assert.Contains(await gateway.ReloadAsync(Configuration(many) + "# again\n"), line => line.StartsWith("reloaded", StringComparison.Ordinal));
         Assert.Equal(many.Length, (await gateway.ReadStatusAsync()).GetProperty("ports").GetArrayLength());

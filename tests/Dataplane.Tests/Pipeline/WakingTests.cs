@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Ports;
+using Dataplane.Telemetry;
 using Dataplane.Tests.Support;
 
 namespace Dataplane.Tests.Pipeline;
@@ -26,7 +27,13 @@ public class WakingTests
             {
                 Assert.True(tries < 100, string.Join(", ", asked));
             }
+
+            PortStatus status = engine.ReadPorts().Single(port => port.Name == waking.Name);
+            Assert.InRange(status.Wakes, 1, status.Polls);
+            Assert.Equal(0, status.Batches);
         }
+
+        Assert.Equal(0, engine.ReadPorts()[0].Wakes);
     }
 
     private static bool IsFirstOfItsRound(DataplaneEngine engine, AskedPort waking, ConcurrentQueue<string> asked)
