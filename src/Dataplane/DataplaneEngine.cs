@@ -114,6 +114,12 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
 
             await StopOffloadAsync().ConfigureAwait(false);
             await Task.Run(_workers!.Stop, CancellationToken.None).ConfigureAwait(false);
+            if (_successor is null && State != EngineState.Failed)
+            {
+                // Where another process goes on, nothing ends.
+                _workers.SayFarewell();
+            }
+
             if (_forwarder is not null)
             {
                 await _forwarder.DisposeAsync().ConfigureAwait(false);

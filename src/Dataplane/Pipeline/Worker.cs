@@ -382,6 +382,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         WorkerPlan? published = Volatile.Read(ref _published);
         if (!ReferenceEquals(published, _plan) && published is not null)
         {
+            if (_plan is { } before)
+            {
+                SayFarewell(before, published.Tables.Bridges);
+            }
+
             Context.Tables = published.Tables;
             AdoptOverlays(published);
             _transmit.Bridges = published.Tables.Bridges;

@@ -226,6 +226,9 @@ internal sealed class WorkerGroup : IDisposable
         return Sum(read);
     }
 
+    /// <summary>Says what is to be said last. Once none runs, before the ports are closed.</summary>
+    public void SayFarewell() => Array.ForEach(_workers, worker => worker.SayFarewell());
+
     /// <summary>Drops what ports have accepted and not sent. Once none runs, before the ports are closed.</summary>
     public void DropUnsent() => Array.ForEach(_workers, worker => worker.DropUnsent());
 

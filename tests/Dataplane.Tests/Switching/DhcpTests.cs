@@ -33,6 +33,28 @@ public sealed class DhcpTests
             ], offer.Options.Select(option => $"{option.Key}:{Convert.ToHexString(option.Value)}"));
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    public async Task Ask_WithSeveralWorkers_EachEndpointHearsItsOwnAndNobodyElse(int workers)
+    {
+        await using TestPlane plane = Plane(change: blue => blue with { RouterAdvertisements = null }, configure: builder => builder.Workers(spec => spec with { Count = workers }));
+        for (int round = 0; round < 3; round++)
+        {
+            foreach (string endpoint in new[] { "b", "a" })
+            {
+                // The answer leaves by the port of who asked, whichever workers the two ports belong to; TestPlane fails when another port says anything.
+                string own = AddressOf(endpoint, 4).ToString();
+                DhcpReply offer = plane.Ask(endpoint, Frame(endpoint, Message(Discover, MacOf(endpoint)))), ack = plane.Ask(endpoint, Frame(endpoint,
+                    Message(Request, MacOf(endpoint), options: [Option(50, [.. own.Split('.').Select(byte.Parse)]), Option(54, 10, 89, 0, 1)])));
+                Assert.Equal((Offer, own, Ack, own), (offer.Kind, offer.Yours, ack.Kind, ack.Yours));
+            }
+        }
+
+        Assert.Equal(12, plane.Engine.ReadAccounting().DroppedFor(DropReason.ConsumedDhcp));
+        Assert.Equal([6L, 6L, 0L, 0L], plane.Engine.ReadEndpoints().Select(endpoint => endpoint.DhcpMessages));
+    }
+
     [Fact]
     public async Task Discover_InAnInternalNetwork_IsOfferedNoWayOut()
     {

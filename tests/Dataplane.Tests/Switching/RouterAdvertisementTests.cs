@@ -109,6 +109,69 @@ public sealed class RouterAdvertisementTests
         Assert.Empty(plane.Dies("c", Ask("c", AddressOf("c", 6), MacOf("c")), DropReason.NeighbourNotForUs));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Engine_ThatEnds_SaysThatItIsNoRouterAnyMore(int workers)
+    {
+        TestPlane plane = Plane(configure: builder => builder.Workers(spec => spec with { Count = workers }));
+        byte[] last = Last(Solicit(plane));
+        await plane.Engine.StopAsync();
+        foreach (string port in new[] { "a", "b" })
+        {
+            byte[] frame = Assert.Single(Waiting(plane, port));
+            Same(last, frame);
+            ReferencePacket seen = ReferenceDecoder.Decode(frame);
+            Assert.True(seen.TransportChecksumRight == true);
+        }
+
+        Assert.Empty(Waiting(plane, "c"));
+        await plane.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Update_WithoutAdvertisements_SaysItToThoseWhoWereTold()
+    {
+        await using TestPlane plane = Plane();
+        byte[] last = Last(Solicit(plane));
+
+        // What goes on is said nothing of; neither is what was never a default router.
+        await plane.Engine.UpdateAsync(spec => spec with { Networks = [spec.Networks[0] with { Endpoints = [spec.Networks[0].Endpoints[0]] }, spec.Networks[1]] });
+        (string port, byte[] frame) = Assert.Single(plane.Run());
+        Assert.Equal("b", port);
+        Same(last, frame);
+        await plane.Engine.UpdateAsync(spec => spec with { Networks = [spec.Networks[0] with { RouterAdvertisements = null }, spec.Networks[1]] });
+        (port, frame) = Assert.Single(plane.Run());
+        Assert.Equal("a", port);
+        Same(last, frame);
+        await plane.Engine.UpdateAsync(spec => spec with { Networks = [spec.Networks[0] with { RouterAdvertisements = new RouterAdvertisementSpec { Lifetime = TimeSpan.Zero } }, spec.Networks[1]] });
+        Assert.Single(plane.Wait(TimeSpan.FromMilliseconds(100)));
+        await plane.Engine.UpdateAsync(spec => spec with { Networks = [spec.Networks[1]] });
+        Assert.Empty(plane.Run());
+    }
+
+    /// <summary>What an advertisement looks like that says it all again but for the lifetime, to all nodes.</summary>
+    private static byte[] Last(byte[] answer)
+    {
+        byte[] message = answer[54..];
+        (message[6], message[7]) = (0, 0);
+        Assert.True(RouterAdvertisementView.TryParse(message, out RouterAdvertisementView view));
+        Assert.True(view.TryGetFields(out RouterAdvertisementFields fields));
+        return PacketBuilder.Ethernet(Blue, MacAddress.ForIpv6Multicast(s_allNodes)).Ip(L3Interface.LinkLocalOf(Blue), s_allNodes, 255).RouterAdvertisement(fields).Build();
+    }
+
+    private static List<byte[]> Waiting(TestPlane plane, string port)
+    {
+        var frames = new List<byte[]>();
+        byte[] buffer = new byte[2048];
+        while (plane[port].TryReceive(buffer, out int length))
+        {
+            frames.Add(buffer[..length]);
+        }
+
+        return frames;
+    }
+
     [Fact]
     public async Task Advertisements_AreSentFromTimeToTime()
     {
