@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Dataplane.SystemTests.Support;
 
@@ -59,6 +60,39 @@ public sealed class PodmanTests : IAsyncLifetime
         Assert.Empty((await _host.InspectAsync("web")).GetProperty("endpoints").EnumerateArray());
         await _host.StopServiceAsync();
     }
+
+    /// <summary>DATAPLANE_PODMAN_CYCLES says how often (3): containers that come, have their addresses, and go, beside one that stays.</summary>
+    [SystemFact("podman", "runc", "busybox", "nsenter")]
+    public async Task Containers_ThatComeAndGo_LeaveNothingBehind()
+    {
+        int cycles = int.Parse(Environment.GetEnvironmentVariable("DATAPLANE_PODMAN_CYCLES") ?? "3", CultureInfo.InvariantCulture);
+        _host = await ContainerHost.CreateAsync(withUplink: false);
+        await ConfigureAsync("tap");
+        string root = await RootFileSystemAsync("hello");
+        (await PodmanAsync(["run", "--detach", "--name", "stays", .. s_limits, "--network", "web", "--rootfs", root, "/bin/httpd", "-f", "-p", "80", "-h", "/www"])).MustSucceed();
+        string address = (await _host.AddressesAsync("web", "stays"))[0];
+        int descriptors = 0;
+        string links = "";
+        for (int cycle = 0; cycle <= cycles; cycle++)
+        {
+            ProgramResult asked = (await PodmanAsync(["run", "--rm", .. s_limits, "--network", "web", "--rootfs", root, "/bin/wget", "-q", "-O", "-", $"http://{address}/"])).MustSucceed();
+            Assert.Equal("hello\n", asked.Output);
+            if (cycle == 0)
+            {
+                // Only now there is what stays for good, such as the code that detaching needs.
+                (descriptors, links) = (_host.DescriptorsOfService(), await LinksAsync());
+            }
+        }
+
+        Assert.Single((await _host.InspectAsync("web")).GetProperty("endpoints").EnumerateArray());
+        Assert.Single(Directory.GetFiles(_host.PathOf("state/endpoints/web")));
+        Assert.InRange(_host.DescriptorsOfService(), 0, descriptors + 2);
+        Assert.Equal(links, await LinksAsync());
+        (await PodmanAsync("rm", "--force", "--time", "0", "stays")).MustSucceed();
+        await _host.StopServiceAsync();
+    }
+
+    private async Task<string> LinksAsync() => (await ChildProgram.RunAsync(_host.Host, ["ip", "-o", "-br", "link"])).MustSucceed().Output;
 
     private async Task ExpectPageAsync(string home, string address) =>
         Assert.Equal("hello\n", (await ChildProgram.RunAsync(home, ["curl", "--silent", "--show-error", "--max-time", "30", address])).MustSucceed().Output);
