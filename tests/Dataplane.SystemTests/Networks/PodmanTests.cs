@@ -61,11 +61,11 @@ public sealed class PodmanTests : IAsyncLifetime
         await _host.StopServiceAsync();
     }
 
-    /// <summary>DATAPLANE_PODMAN_CYCLES says how often (3): containers that come, have their addresses, and go, beside one that stays.</summary>
+    /// <summary>DATAPLANE_PODMAN_CYCLES says how often (2): containers that come, have their addresses, and go, beside one that stays.</summary>
     [SystemFact("podman", "runc", "busybox", "nsenter")]
     public async Task Containers_ThatComeAndGo_LeaveNothingBehind()
     {
-        int cycles = int.Parse(Environment.GetEnvironmentVariable("DATAPLANE_PODMAN_CYCLES") ?? "3", CultureInfo.InvariantCulture);
+        int cycles = int.Parse(Environment.GetEnvironmentVariable("DATAPLANE_PODMAN_CYCLES") ?? "2", CultureInfo.InvariantCulture);
         _host = await ContainerHost.CreateAsync(withUplink: false);
         await ConfigureAsync("tap");
         string root = await RootFileSystemAsync("hello");
