@@ -1,5 +1,4 @@
 using Dataplane.Packets;
-using Dataplane.Pipeline;
 
 namespace Dataplane.Bridging;
 

@@ -1,7 +1,6 @@
 using Dataplane.Bridging;
 using Dataplane.Native;
 using Dataplane.Packets;
-using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
