@@ -97,6 +97,39 @@ public sealed class RelayTests(MeshNetwork network) : IClassFixture<MeshNetwork>
         Assert.DoesNotContain("internal_error", string.Join('\n', edge.Output), StringComparison.Ordinal);
     }
 
+    [SystemTheory("testssl", "python3")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Testssl_AtTheEdge_FindsNothingWeak(bool tls12)
+    {
+        await using ChildProgram web = await network.WebAsync(Secret);
+        string port = tls12 ? "15015" : "15014";
+        await using ChildProgram edge = await network.RelayAsync("server", $$"""
+            listeners:
+              - name: edge
+                kind: edge
+                listen: "0.0.0.0:{{port}}"
+                tls12: {{(tls12 ? "true" : "false")}}
+                certificates: [ { certificate: {{network["web"]}}.pem, key: {{network["web"]}}.key } ]
+                to: "127.0.0.1:8080"
+            """);
+        // It asks for names whatever it is told: here somebody refuses at once ("ip netns exec" puts the file in the place of /etc/resolv.conf). What it calls would wait for input.
+        string resolver = $"/etc/netns/{network.Home("client")}";
+        Directory.CreateDirectory(resolver);
+        await File.WriteAllTextAsync(Path.Combine(resolver, "resolv.conf"), "nameserver 127.0.0.1\n");
+        string found = (await network.AtAsync("client", "sh", "-c", $"exec testssl --quiet --warnings off --color 0 --nodns none -p -s {MeshNetwork.Server}:{port} </dev/null")).Output;
+        Directory.Delete(resolver, recursive: true);
+        string Of(string what) => found.Split('\n').Single(line => line.StartsWith($" {what} ", StringComparison.Ordinal))[what.Length..];
+        Assert.Contains(" offered (OK)", Of("TLS 1.3"), StringComparison.Ordinal);
+        Assert.Equal(!tls12, Of("TLS 1.2").Contains("not offered", StringComparison.Ordinal));
+        Assert.Contains(" offered (OK)", Of("Strong encryption (AEAD ciphers)"), StringComparison.Ordinal);
+        foreach (string weak in new[] { "SSLv2", "SSLv3", "TLS 1", "TLS 1.1", "NULL ciphers (no encryption)", "Anonymous NULL Ciphers (no authentication)", "Export ciphers (w/o ADH+NULL)",
+            "LOW: 64 Bit + DES, RC[2,4] (w/o export)", "Triple DES Ciphers / IDEA", "Obsolete CBC ciphers (AES, ARIA etc.)" })
+        {
+            Assert.Contains("not offered", Of(weak), StringComparison.Ordinal);
+        }
+    }
+
     [SystemTheory("nft", "curl", "python3")]
     [InlineData(MeshNetwork.Service, "127.0.0.1", "0.0.0.0", "ip")]
     [InlineData(MeshNetwork.Service6, "[::1]", "[::]", "ip6")]
