@@ -54,8 +54,31 @@ internal sealed class MeshCompiler
         IReadOnlyList<(string Name, SourceSnapshot Snapshot)> before)
     {
         IReadOnlySet<int>? affected = EndpointChanges.Find(last, before, sources);
-        return affected is null ? Compile(mesh, sources, own)
-            : new MeshCompiler(mesh, own).Compile(sources, last, affected, before.Zip(sources).All(pair => AreSame(pair.First.Snapshot.Services, pair.Second.Snapshot.Services)));
+        if (affected is null)
+        {
+            return Compile(mesh, sources, own);
+        }
+
+        bool isSameServices = before.Zip(sources).All(pair => AreSame(pair.First.Snapshot.Services, pair.Second.Snapshot.Services));
+        var compiler = new MeshCompiler(mesh, own);
+        return isSameServices && last.AreIndependent ? compiler.CompileOnly(affected, sources, last) : compiler.Compile(sources, last, affected, isSameServices);
+    }
+
+    /// <summary>Works out those services whose endpoints have changed, and looks at no other: there is nothing that one could take from another.</summary>
+    private MeshTables CompileOnly(IReadOnlySet<int> affected, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables last)
+    {
+        var endpoints = new EndpointIndex([last.Configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
+        (_relayPorts, _zone) = (last.RelayPorts, new MeshZone(_mesh, last.Places.ContainsKey, haveAliasesOfOthers: false));
+        _parts.AddRange(last.Parts);
+        bool haveNamesChanged = false;
+        foreach (int at in affected)
+        {
+            MeshPart before = _parts[at];
+            _parts[at] = Work(before.Key, before.Wanted, before.Source, EndpointSelection.Of(before.Wanted, endpoints), before.Addresses, before.Outside, before);
+            haveNamesChanged |= !ReferenceEquals(before.Names, _parts[at].Names);
+        }
+
+        return Join(last.Configured, last.Addresses, last.Outside, last, haveNamesChanged, isSame: true);
     }
 
     private MeshTables Compile(IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables? last, IReadOnlySet<int> affected, bool isSameServices)
@@ -167,7 +190,8 @@ internal sealed class MeshCompiler
         return result;
     }
 
-    private MeshPart Work(string key, MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, List<IpAddress> addresses, List<IpAddress> outside, MeshPart? before)
+    private MeshPart Work(string key, MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<IpAddress> addresses,
+        IReadOnlyList<IpAddress> outside, MeshPart? before)
     {
         _services.Clear();
         _carried.Clear();
@@ -193,8 +217,16 @@ internal sealed class MeshCompiler
                     Carry(service, port, usable, problems);
                 }
 
-                addresses.ForEach(address => AddPort(service, port, address, port.Port, "", usable, problems));
-                outside.ForEach(address => AddPort(service, port, address, port.Port, "lb", usable, problems));
+                foreach (IpAddress address in addresses)
+                {
+                    AddPort(service, port, address, port.Port, "", usable, problems);
+                }
+
+                foreach (IpAddress address in outside)
+                {
+                    AddPort(service, port, address, port.Port, "lb", usable, problems);
+                }
+
                 if (service.Kind is MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer && (service.Kind == MeshServiceKind.NodePort || port.NodePort != 0))
                 {
                     ushort number = port.NodePort != 0 ? port.NodePort : NodePortOf(service, port);

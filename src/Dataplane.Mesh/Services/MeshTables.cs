@@ -15,6 +15,7 @@ internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnly
     // Worked out when they are asked for; tables of the same services share them.
     private IReadOnlyDictionary<string, int>? _places;
     private IReadOnlyDictionary<string, IReadOnlyList<int>>? _choosing;
+    private bool? _areIndependent;
 
     /// <summary>For each of <see cref="Status"/>, what it was made of and what came of it; by <see cref="MeshPart.Key"/>, ordinally.</summary>
     public required IReadOnlyList<MeshPart> Parts { get; init; }
@@ -38,10 +39,13 @@ internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnly
     public IReadOnlyDictionary<string, IReadOnlyList<int>> Choosing => _choosing ??= Enumerable.Range(0, Parts.Count).Where(at => Parts[at].Wanted.Selector.Count > 0)
         .GroupBy(at => Parts[at].Wanted.Namespace).ToDictionary(group => group.Key, IReadOnlyList<int> (group) => [.. group], StringComparer.Ordinal);
 
+    /// <summary>Whether nothing of a service is left out for the sake of another, nor could be when endpoints change: then each can be worked out alone.</summary>
+    public bool AreIndependent => _areIndependent ??= Parts.All(part => !part.IsHindered && part.Wanted.Kind != MeshServiceKind.ExternalName);
+
     /// <summary>Tables of the very same services share what is known of their places.</summary>
     public MeshTables SharingPlacesOf(MeshTables other)
     {
-        (_places, _choosing) = (other._places, other._choosing);
+        (_places, _choosing, _areIndependent) = (other._places, other._choosing, other._areIndependent);
         return this;
     }
 }
