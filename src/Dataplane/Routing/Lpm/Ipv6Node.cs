@@ -114,7 +114,7 @@ internal sealed class Ipv6Node(Ipv6Node? parent, int level, ushort cell)
     {
         if (IsDirty)
         {
-            int common = StepBits - (int)(sizeof(uint) * 8) + BitOperations.LeadingZeroCount((uint)(first ^ Dirty.First));
+            int common = StepBits - 32 + BitOperations.LeadingZeroCount((uint)(first ^ Dirty.First));
             length = Math.Min(Math.Min(length, Dirty.Length), common);
         }
 
