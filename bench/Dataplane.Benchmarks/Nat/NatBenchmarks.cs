@@ -21,7 +21,7 @@ public class NatBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        _plane = new NatPlane(Kind, Flows, Math.Max(65_536, Flows * 5 / 2));
+        _plane = NatPlane.Make(Kind, Flows, Math.Max(65_536, Flows * 5 / 2));
         for (int i = 0; i < Math.Max(20_000, Flows * 3) / NatPlane.Batch; i++)
         {
             _plane.Forward();

@@ -20,11 +20,7 @@ internal sealed class NatPlane : IAsyncDisposable
     private readonly int _flows;
     private int _next;
 
-    /// <param name="kind">nat44, nat66 or nat64.</param>
-    /// <param name="flows">How many flows there are frames of; a multiple of a batch.</param>
-    /// <param name="entries">Entries of the flow table, two a flow.</param>
-    /// <param name="frames">Frames made for another engine of the kind, or null.</param>
-    public NatPlane(string kind, int flows, int entries, byte[]? frames = null)
+    private NatPlane(string kind, int flows, int entries, byte[]? frames)
     {
         _flows = flows;
         DataplaneBuilder builder = new DataplaneBuilder()
@@ -43,6 +39,13 @@ internal sealed class NatPlane : IAsyncDisposable
     }
 
     public DataplaneEngine Engine { get; }
+
+    /// <summary>Makes one that forwards.</summary>
+    /// <param name="kind">nat44, nat66 or nat64.</param>
+    /// <param name="flows">How many flows there are frames of; a multiple of a batch.</param>
+    /// <param name="entries">Entries of the flow table, two a flow.</param>
+    /// <param name="frames">Frames made for another engine of the kind, or null.</param>
+    public static NatPlane Make(string kind, int flows, int entries, byte[]? frames = null) => new(kind, flows, entries, frames);
 
     public static byte[] MakeFrames(string kind, int flows)
     {

@@ -20,7 +20,7 @@ public class NatSessionBenchmarks
     public void Setup() => _frames = NatPlane.MakeFrames(Kind, Sessions);
 
     [IterationSetup]
-    public void MakeEmpty() => _plane = new NatPlane(Kind, Sessions, Entries, _frames);
+    public void MakeEmpty() => _plane = NatPlane.Make(Kind, Sessions, Entries, _frames);
 
     [IterationCleanup]
     public void Check()

@@ -37,7 +37,11 @@ internal static class MetricsServer
         web =>
         {
             web.MapDataplaneMetrics();
-            web.MapGet("/bridges", () => Results.Text(BridgeReport.Json(engine), "application/json"));
+            web.MapGet("/bridges", (RequestDelegate)(context =>
+            {
+                context.Response.ContentType = "application/json";
+                return context.Response.WriteAsync(BridgeReport.Json(engine));
+            }));
             web.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
             web.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
         });

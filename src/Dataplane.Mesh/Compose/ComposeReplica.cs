@@ -40,7 +40,7 @@ internal sealed record ComposeReplica(string Service, string Name, int ProcessId
 
     private static long Number(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : 0;
 
-    private static IReadOnlyList<IpAddress> Addresses(ObjectNode attachment)
+    private static List<IpAddress> Addresses(ObjectNode attachment)
     {
         var addresses = new List<IpAddress>();
         foreach (ObjectNode item in attachment.Items("addresses"))

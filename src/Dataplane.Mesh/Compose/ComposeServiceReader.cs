@@ -164,7 +164,7 @@ internal sealed class ComposeServiceReader(string project, ObjectNode networks, 
     }
 
     /// <summary>Of several ports each needs a name of its own: without one, or with another's, it is called by its number.</summary>
-    private static IReadOnlyList<MeshPortSpec> Named(IReadOnlyList<MeshPortSpec> ports)
+    private static IReadOnlyList<MeshPortSpec> Named(List<MeshPortSpec> ports)
     {
         var taken = new HashSet<string>(StringComparer.Ordinal);
         return [.. ports.Select(port => ports.Count == 1 || (port.Name.Length > 0 && taken.Add(port.Name)) ? port

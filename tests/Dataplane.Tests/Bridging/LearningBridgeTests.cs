@@ -216,7 +216,7 @@ public sealed class LearningBridgeTests
         }
 
         Assert.Equal("b c d", plane.Leaves("a", Of(0x0180_C200_0010, Host(1))));
-        Assert.Empty(plane.Engine.ReadBridgeAddresses().Where(known => known.Mac.Bits != Host(1)));
+        Assert.DoesNotContain(plane.Engine.ReadBridgeAddresses(), known => known.Mac.Bits != Host(1));
     }
 
     [Fact]
