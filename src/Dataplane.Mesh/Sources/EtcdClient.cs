@@ -11,6 +11,9 @@ internal sealed partial class EtcdClient(Uri member) : IDisposable
 {
     private readonly HttpClient _http = new() { BaseAddress = member, Timeout = Timeout.InfiniteTimeSpan };
 
+    /// <summary>The longest message of a watch: a member tells what it has for it in parts of a few megabytes.</summary>
+    internal int MaxLineBytes { get; init; } = 64 << 20;
+
     /// <summary>A change that a watch tells: the value is null when the key is gone.</summary>
     internal readonly record struct Change(string Key, byte[]? Value);
 
@@ -51,6 +54,7 @@ internal sealed partial class EtcdClient(Uri member) : IDisposable
     }
 
     /// <summary>Changes below a prefix from a revision on; ends when the member ends the watch, by a compaction for instance.</summary>
+    /// <exception cref="InvalidDataException">A message is longer than <see cref="MaxLineBytes"/>.</exception>
     public async IAsyncEnumerable<IReadOnlyList<Change>> WatchAsync(string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string body = string.Create(CultureInfo.InvariantCulture,
@@ -58,8 +62,8 @@ internal sealed partial class EtcdClient(Uri member) : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v3/watch") { Content = Json(body) };
         using HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
         response.EnsureSuccessStatusCode();
-        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false));
-        while (await lines.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { } line)
+        await using var lines = new BoundedLines(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), MaxLineBytes);
+        while (await lines.ReadAsync(cancellationToken).ConfigureAwait(false) is { } line)
         {
             using var message = JsonDocument.Parse(line);
             if (!message.RootElement.TryGetProperty("result", out JsonElement result) || (result.TryGetProperty("canceled", out JsonElement canceled) && canceled.GetBoolean()))

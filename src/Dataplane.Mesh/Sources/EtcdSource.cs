@@ -43,7 +43,7 @@ internal sealed class EtcdSource : MeshSource
                 await FollowAsync(client, ending).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or JsonException
-                or FormatException or KeyNotFoundException or InvalidOperationException)
+                or FormatException or KeyNotFoundException or InvalidOperationException or InvalidDataException)
             {
                 problem = $"{member}: {exception.Message}";
             }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -17,11 +18,11 @@ namespace Dataplane.Bridging;
 /// </remarks>
 internal sealed class MacTable
 {
-    private const int Ways = 8;
+    private const int Ways = 8, WordsOfPlace = 2;
     private const ulong Valid = 1UL << 63;
     private const int TicksForAll = 10;
 
-    private readonly Place[] _places;
+    private readonly CacheLineArray<ulong> _words;
     private readonly int[] _counts;
     private readonly int[] _recount;
     private readonly int _shift;
@@ -37,17 +38,18 @@ internal sealed class MacTable
     /// <param name="ageingSeconds">How long an address is kept without a frame of it.</param>
     public MacTable(int entries, int ports, int ageingSeconds)
     {
-        _places = new Place[Math.Max(Ways, (int)BitOperations.RoundUpToPowerOf2((uint)entries))];
+        Capacity = Math.Max(Ways, (int)BitOperations.RoundUpToPowerOf2((uint)entries));
+        _words = new CacheLineArray<ulong>(Capacity * WordsOfPlace);
         _counts = new int[ports];
         _recount = new int[ports];
-        _shift = 64 - BitOperations.Log2((uint)(_places.Length / Ways));
+        _shift = 64 - BitOperations.Log2((uint)(Capacity / Ways));
         _ageing = ageingSeconds;
         _seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         _multiplier = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
     }
 
     /// <summary>Places there are.</summary>
-    public int Capacity => _places.Length;
+    public int Capacity { get; }
 
     /// <summary>Time as it is kept: whole seconds.</summary>
     public static uint SecondsOf(long nowNs) => (uint)(nowNs / 1_000_000_000);
@@ -119,10 +121,10 @@ internal sealed class MacTable
             Array.Clear(_recount);
         }
 
-        int end = (int)((long)_places.Length * (_sweep + 1) / TicksForAll);
-        for (int at = (int)((long)_places.Length * _sweep / TicksForAll); at < end; at++)
+        int end = (int)((long)Capacity * (_sweep + 1) / TicksForAll);
+        for (int at = (int)((long)Capacity * _sweep / TicksForAll); at < end; at++)
         {
-            ref Place place = ref _places[at];
+            ref Place place = ref PlacesFrom(at)[0];
             ulong key = Volatile.Read(ref place.Key), value = Volatile.Read(ref place.Value);
             if (key == 0)
             {
@@ -202,13 +204,17 @@ internal sealed class MacTable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Twice per frame, a shift and an addition.
-    private Span<Place> BucketOf(ulong hash) => _places.AsSpan((int)(_shift == 64 ? 0 : hash >> _shift) * Ways, Ways);
+    private Span<Place> BucketOf(ulong hash) => PlacesFrom((int)(_shift == 64 ? 0 : hash >> _shift) * Ways)[..Ways];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Twice per frame, two additions.
+    private Span<Place> PlacesFrom(int at) =>
+        MemoryMarshal.Cast<ulong, Place>(_words.Elements.AsSpan(_words.Start + (at * WordsOfPlace), (Capacity - at) * WordsOfPlace));
 
     private IEnumerable<(ulong Key, ulong Value)> All()
     {
-        for (int at = 0; at < _places.Length; at++)
+        for (int at = 0; at < Capacity; at++)
         {
-            ulong key = Volatile.Read(ref _places[at].Key), value = Volatile.Read(ref _places[at].Value);
+            ulong key = Volatile.Read(ref PlacesFrom(at)[0].Key), value = Volatile.Read(ref PlacesFrom(at)[0].Value);
             if (key != 0 && IsOf(value, HashOf(key)))
             {
                 yield return (key, value);

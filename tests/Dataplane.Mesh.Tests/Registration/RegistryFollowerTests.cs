@@ -117,37 +117,6 @@ public sealed class RegistryFollowerTests : IAsyncLifetime
         Assert.InRange(sent, 1, 4L * RegistryFollower.MaxLineBytes);
     }
 
-    [Theory]
-    [InlineData("a\nbb\n\nccc", "a|bb||ccc")]
-    [InlineData("", "")]
-    [InlineData("\n", "")]
-    [InlineData("dddd\n", "dddd")]
-    public async Task Lines_UpToTheLimit_AreRead(string text, string expected)
-    {
-        await using var lines = new BoundedLines(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), 4);
-        var read = new List<string>();
-        while (await lines.ReadAsync(CancellationToken.None) is { } line)
-        {
-            read.Add(System.Text.Encoding.UTF8.GetString(line));
-        }
-
-        Assert.Equal(expected, string.Join('|', read));
-    }
-
-    [Theory]
-    [InlineData("eeeee")]
-    [InlineData("a\neeeee\n")]
-    public async Task Lines_PastTheLimit_AreAnError(string text)
-    {
-        await using var lines = new BoundedLines(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), 4);
-        await Assert.ThrowsAsync<InvalidDataException>(async () =>
-        {
-            while (await lines.ReadAsync(CancellationToken.None) is not null)
-            {
-            }
-        });
-    }
-
     [Fact]
     public async Task Follow_WithoutTheWord_IsSaidUntilTheFileHasIt()
     {

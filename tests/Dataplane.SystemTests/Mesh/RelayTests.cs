@@ -72,6 +72,16 @@ public sealed class RelayTests(MeshNetwork network) : IClassFixture<MeshNetwork>
         Assert.Single(web.Error, line => line.Contains("GET /file", StringComparison.Ordinal));
     }
 
+    private Task<ChildProgram> EdgeAsync(string port, bool tls12) => network.RelayAsync("server", $$"""
+        listeners:
+          - name: edge
+            kind: edge
+            listen: "0.0.0.0:{{port}}"
+            tls12: {{(tls12 ? "true" : "false")}}
+            certificates: [ { certificate: {{network["web"]}}.pem, key: {{network["web"]}}.key } ]
+            to: "127.0.0.1:8080"
+        """);
+
     [SystemTheory("nmap", "python3")]
     [InlineData(false)]
     [InlineData(true)]
@@ -79,15 +89,7 @@ public sealed class RelayTests(MeshNetwork network) : IClassFixture<MeshNetwork>
     {
         await using ChildProgram web = await network.WebAsync(Secret);
         string port = tls12 ? "15011" : "15010";
-        await using ChildProgram edge = await network.RelayAsync("server", $$"""
-            listeners:
-              - name: edge
-                kind: edge
-                listen: "0.0.0.0:{{port}}"
-                tls12: {{(tls12 ? "true" : "false")}}
-                certificates: [ { certificate: {{network["web"]}}.pem, key: {{network["web"]}}.key } ]
-                to: "127.0.0.1:8080"
-            """);
+        await using ChildProgram edge = await EdgeAsync(port, tls12);
         string found = (await network.AtAsync("client", "nmap", "-Pn", "-p", port, "--script", "ssl-enum-ciphers", MeshNetwork.Server)).MustSucceed().Output;
         Assert.Contains("TLSv1.3", found, StringComparison.Ordinal);
         Assert.Equal(tls12, found.Contains("TLSv1.2", StringComparison.Ordinal));
@@ -104,21 +106,21 @@ public sealed class RelayTests(MeshNetwork network) : IClassFixture<MeshNetwork>
     {
         await using ChildProgram web = await network.WebAsync(Secret);
         string port = tls12 ? "15015" : "15014";
-        await using ChildProgram edge = await network.RelayAsync("server", $$"""
-            listeners:
-              - name: edge
-                kind: edge
-                listen: "0.0.0.0:{{port}}"
-                tls12: {{(tls12 ? "true" : "false")}}
-                certificates: [ { certificate: {{network["web"]}}.pem, key: {{network["web"]}}.key } ]
-                to: "127.0.0.1:8080"
-            """);
+        await using ChildProgram edge = await EdgeAsync(port, tls12);
         // It asks for names whatever it is told: here somebody refuses at once ("ip netns exec" puts the file in the place of /etc/resolv.conf). What it calls would wait for input.
         string resolver = $"/etc/netns/{network.Home("client")}";
         Directory.CreateDirectory(resolver);
-        await File.WriteAllTextAsync(Path.Combine(resolver, "resolv.conf"), "nameserver 127.0.0.1\n");
-        string found = (await network.AtAsync("client", "sh", "-c", $"exec testssl --quiet --warnings off --color 0 --nodns none -p -s {MeshNetwork.Server}:{port} </dev/null")).Output;
-        Directory.Delete(resolver, recursive: true);
+        string found;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(resolver, "resolv.conf"), "nameserver 127.0.0.1\n");
+            found = (await network.AtAsync("client", "sh", "-c", $"exec testssl --quiet --warnings off --color 0 --nodns none -p -s {MeshNetwork.Server}:{port} </dev/null")).Output;
+        }
+        finally
+        {
+            Directory.Delete(resolver, recursive: true);
+        }
+
         string Of(string what) => found.Split('\n').Single(line => line.StartsWith($" {what} ", StringComparison.Ordinal))[what.Length..];
         Assert.Contains(" offered (OK)", Of("TLS 1.3"), StringComparison.Ordinal);
         Assert.Equal(!tls12, Of("TLS 1.2").Contains("not offered", StringComparison.Ordinal));

@@ -21,7 +21,7 @@ internal sealed class EtcdCaller(IReadOnlyList<string> members) : IDisposable
 
     /// <summary>Whether an exception means that a member is not to be had, and another may be.</summary>
     public static bool IsRefusal(Exception exception) => exception is HttpRequestException or (IOException and not NetworkException and not Dataplane.Networks.LeaseException)
-        or OperationCanceledException or JsonException or KeyNotFoundException or InvalidOperationException;
+        or OperationCanceledException or JsonException or KeyNotFoundException or InvalidOperationException or InvalidDataException;
 
     /// <exception cref="NetworkException">Nobody has answered in time.</exception>
     public async Task<T> CallAsync<T>(Func<EtcdClient, CancellationToken, Task<T>> call, TimeSpan patience, CancellationToken cancellationToken)

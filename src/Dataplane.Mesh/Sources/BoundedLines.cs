@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 
-namespace Dataplane.Mesh.Registration;
+namespace Dataplane.Mesh.Sources;
 
 /// <summary>Reads lines from somebody who might never end one.</summary>
 /// <param name="stream">Where they come from.</param>
@@ -14,11 +14,12 @@ internal sealed class BoundedLines(Stream stream, int maxLineBytes) : IAsyncDisp
     /// <exception cref="InvalidDataException">The line is longer than it may be.</exception>
     public async ValueTask<byte[]?> ReadAsync(CancellationToken cancellationToken)
     {
+        long searched = 0;
         while (true)
         {
             ReadResult result = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             ReadOnlySequence<byte> buffer = result.Buffer;
-            SequencePosition? end = buffer.PositionOf((byte)'\n');
+            SequencePosition? end = buffer.Slice(searched).PositionOf((byte)'\n');
             ReadOnlySequence<byte> line = end is { } at ? buffer.Slice(0, at) : buffer;
             if (line.Length > maxLineBytes)
             {
@@ -39,6 +40,8 @@ internal sealed class BoundedLines(Stream stream, int maxLineBytes) : IAsyncDisp
                 return rest.Length == 0 ? null : rest;
             }
 
+            // Not again: a long line comes in hundreds of pieces.
+            searched = buffer.Length;
             _reader.AdvanceTo(buffer.Start, buffer.End);
         }
     }
