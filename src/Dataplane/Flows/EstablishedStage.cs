@@ -141,11 +141,11 @@ internal static class EstablishedStage
 
     /// <summary>A whole packet that may go one hop further and changes nothing about its connection.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    private static bool IsOrdinary(in PacketHeaders headers, FlowState state) =>
+    internal static bool IsOrdinary(in PacketHeaders headers, FlowState state) =>
         headers.Fragment == FragmentKind.None && headers.Ttl > 1 && !TcpStates.Matters(state, headers.TcpFlags);
 
     /// <summary>Counts packets that passed by one rule one after the other.</summary>
-    private static void Count(FilterProgram filter, int rule, long packets, long bytes)
+    internal static void Count(FilterProgram filter, int rule, long packets, long bytes)
     {
         if (packets > 0 && !filter.IsEmpty)
         {
@@ -153,7 +153,7 @@ internal static class EstablishedStage
         }
     }
 
-    private static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes, ConnectionIdCounter? asked, ConnectionIdOutcome said)
+    internal static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes, ConnectionIdCounter? asked, ConnectionIdOutcome said)
     {
         asked?.Count(said);
         if (entry.LastSeen != ticks)
@@ -166,7 +166,7 @@ internal static class EstablishedStage
     }
 
     /// <summary>The same records as those of the stages this stands for.</summary>
-    private static void Explain(WorkerContext context, PacketBatch batch, int i, int untagged, int flow)
+    internal static void Explain(WorkerContext context, PacketBatch batch, int i, int untagged, int flow)
     {
         ForwardingTables tables = context.Tables;
         ref readonly FlowEntry entry = ref context.Flows[flow];

@@ -19,6 +19,8 @@ internal struct FlowEntry
 
     private const byte Plain = 1, OtherFamily = 2;
 
+    private const ushort BetweenFamilies = 0x8000;
+
     /// <summary>The packets this entry is for.</summary>
     public FlowKey Key;
 
@@ -64,7 +66,7 @@ internal struct FlowEntry
     /// <summary>Rule by which the last packet that was filtered has passed; meaningful while <see cref="InPort"/> is a port.</summary>
     public int FilterRule;
 
-    /// <summary>Port by which that packet came, or <see cref="NoPort"/>.</summary>
+    /// <summary>Port by which that packet came, or <see cref="NoPort"/>; between the families <see cref="PortBetweenFamilies"/> of it, which is no port that frames come by.</summary>
     public ushort InPort;
 
     /// <summary>Those of its TCP flags that rules look at.</summary>
@@ -83,6 +85,9 @@ internal struct FlowEntry
 
     /// <summary>Bytes of the outer header that its packets leave in, by the tables of <see cref="TablesVersion"/>; 0 for most.</summary>
     public byte OuterBytes;
+
+    /// <summary>How a flow that changes the family remembers a port: so that those who forward within a family need not ask.</summary>
+    public static ushort PortBetweenFamilies(ushort port) => (ushort)(port | BetweenFamilies);
 
     /// <summary>Whether this is the direction of the first packet, and its source address is another behind the gateway.</summary>
     public readonly bool IsSourceTranslated => IsForward && (NewSourceLow != Key.SourceLow || NewSourceHigh != Key.SourceHigh);

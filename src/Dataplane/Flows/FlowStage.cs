@@ -224,11 +224,11 @@ internal static class FlowStage
         int rule = batch.FilterRules[i];
         entry.FilterRule = rule;
 
-        // Echo and others never take the short way, which knows ports only where TCP and UDP have them; nor what leaves as the other family, with headers of another
-        // length. Where rules ask for states, a rule holds for the packets to come only if they will be in the same.
-        bool holds = rule != FilterProgram.Unknown && !entry.ChangesFamily && entry.State is not (FlowState.IcmpQuery or FlowState.Other)
+        // Echo and others never take the short way, which knows ports only where TCP and UDP have them. Where rules ask for states, a rule holds for the packets to come only if they
+        // will be in the same.
+        bool holds = rule != FilterProgram.Unknown && entry.State is not (FlowState.IcmpQuery or FlowState.Other)
             && (!context.Tables.Filter.HasStates || batch.StateReasons[i] == StateReason.Answered);
-        entry.InPort = holds ? batch.Port.Value : FlowEntry.NoPort;
+        entry.InPort = !holds ? FlowEntry.NoPort : entry.ChangesFamily ? FlowEntry.PortBetweenFamilies(batch.Port.Value) : batch.Port.Value;
         entry.FilterFlags = (byte)(batch.Parsed[i].Headers.TcpFlags & context.Tables.Filter.FlagsLookedAt);
     }
 

@@ -20,6 +20,8 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     private readonly NatRule[] _nat64 = [.. rules.Where(rule => rule.Nat64 is not null)];
 
+    private readonly HashSet<IpAddress> _nat64Addresses = [.. rules.Where(rule => rule.Nat64 is not null).SelectMany(rule => rule.V4).Select(address => address.Address)];
+
     public NatRule[] Rules => rules;
 
     /// <summary>Whether any port may be mapped towards everybody.</summary>
@@ -50,6 +52,9 @@ internal sealed class NatTable(NatRule[] rules, BridgeTable bridges)
 
     /// <summary>Whether any rule translates between the families.</summary>
     public bool HasNat64 => _nat64.Length > 0;
+
+    /// <summary>Whether IPv6 hosts have an address as theirs outside.</summary>
+    public bool IsNat64Address(IpAddress address) => _nat64Addresses.Contains(address);
 
     /// <summary>The first rule that takes a packet from inside to the IPv4 address in its destination, or null.</summary>
     /// <param name="port">Port it came by.</param>

@@ -27,7 +27,8 @@ internal static class FamilyTranslation
         ref PacketHeaders headers = ref batch.Parsed[i].Headers;
         Span<byte> packet = batch.Frame(i)[headers.NetworkOffset..headers.EndOffset];
         int at = OtherFamily.PayloadAt(packet, in headers);
-        TranslateTransport(packet, at, in headers, in entry, (batch.Marks[i] & PacketMarks.Unfinished) != 0);
+        int messageBytes = (batch.Marks[i] & PacketMarks.WholeMessage) != 0 ? (int)batch.Followed[i].End : headers.EndOffset - headers.TransportOffset;
+        TranslateTransport(packet, messageBytes, in headers, in entry, (batch.Marks[i] & PacketMarks.Unfinished) != 0);
         if (takeTtl)
         {
             headers.Ttl--;
@@ -145,7 +146,7 @@ internal static class FamilyTranslation
         BinaryPrimitives.WriteUInt64BigEndian(target[32..], entry.NewDestinationLow);
     }
 
-    private static void TranslateTransport(Span<byte> packet, int at, in PacketHeaders headers, in FlowEntry entry, bool isUnfinished)
+    private static void TranslateTransport(Span<byte> packet, int messageBytes, in PacketHeaders headers, in FlowEntry entry, bool isUnfinished)
     {
         if (headers.Fragment == FragmentKind.Later)
         {
@@ -155,7 +156,7 @@ internal static class FamilyTranslation
         Span<byte> transport = packet[(headers.TransportOffset - headers.NetworkOffset)..];
         if (entry.State == FlowState.IcmpQuery)
         {
-            TranslateEcho(transport, in entry);
+            TranslateEcho(transport, messageBytes, in entry);
             return;
         }
 
@@ -179,13 +180,13 @@ internal static class FamilyTranslation
         }
     }
 
-    /// <summary>Only the checksum of ICMPv6 covers addresses and length (RFC 4443 2.3).</summary>
-    private static void TranslateEcho(Span<byte> message, in FlowEntry entry)
+    /// <summary>Only the checksum of ICMPv6 covers addresses and length (RFC 4443 2.3), that of the whole message.</summary>
+    private static void TranslateEcho(Span<byte> message, int messageBytes, in FlowEntry entry)
     {
         bool fromV6 = entry.Key.Family == 6;
         ushort pseudo = InternetChecksum.Fold(fromV6
-            ? InternetChecksum.PseudoHeader(entry.Key.Source, entry.Key.Destination, IpProtocols.Icmpv6, (uint)message.Length)
-            : InternetChecksum.PseudoHeader(entry.NewSource, entry.NewDestination, IpProtocols.Icmpv6, (uint)message.Length));
+            ? InternetChecksum.PseudoHeader(entry.Key.Source, entry.Key.Destination, IpProtocols.Icmpv6, (uint)messageBytes)
+            : InternetChecksum.PseudoHeader(entry.NewSource, entry.NewDestination, IpProtocols.Icmpv6, (uint)messageBytes));
         byte type = IcmpEcho.TypeOf(message[0], isV4: fromV6);
         ushort delta = InternetChecksum.Combine(entry.TransportDelta, InternetChecksum.Delta((ushort)(message[0] << 8), (ushort)(type << 8)));
         delta = InternetChecksum.Combine(delta, fromV6 ? InternetChecksum.Delta(pseudo, (ushort)0) : InternetChecksum.Delta((ushort)0, pseudo));

@@ -86,7 +86,7 @@ internal static class Nat64Stage
         }
 
         return !EmbeddedAddress.MayEmbed(rule.Nat64!.Value, remote) ? DropReason.Nat64Address
-            : NatStage.CanBegin(batch, i) && (headers.Protocol != IpProtocols.Icmpv6 || headers.Fragment == FragmentKind.None) ? DropReason.None
+            : NatStage.CanBegin(batch, i) ? DropReason.None
             : DropReason.NatUnsupported;
     }
 

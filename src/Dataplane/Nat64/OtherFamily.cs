@@ -38,7 +38,7 @@ internal static class OtherFamily
             return false;
         }
 
-        if (headers.Fragment != FragmentKind.None && !IsTranslatable(packet, in headers))
+        if (headers.Fragment != FragmentKind.None && !IsTranslatable(packet, in headers, (batch.Marks[i] & (PacketMarks.WholeMessage | PacketMarks.Followed)) != 0))
         {
             batch.Drop(i, DropReason.NatUnsupported);
             return false;
@@ -107,13 +107,18 @@ internal static class OtherFamily
         return headers.IpVersion == 6 ? payload + V4Header : payload + V6Header + (headers.Fragment == FragmentKind.None ? 0 : FragmentHeader);
     }
 
-    /// <summary>Whether a fragment can be translated by itself: the checksum of ICMPv6 covers the length of the whole message, and a UDP datagram without a checksum would have to
-    /// be there as a whole to get one (RFC 7915 1.2 and 4.5).</summary>
-    private static bool IsTranslatable(ReadOnlySpan<byte> packet, in PacketHeaders headers)
+    /// <summary>Whether a fragment can be translated: the checksum of ICMPv6 covers the length of the whole message, and a UDP datagram without a checksum has to be there as a whole
+    /// to get one (RFC 7915 4.5), which <see cref="Reassembly.WholeDatagrams"/> sees to. What stands between fragment and transport header has no place in IPv4.</summary>
+    private static bool IsTranslatable(ReadOnlySpan<byte> packet, in PacketHeaders headers, bool isWhole)
     {
-        if (headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        if (headers is { IpVersion: 6, Fragment: FragmentKind.First } && headers.TransportOffset - headers.NetworkOffset != PayloadAt(packet, in headers))
         {
             return false;
+        }
+
+        if (headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        {
+            return isWhole;
         }
 
         return headers.IpVersion == 6 || headers.Protocol != IpProtocols.Udp || headers.Fragment != FragmentKind.First

@@ -41,4 +41,7 @@ internal enum PacketMarks : ushort
 
     /// <summary>Has waited for a neighbour: its flow and backend have counted it before.</summary>
     Booked = 2048,
+
+    /// <summary>The first fragment of an ICMP message all of which is here: how long it is stands with what later fragments have from their first.</summary>
+    WholeMessage = 4096,
 }

@@ -26,6 +26,10 @@ internal struct PlainIpv6Wire
     [FieldOffset(12)]
     public uint Kind;
 
+    /// <summary>Version, traffic class, flow label, payload length, next header, hop limit.</summary>
+    [FieldOffset(14)]
+    public ulong First;
+
     /// <summary>Payload length.</summary>
     [FieldOffset(18)]
     public ushort PayloadLength;

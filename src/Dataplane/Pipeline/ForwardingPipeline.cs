@@ -48,6 +48,7 @@ internal static class ForwardingPipeline
         if (!context.Stages.HasAfterFilter)
         {
             EstablishedStage.Process<TTracing>(context, batch);                                     // flows that remember it all -> as they leave
+            EstablishedFamilyStage.Process<TTracing>(context, batch);                               // the same between the families
         }
 
         Mark<TTracing>(context, TimedStage.Established);
@@ -70,6 +71,7 @@ internal static class ForwardingPipeline
         if (!context.Stages.HasAfterFilter)
         {
             EstablishedStage.Process<TTracing>(context, batch);
+            EstablishedFamilyStage.Process<TTracing>(context, batch);
         }
 
         Mark<TTracing>(context, TimedStage.Established);

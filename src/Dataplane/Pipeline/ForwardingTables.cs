@@ -58,6 +58,9 @@ internal sealed record ForwardingTables
     /// <summary>Stands for the backend of flows that are only followed; null unless a rule of the filter asks for states.</summary>
     public BackendRuntime? Tracked { get; init; }
 
+    /// <summary>Whether any packet may leave as one of the other family.</summary>
+    public bool MayChangeFamily => Nat.HasNat64;
+
     /// <summary>Whether anything depends on ports or flags, so that later fragments have to be given those of the first.</summary>
     public bool NeedsPorts => !Services.IsEmpty || !Nat.IsEmpty || Tracked is not null || Filter.LooksAtTransport;
 

@@ -79,6 +79,30 @@ internal sealed class HeldPackets
         }
     }
 
+    /// <summary>What is held of a packet.</summary>
+    /// <param name="slot">First of a chain.</param>
+    /// <param name="frame">Its frame.</param>
+    /// <param name="marks">Its marks.</param>
+    /// <returns>What it has from the first fragment of its datagram.</returns>
+    public ref FollowedPacket At(int slot, out Span<byte> frame, out PacketMarks marks)
+    {
+        frame = _slab.AsSpan((slot * _slotBytes) + Headroom, _slots[slot].Length);
+        marks = _slots[slot].Marks;
+        return ref _slots[slot].Followed;
+    }
+
+    /// <summary>Gives a held packet other marks.</summary>
+    public void Mark(int slot, PacketMarks marks) => _slots[slot].Marks = marks;
+
+    /// <summary>Puts a chain behind another.</summary>
+    public void PutBehind(ref int first, ref int last, int chainFirst, int chainLast)
+    {
+        if (chainFirst >= 0)
+        {
+            Append(ref first, ref last, chainFirst, chainLast);
+        }
+    }
+
     /// <summary>Marks a whole chain as to be released.</summary>
     public void Release(ref int first, ref int last)
     {

@@ -29,7 +29,16 @@ internal struct Datagram
     /// <summary>Fragments that wait for the first, as a chain in the store.</summary>
     public int HeldFirst, HeldLast, HeldCount;
 
+    /// <summary>Sum of the bytes seen, for a checksum of all; meaningful where <see cref="WholeDatagrams"/> may ask for it.</summary>
+    public uint Sum;
+
+    /// <summary>Where in the first fragment the transport header begins: behind the headers that every fragment has, and in its frame.</summary>
+    public ushort TransportAt, FrameAt;
+
     public bool HasFirst;
+
+    /// <summary>None of its fragments goes on before all are here.</summary>
+    public bool MustBeWhole;
 
     /// <summary>Fragments overlap, or contradict each other: whatever else comes of it is dropped (RFC 5722).</summary>
     public bool IsBroken;

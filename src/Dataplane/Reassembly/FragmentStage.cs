@@ -92,38 +92,77 @@ internal static class FragmentStage
     {
         FragmentTable table = context.Fragments;
         ref Datagram datagram = ref table[number];
+        WholeDatagrams.Add(context, batch, i, ref datagram, in facts);
         if (batch.Parsed[i].Headers.Fragment == FragmentKind.First)
         {
-            datagram.First = ReadFirst(batch, i, in facts);
-            datagram.HasFirst = true;
-            table.Held.Follow(datagram.HeldFirst, in datagram.First);
-            table.Held.Release(ref datagram.HeldFirst, ref datagram.HeldLast);
-            datagram.HeldCount = 0;
+            Lead(context, batch, i, ref datagram, in facts);
         }
         else if (!datagram.HasFirst)
         {
-            Hold(context, batch, i, ref datagram, in facts);
-            return;
+            Hold(context, batch, i, ref datagram, new FollowedPacket { End = (uint)(facts.Offset + facts.Length) });
         }
         else
         {
             batch.Followed[i] = datagram.First;
             batch.Followed[i].End += (uint)(facts.Offset + facts.Length);
             batch.Marks[i] |= PacketMarks.Followed;
-            Apply(batch, i);
+            if (datagram.MustBeWhole)
+            {
+                Hold(context, batch, i, ref datagram, batch.Followed[i]);
+            }
+            else
+            {
+                Apply(batch, i);
+            }
         }
 
-        if (datagram.IsComplete)
+        if (datagram.IsComplete && !datagram.IsBroken)
         {
+            if (datagram.MustBeWhole)
+            {
+                WholeDatagrams.Finish(table, ref datagram);
+                table.Held.Release(ref datagram.HeldFirst, ref datagram.HeldLast);
+            }
+
             table.Forget(number, DropReason.None);
         }
     }
 
-    private static void Hold(WorkerContext context, PacketBatch batch, int i, ref Datagram datagram, in FragmentFacts facts)
+    /// <summary>A first fragment: those that have waited for it go on, unless all must be there before any does.</summary>
+    private static void Lead(WorkerContext context, PacketBatch batch, int i, ref Datagram datagram, in FragmentFacts facts)
+    {
+        HeldPackets held = context.Fragments.Held;
+        datagram.First = ReadFirst(batch, i, in facts);
+        datagram.HasFirst = true;
+        held.Follow(datagram.HeldFirst, in datagram.First);
+        datagram.MustBeWhole = WholeDatagrams.MustWait(context, batch, i);
+        if (!datagram.MustBeWhole)
+        {
+            held.Release(ref datagram.HeldFirst, ref datagram.HeldLast);
+            datagram.HeldCount = 0;
+            return;
+        }
+
+        int transport = batch.Parsed[i].Headers.TransportOffset;
+        (datagram.TransportAt, datagram.FrameAt) = ((ushort)(transport - facts.At), (ushort)transport);
+        (int first, int last) = (datagram.HeldFirst, datagram.HeldLast);
+        (datagram.HeldFirst, datagram.HeldLast) = (-1, -1);
+        Hold(context, batch, i, ref datagram, datagram.First);
+        if (datagram.IsBroken)
+        {
+            // Nothing of it is kept: what has waited goes the same way.
+            (datagram.HeldFirst, datagram.HeldLast) = (first, last);
+            context.Fragments.Break(ref datagram, DropReason.FragmentStoreFull);
+            return;
+        }
+
+        held.PutBehind(ref datagram.HeldFirst, ref datagram.HeldLast, first, last);
+    }
+
+    private static void Hold(WorkerContext context, PacketBatch batch, int i, ref Datagram datagram, in FollowedPacket followed)
     {
         PacketOffload offload = batch.Offloads[i];
         offload.TransportAt -= batch.Offsets[i];
-        var followed = new FollowedPacket { End = (uint)(facts.Offset + facts.Length) };
         if (datagram.HeldCount == FragmentTable.MaxHeldOfOne || !context.Fragments.Held.TryHold(ref datagram.HeldFirst, ref datagram.HeldLast, batch.Frame(i),
             batch.Port.Value, batch.Marks[i] & ~PacketMarks.Released, in offload, in followed))
         {
@@ -188,7 +227,9 @@ internal static class FragmentStage
             : batch.Parsed[i].Headers.Fragment == FragmentKind.First ? "first" : "followed";
         string detail = outcome switch
         {
-            "held" => "the first fragment of its datagram has not come; it waits for the ports",
+            "held" => batch.Parsed[i].Headers.Fragment == FragmentKind.First || (batch.Marks[i] & PacketMarks.Followed) != 0
+                ? "its datagram gets a checksum as one of the other family once all of it is here"
+                : "the first fragment of its datagram has not come; it waits for the ports",
             "first" => "the others of its datagram follow it",
             "followed" => $"as the first of its datagram: {batch.Parsed[i].Key}",
             _ => "it overlaps, repeats or contradicts another fragment, or there is no room",

@@ -37,6 +37,16 @@ public sealed class Nat64AllocationTests
             yield return ("lan", fragment);
         }
 
+        foreach (byte[] fragment in FromInside(13).EchoRequest(one, 1).PayloadOf(2000).BuildFragments(1232, (uint)(turn + 7)).Reverse())
+        {
+            yield return ("lan", fragment);
+        }
+
+        foreach (byte[] fragment in FromOutside(dontFragment: false).Udp(53, one, checksum: false).PayloadOf(2000).BuildFragments(1200, (uint)turn))
+        {
+            yield return ("wan", fragment);
+        }
+
         byte[] quoted = AtOutside().Udp(one, 53).PayloadOf(300).Build()[14..];
         yield return ("wan", FromOutside().Icmpv4(new Icmpv4Fields { Type = 11 }).Payload(quoted).Build());
     }

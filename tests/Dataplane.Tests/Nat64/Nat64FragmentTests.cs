@@ -40,24 +40,6 @@ public sealed class Nat64FragmentTests
         Assert.Equal(expected.Select(Convert.ToHexString).Order(), arrived.Select(Convert.ToHexString).Order());
     }
 
-    [Fact]
-    public async Task FirstFragment_WithoutChecksum_IsNotLetThrough()
-    {
-        await using TestPlane plane = Create();
-        plane.SendForOne("lan", FromInside().Udp(5353, 53).Build(), "wan");
-        byte[] first = FromOutside(dontFragment: false).Udp(53, 5353, checksum: false).PayloadOf(3000).BuildFragments(1200, 9)[0];
-        plane.SendForDrop("wan", first, DropReason.NatUnsupported);
-    }
-
-    [Fact]
-    public async Task FragmentOfEcho_WhoseChecksumCoversALengthNobodyKnows_IsNotLetThrough()
-    {
-        await using TestPlane plane = Create();
-        plane.SendForDrop("lan", FromInside().EchoRequest(7, 1).PayloadOf(2000).BuildFragments(1232, 9)[0], DropReason.NatUnsupported);
-        plane.SendForOne("lan", FromInside().EchoRequest(7, 1).Build(), "wan");
-        plane.SendForDrop("wan", FromOutside(dontFragment: false).EchoReply(7, 1).PayloadOf(2000).BuildFragments(1200, 9)[0], DropReason.NatUnsupported);
-    }
-
     [Theory]
     [InlineData(1260, 1)]
     [InlineData(1261, 2)]
