@@ -9,6 +9,12 @@ public sealed record AfXdpOptions
     /// <summary>Whether the driver may work on the frames' memory itself, where it can (XDP_ZEROCOPY); else the kernel copies each frame once.</summary>
     public bool AllowZeroCopy { get; init; } = true;
 
+    /// <summary>
+    /// Whether frames may lie in several buffers (XDP_USE_SG), which those of interfaces with an MTU beyond 3,822 bytes need; else, and where the kernel (before 6.6)
+    /// refuses, longer ones are dropped and counted.
+    /// </summary>
+    public bool AllowMultiBuffer { get; init; } = true;
+
     /// <summary>Number of the interface's receive and transmit queue, 0 to 63. Frames of other queues stay with the kernel.</summary>
     public int Queue { get; init; }
 

@@ -29,13 +29,13 @@ internal sealed unsafe partial class AfXdpSocket
         int entries = (int)Math.Min(_receive.FilledEntries(), (uint)Math.Min(offsets.Length, lengths.Length));
         if (entries == 0)
             return 0;
-        uint regionBytes = (uint)_memory.Region.LengthBytes, inChunk = (uint)_memory.ChunkBytes - 1;
+        uint umemBytes = (uint)_memory.UmemBytes, inChunk = (uint)_memory.ChunkBytes - 1;
         int count = 0;
         for (int i = 0; i < entries; i++)
         {
             xdp_desc frame = _receive.TakeFrame();
             // The chunk of an entry that makes no sense is not known and stays lost; the kernel writes no such entries.
-            if (frame.addr >= regionBytes || frame.len == 0 || ((uint)frame.addr & inChunk) + (ulong)frame.len > inChunk + 1)
+            if (frame.addr >= umemBytes || frame.len == 0 || ((uint)frame.addr & inChunk) + (ulong)frame.len > inChunk + 1)
             {
                 _malformed++;
                 continue;
@@ -48,6 +48,38 @@ internal sealed unsafe partial class AfXdpSocket
 
         _receive.PublishTaken();
         return count;
+    }
+
+    /// <summary>Looks whether there is a part of a frame, and takes it; its chunk is the caller's from now on. For sockets whose frames may lie in several chunks.</summary>
+    /// <param name="offset">Offset of its first byte in the memory's region.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <param name="continues">Whether the frame goes on in the next part.</param>
+    /// <returns>False when there is none.</returns>
+    internal bool TryTakePart(out int offset, out int length, out bool continues)
+    {
+        uint inChunk = (uint)_memory.ChunkBytes - 1;
+        while (_isOpen && _receive.FilledEntries() > 0)
+        {
+            xdp_desc part = _receive.TakeFrame();
+            if (part.addr < (uint)_memory.UmemBytes && part.len != 0 && ((uint)part.addr & inChunk) + (ulong)part.len <= inChunk + 1)
+            {
+                (offset, length, continues) = ((int)part.addr, (int)part.len, (part.options & XDP_PKT_CONTD) != 0);
+                return true;
+            }
+
+            // As above: the kernel writes no such entries.
+            _malformed++;
+        }
+
+        (offset, length, continues) = (0, 0, false);
+        return false;
+    }
+
+    /// <summary>Tells the kernel that the entries of what <see cref="TryTakePart"/> gave may be written again.</summary>
+    internal void FinishTaking()
+    {
+        if (_isOpen)
+            _receive.PublishTaken();
     }
 
     /// <summary>Number of the chunk that an offset lies in.</summary>
@@ -77,6 +109,15 @@ internal sealed unsafe partial class AfXdpSocket
         _transmit.PutFrame((ulong)offset, (uint)length);
         return true;
     }
+
+    /// <summary>Whether the transmit ring has room for so many parts.</summary>
+    internal bool HasRoomFor(int parts) => _isOpen && _transmit.FreeEntries((uint)parts) >= (uint)parts;
+
+    /// <summary>Writes a part of a frame into the transmit ring, which has room; all parts are written before the next <see cref="Kick"/>.</summary>
+    /// <param name="offset">Offset of its first byte in the memory's region.</param>
+    /// <param name="length">Its length; it must end in the chunk that it begins in.</param>
+    /// <param name="continues">Whether the frame goes on in the next part.</param>
+    internal void TransmitPart(int offset, int length, bool continues) => _transmit.PutFrame((ulong)offset, (uint)length, continues ? XDP_PKT_CONTD : 0);
 
     /// <summary>Takes back the chunks of frames that were sent.</summary>
     /// <returns>How many were listed.</returns>

@@ -137,12 +137,20 @@ internal sealed unsafe partial class AfXdpSocket : IDisposable
         var register = new xdp_umem_reg
         {
             addr = (ulong)_memory.Region.Start,
-            len = (ulong)_memory.Region.LengthBytes,
+            len = (ulong)_memory.UmemBytes,
             chunk_size = (uint)_memory.ChunkBytes,
         };
         Demand(XDP_UMEM_REG, register, "XDP_UMEM_REG");
         // Without either flag the kernel tries zero copy first and falls back by itself.
-        int error = TryBind(options.Queue, (ushort)(XDP_USE_NEED_WAKEUP | (options.AllowZeroCopy ? 0 : XDP_COPY)), 0);
+        ushort flags = (ushort)(XDP_USE_NEED_WAKEUP | (options.AllowZeroCopy ? 0 : XDP_COPY));
+        int error = TryBind(options.Queue, (ushort)(flags | (_memory.HasFragments ? XDP_USE_SG : 0)), 0);
+        if (error == Errno.EINVAL && _memory.HasFragments)
+        {
+            // Kernels before 6.6 do not know the flag; for any other reason they refuse once more.
+            _memory.HasFragments = false;
+            error = TryBind(options.Queue, flags, 0);
+        }
+
         if (error != 0)
             throw Refused(error, options.Queue);
     }

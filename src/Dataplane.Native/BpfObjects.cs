@@ -74,8 +74,11 @@ internal static unsafe class BpfObjects
     }
 
     /// <summary>Has the kernel check and load an XDP program.</summary>
+    /// <param name="program">Its instructions.</param>
+    /// <param name="subject">The interface it is for; for the message.</param>
+    /// <param name="hasFragments">Whether it gets frames of which only the beginning is in one piece.</param>
     /// <exception cref="LinuxException">CAP_BPF or CAP_NET_ADMIN is missing, or the program was refused: the message ends with what the verifier says.</exception>
-    internal static FileDescriptor LoadXdp(ReadOnlySpan<ulong> program, string subject)
+    internal static FileDescriptor LoadXdp(ReadOnlySpan<ulong> program, string subject, bool hasFragments = false)
     {
         const string What = "bpf(BPF_PROG_LOAD, XDP)";
         // bpf_redirect_map is open to programs of every licence.
@@ -89,6 +92,7 @@ internal static unsafe class BpfObjects
                 insn_cnt = (uint)program.Length,
                 insns = (ulong)instructions,
                 license = (ulong)licensed,
+                prog_flags = hasFragments ? BPF_F_XDP_HAS_FRAGS : 0,
             };
             "dataplane_xdp"u8.CopyTo(attributes.prog_name);
             nint fd = Call(BPF_PROG_LOAD, &attributes, sizeof(bpf_attr_prog_load));

@@ -30,15 +30,16 @@ internal sealed class XdpAttachment : IDisposable
     /// <param name="take">What sockets get; empty: everything.</param>
     /// <param name="leave">What the kernel keeps of that.</param>
     /// <param name="flows">Flows that it forwards by itself; null: none.</param>
+    /// <param name="hasFragments">Whether frames may lie in several buffers.</param>
     /// <exception cref="LinuxException">A capability is missing, another program is there, or the driver cannot.</exception>
     internal static XdpAttachment Attach(
-        NetworkInterfaceInfo info, XdpMode mode, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null)
+        NetworkInterfaceInfo info, XdpMode mode, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null, bool hasFragments = false)
     {
         FileDescriptor? map = null, program = null;
         try
         {
             map = BpfObjects.CreateSocketMap(MaxQueues, info.Name);
-            program = BpfObjects.LoadXdp(XdpRedirectProgram.Write(map.Number, take, leave, flows, info.Index), info.Name);
+            program = BpfObjects.LoadXdp(XdpRedirectProgram.Write(map.Number, take, leave, flows, info.Index, hasFragments), info.Name, hasFragments);
             (FileDescriptor link, XdpMode used) = Link(program, info, mode);
             return new XdpAttachment(info.Name, used, map, program, link);
         }

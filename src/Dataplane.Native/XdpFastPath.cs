@@ -29,12 +29,24 @@ internal sealed class XdpFastPath
         (_code, _maps, _interface, _slow) = (code, maps, interfaceIndex, slow);
 
     /// <summary>Writes it behind what is there; register 6 holds the context, and whatever is not forwarded falls through with it.</summary>
-    internal static void Write(BpfAssembler code, XdpFlowMap maps, int interfaceIndex)
+    internal static void Write(BpfAssembler code, XdpFlowMap maps, int interfaceIndex, bool hasFragments)
     {
         BpfAssembler.Label slow = code.NewLabel(), ipv6 = code.NewLabel();
         var part = new XdpFastPath(code, maps, interfaceIndex, slow);
         code.Load(BPF_W, Frame, Context, 0);
         code.Load(BPF_W, End, Context, 4);
+        if (hasFragments)
+        {
+            // What is in several buffers is the engine's: lengths are compared with the first one's alone.
+            code.Move(First, Context);
+            code.Call(BPF_FUNC_xdp_get_buff_len);
+            // For the verifier: 128 KB are more than any frame has.
+            code.And(Result, 0x1FFFF);
+            code.Move(Second, Frame);
+            code.PlusRegister(Second, Result);
+            code.JumpIfRegister(BPF_JGT, Second, End, slow);
+        }
+
         part.Need(LinkHeader + 20 + 8, slow);
         code.Load(BPF_H, Third, Frame, 12);
         code.JumpIf(BPF_JEQ, Third, Network(0x86DD), ipv6);

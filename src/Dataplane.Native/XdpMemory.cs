@@ -26,14 +26,18 @@ internal sealed class XdpMemory
     /// <param name="ports">How many ports can be open at once, 1 to <see cref="MaxPorts"/>.</param>
     /// <param name="chunkBytes">Size of a chunk: 2,048 or 4,096.</param>
     /// <param name="chunksPerPort">What a port brings.</param>
+    /// <param name="gatherBytes">Room for each port to put frames together that the kernel hands over in several chunks; 0: it is not to do so.</param>
     /// <exception cref="LinuxException">The kernel has no such memory.</exception>
-    internal XdpMemory(int ports, int chunkBytes, int chunksPerPort)
+    internal XdpMemory(int ports, int chunkBytes, int chunksPerPort, int gatherBytes = 0)
     {
         Debug.Assert(ports is >= 1 and <= MaxPorts && chunkBytes is 2048 or 4096, "The kernel wants chunks of 2 KB up to a page.");
         ChunkBytes = chunkBytes;
         ChunksPerPort = chunksPerPort;
         int chunks = ports * chunksPerPort;
-        Region = MappedRegion.Allocate(checked(chunks * chunkBytes));
+        GatherBytes = gatherBytes;
+        HasFragments = gatherBytes > 0;
+        UmemBytes = checked(chunks * chunkBytes);
+        Region = MappedRegion.Allocate(checked(UmemBytes + (ports * gatherBytes)));
         Region.Prefault();
         _owners = new byte[chunks];
         _pool = new int[chunks];
@@ -44,6 +48,15 @@ internal sealed class XdpMemory
 
     /// <summary>The memory that offsets of frames count from.</summary>
     internal MappedRegion Region { get; }
+
+    /// <summary>What of the region the kernel knows, in bytes from its start: the chunks. Behind it the ports put frames together.</summary>
+    internal int UmemBytes { get; }
+
+    /// <summary>Room for each port to put frames together, in bytes.</summary>
+    internal int GatherBytes { get; }
+
+    /// <summary>Whether frames may lie in several chunks: asked for until the kernel refuses, and then what all sockets of the memory have.</summary>
+    internal bool HasFragments { get; set; }
 
     /// <summary>Size of a chunk in bytes.</summary>
     internal int ChunkBytes { get; }
@@ -166,6 +179,9 @@ internal sealed class XdpMemory
 
     /// <summary>Passes a chunk from one port to another. The worker.</summary>
     internal void Pass(int chunk, byte port) => _owners[chunk] = port;
+
+    /// <summary>Where a port puts frames together: offset in the region.</summary>
+    internal int GatherAt(byte port) => UmemBytes + ((port - 1) * GatherBytes);
 
     /// <summary>How many chunks are with a port; for tests.</summary>
     internal int CountOf(byte port) => _owners.Count(owner => owner == port);

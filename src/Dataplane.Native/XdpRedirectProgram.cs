@@ -45,13 +45,15 @@ internal sealed class XdpRedirectProgram
     /// <param name="leave">What the kernel keeps of that.</param>
     /// <param name="flows">Flows that the program forwards by itself; null: none.</param>
     /// <param name="interfaceIndex">The interface it is for.</param>
-    internal static ulong[] Write(int map, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null, int interfaceIndex = 0)
+    /// <param name="hasFragments">Whether frames may lie in several buffers; rules look at the first, which holds the headers.</param>
+    internal static ulong[] Write(
+        int map, IReadOnlyList<XdpRule> take, IReadOnlyList<XdpRule> leave, XdpFlowMap? flows = null, int interfaceIndex = 0, bool hasFragments = false)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(take.Count + leave.Count, MaxRules, nameof(take));
         var program = new XdpRedirectProgram();
         program._code.Move(Context, 1);
         if (flows is not null)
-            XdpFastPath.Write(program._code, flows, interfaceIndex);
+            XdpFastPath.Write(program._code, flows, interfaceIndex, hasFragments);
         if (take.Count + leave.Count > 0)
             program.WriteFilter(take, leave);
         program.WriteToSocket(map);

@@ -63,7 +63,8 @@ internal unsafe struct XdpRing
     internal void PutAddress(ulong address) => ((ulong*)_entries)[_here++ & _mask] = address;
 
     /// <summary>Writes a frame; the ring has a free entry.</summary>
-    internal void PutFrame(ulong address, uint length) => ((xdp_desc*)_entries)[_here++ & _mask] = new xdp_desc { addr = address, len = length };
+    internal void PutFrame(ulong address, uint length, uint options = 0) =>
+        ((xdp_desc*)_entries)[_here++ & _mask] = new xdp_desc { addr = address, len = length, options = options };
 
     /// <summary>Reads an address; the ring has a filled entry.</summary>
     internal ulong TakeAddress() => ((ulong*)_entries)[_here++ & _mask];

@@ -86,10 +86,12 @@ internal static class Bpf
     internal const uint BPF_MAP_TYPE_DEVMAP = 14;
     internal const uint BPF_MAP_TYPE_XSKMAP = 17;
     internal const uint BPF_F_MMAPABLE = 1024;    // since 5.5
+    internal const uint BPF_F_XDP_HAS_FRAGS = 1U << 5;    // since 5.18
     internal const uint BPF_PROG_TYPE_XDP = 6;
     internal const uint BPF_XDP = 37;
     internal const int BPF_FUNC_map_lookup_elem = 1;
     internal const int BPF_FUNC_redirect_map = 51;
+    internal const int BPF_FUNC_xdp_get_buff_len = 188;    // since 5.18
     internal const int BPF_PSEUDO_MAP_FD = 1;
     internal const int XDP_DROP = 1;
     internal const int XDP_PASS = 2;

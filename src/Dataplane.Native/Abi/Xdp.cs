@@ -90,6 +90,10 @@ internal static class Xdp
     internal const ushort XDP_COPY = 1 << 1;
     internal const ushort XDP_ZEROCOPY = 1 << 2;
     internal const ushort XDP_USE_NEED_WAKEUP = 1 << 3;
+    [SinceKernel("6.6")]
+    internal const ushort XDP_USE_SG = 1 << 4;
+    [SinceKernel("6.6")]
+    internal const uint XDP_PKT_CONTD = 1 << 0;
 
     internal const int XDP_MMAP_OFFSETS = 1;
     internal const int XDP_RX_RING = 2;

@@ -51,7 +51,12 @@ internal static partial class PacketParser
         DropReason reason = Parse(frame, ref headers, ref key);
         if (reason != DropReason.None)
         {
-            batch.Drop(i, reason);
+            // The port may have dropped it before, for a reason that comes first.
+            if (batch.Verdicts[i] == Verdict.Continue)
+            {
+                batch.Drop(i, reason);
+            }
+
             return;
         }
 

@@ -237,7 +237,7 @@ public enum DropReason : byte
     /// <summary>The port's link is down or its interface gone.</summary>
     LinkDown,
 
-    /// <summary>Longer than a transmit slot.</summary>
+    /// <summary>Longer than a transmit slot, or come in more buffers than an AF_XDP port puts together.</summary>
     FrameTooLong,
 
     /// <summary>The engine's own bounded buffers were full, and the packet could not be split without them.</summary>

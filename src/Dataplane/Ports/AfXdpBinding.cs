@@ -6,7 +6,7 @@ namespace Dataplane.Ports;
 internal sealed class AfXdpBinding : IDisposable
 {
     /// <summary>What the kernel keeps free in front of each frame (XDP_PACKET_HEADROOM); the engine may lengthen headers into it.</summary>
-    private const int HeadroomBytes = 256;
+    internal const int HeadroomBytes = 256;
 
     private const int LinkBytes = 14 + 4;
     private const int SmallChunkBytes = 2048, LargeChunkBytes = 4096;
@@ -42,9 +42,13 @@ internal sealed class AfXdpBinding : IDisposable
     /// <summary>What the port's interface is to the fast path; null: nothing, or it is another queue's affair.</summary>
     public FastPathPort? FastPath { get; private set; }
 
+    /// <summary>The largest layer 3 packet that the port takes and sends.</summary>
+    public int MtuBytes => Math.Min(Interface.MtuBytes, Memory.HasFragments ? ushort.MaxValue : LargestMtu(Memory.ChunkBytes));
+
     /// <summary>How the port works, in a few words.</summary>
     public string Description => $"{(_attachment.Mode == XdpMode.Native ? "native" : "generic")} XDP, {(Socket.IsZeroCopy ? "zero copy" : "copy")}, "
         + $"{(Socket.IsShared ? "shared" : "own")} memory, {(Socket.TransmitBudget == 0 ? "all frames" : $"{Socket.TransmitBudget} frames")} per call"
+        + (Memory.HasFragments ? ", frames in several buffers" : MtuBytes < Interface.MtuBytes ? $", frames in one buffer: an MTU of {MtuBytes} at most" : "")
         + (Socket.IsBusyPolling ? ", busy polling" : "") + (FastPath is null ? "" : $", {FastPath.Description}");
 
     /// <summary>The largest layer 3 packet that a chunk takes.</summary>
@@ -105,7 +109,7 @@ internal sealed class AfXdpBinding : IDisposable
             throw new IOException($"Interface {interfaceName} does not carry Ethernet frames; use one that does (veth, bridge, NIC, TAP).");
         }
 
-        var attachment = XdpAttachment.Attach(info, options.Mode, [.. take.Select(rule => rule.ToXdp())], [.. leave.Select(rule => rule.ToXdp())], flows);
+        XdpAttachment attachment = Attach(info, options, take, leave, flows);
         var bindings = new List<AfXdpBinding>();
         try
         {
@@ -123,6 +127,26 @@ internal sealed class AfXdpBinding : IDisposable
             bindings.ForEach(binding => binding.Dispose());
             throw;
         }
+    }
+
+    private static bool NeedsFragments(NetworkInterfaceInfo info, AfXdpOptions options) => options.AllowMultiBuffer && info.MtuBytes > LargestMtu(LargeChunkBytes);
+
+    private static XdpAttachment Attach(NetworkInterfaceInfo info, AfXdpOptions options, TrafficRules take, TrafficRules leave, XdpFlowMap? flows)
+    {
+        XdpRule[] taken = [.. take.Select(rule => rule.ToXdp())], left = [.. leave.Select(rule => rule.ToXdp())];
+        if (NeedsFragments(info, options))
+        {
+            try
+            {
+                return XdpAttachment.Attach(info, options.Mode, taken, left, flows, hasFragments: true);
+            }
+            catch (LinuxException refusal) when (!IsFinal(refusal.ErrnoName))
+            {
+                // A kernel before 5.18, or a driver that hands over whole frames only.
+            }
+        }
+
+        return XdpAttachment.Attach(info, options.Mode, taken, left, flows);
     }
 
     private static AfXdpBinding OpenQueue(NetworkInterfaceInfo info, XdpAttachment attachment, AfXdpOptions options, AfXdpMemories memories)
@@ -147,7 +171,7 @@ internal sealed class AfXdpBinding : IDisposable
         try
         {
             control = InterfaceControl.Open();
-            memory = memories.Take(info.MtuBytes <= LargestMtu(SmallChunkBytes) ? SmallChunkBytes : LargeChunkBytes, options.RingEntries, alone);
+            memory = memories.Take(info.MtuBytes <= LargestMtu(SmallChunkBytes) ? SmallChunkBytes : LargeChunkBytes, options.RingEntries, NeedsFragments(info, options), alone);
             number = memory.Join(out int[] chunks);
             socket = AfXdpSocket.Open(info, memory, options);
             attachment.Connect(options.Queue, socket.Descriptor);

@@ -9,6 +9,9 @@ internal sealed class AfXdpMemories
 {
     private const long MostBytes = 1 << 30;
 
+    /// <summary>What a port puts together in one batch: 28 frames of 9,000 bytes, and little enough to be in the second-level cache when they leave.</summary>
+    private const int GatherBytes = 256 << 10;
+
     private readonly List<XdpMemory> _memories = [];
     private int _expected = 1;
 
@@ -18,19 +21,20 @@ internal sealed class AfXdpMemories
     /// <summary>A memory with room for a port: one that there is, else a new one.</summary>
     /// <param name="chunkBytes">Size of its chunks.</param>
     /// <param name="ringEntries">Entries of each of the port's rings.</param>
+    /// <param name="hasFragments">Whether frames may lie in several chunks.</param>
     /// <param name="alone">Whether it must be new: the kernel does not let the port share.</param>
-    public XdpMemory Take(int chunkBytes, int ringEntries, bool alone)
+    public XdpMemory Take(int chunkBytes, int ringEntries, bool hasFragments, bool alone)
     {
         int chunks = ChunksFor(ringEntries);
         _memories.RemoveAll(memory => memory.IsClosed);
-        XdpMemory? known = _memories.Find(memory => memory.ChunkBytes == chunkBytes && memory.ChunksPerPort == chunks && memory.HasRoom);
+        XdpMemory? known = _memories.Find(memory => memory.ChunkBytes == chunkBytes && memory.ChunksPerPort == chunks && memory.GatherBytes > 0 == hasFragments && memory.HasRoom);
         if (known is not null && !alone)
         {
             return known;
         }
 
-        int most = (int)Math.Clamp(MostBytes / ((long)chunks * chunkBytes), 1, XdpMemory.MaxPorts);
-        var made = new XdpMemory(alone ? 1 : Math.Min(_expected, most), chunkBytes, chunks);
+        int gatherBytes = hasFragments ? GatherBytes : 0, most = (int)Math.Clamp(MostBytes / (((long)chunks * chunkBytes) + gatherBytes), 1, XdpMemory.MaxPorts);
+        var made = new XdpMemory(alone ? 1 : Math.Min(_expected, most), chunkBytes, chunks, gatherBytes);
         if (!alone)
         {
             _memories.Add(made);

@@ -11,7 +11,7 @@ namespace Dataplane.Ports;
 /// What the driver has no room for waits in the transmit ring, in order, and every round of the worker tries again; new frames are
 /// refused once the ring is full. Frames that the driver itself drops (veth, when the other end cannot keep up) are counted as errors.
 /// </remarks>
-internal sealed class AfXdpPort : IPort
+internal sealed partial class AfXdpPort : IPort
 {
     /// <summary>Shortest time between two looks at the interface's state, which cost system calls.</summary>
     private const long LookIntervalNs = 10_000_000;
@@ -27,6 +27,8 @@ internal sealed class AfXdpPort : IPort
     private readonly int _ringEntries;
     private readonly int _maxFrameBytes;
     private readonly int _chunkMask;
+    private readonly int _umemBytes;
+    private readonly FrameGather? _gather;                                 // null: every frame is in one chunk
     private readonly int[] _received = new int[PacketBatch.Capacity];      // chunks of the batch in hand
     private readonly int[] _moving = new int[2 * PacketBatch.Capacity];
     private int[]? _brought;                                               // chunks for the pool, once the worker is here
@@ -51,8 +53,15 @@ internal sealed class AfXdpPort : IPort
         _ringEntries = binding.RingEntries;
         _chunkMask = _frames.ChunkBytes - 1;
         Mac = mac ?? new MacAddress(binding.Interface.HardwareAddress);
-        Mtu = Math.Min(Math.Min(mtu ?? int.MaxValue, binding.Interface.MtuBytes), AfXdpBinding.LargestMtu(_frames.ChunkBytes));
+        Mtu = Math.Min(mtu ?? int.MaxValue, binding.MtuBytes);
         _maxFrameBytes = Mtu + EthernetHeaderBytes + VlanTagBytes;
+        _umemBytes = _frames.UmemBytes;
+        if (_frames.HasFragments)
+        {
+            // What the interface takes, though the port may be told to send less.
+            _gather = new FrameGather(_memory, _frames.GatherAt(_number), _frames.GatherBytes, binding.MtuBytes + EthernetHeaderBytes + VlanTagBytes);
+        }
+
         int[] chunks = binding.TakeChunks();
         _withKernel = _socket.Fill(chunks.AsSpan(0, Math.Min(chunks.Length, _ringEntries)));
         _brought = chunks[_withKernel..];
@@ -107,7 +116,7 @@ internal sealed class AfXdpPort : IPort
         _socket.Poll();
         batch.SetMemory(_memory);
         int first = batch.Count;
-        int count = _socket.Receive(batch.FreeOffsets, batch.FreeLengths);
+        int count = _gather is null ? ReceiveWhole(batch) : ReceiveParts(batch, _gather);
         if (count == 0)
         {
             if (MonotonicClock.NowNs - _lastLookNs >= LookIntervalNs)
@@ -118,15 +127,12 @@ internal sealed class AfXdpPort : IPort
             return 0;
         }
 
-        batch.AddFilled(count);
         long bytes = 0;
-        for (int i = 0; i < count; i++)
+        foreach (int length in batch.Lengths.AsSpan(first, count))
         {
-            _received[_receivedCount++] = _socket.ChunkOf(batch.Offsets[first + i]);
-            bytes += batch.Lengths[first + i];
+            bytes += length;
         }
 
-        _withKernel -= count;
         Volatile.Write(ref _receivedPackets, _receivedPackets + count);
         Volatile.Write(ref _receivedBytes, _receivedBytes + bytes);
         if (!_socket.IsZeroCopy)
@@ -152,6 +158,7 @@ internal sealed class AfXdpPort : IPort
         }
 
         _receivedCount = 0;
+        _gather?.Clear();
         TopUp(kept);
     }
 
@@ -253,6 +260,19 @@ internal sealed class AfXdpPort : IPort
         _binding.Dispose();
     }
 
+    private int ReceiveWhole(PacketBatch batch)
+    {
+        int first = batch.Count, count = _socket.Receive(batch.FreeOffsets, batch.FreeLengths);
+        batch.AddFilled(count);
+        foreach (int offset in batch.Offsets.AsSpan(first, count))
+        {
+            _received[_receivedCount++] = _socket.ChunkOf(offset);
+        }
+
+        _withKernel -= count;
+        return count;
+    }
+
     /// <summary>Puts the port's chunks into the pool, which belongs to the worker: the port was opened by another thread.</summary>
     private void Bring()
     {
@@ -278,7 +298,7 @@ internal sealed class AfXdpPort : IPort
     private bool TryPass(PacketBatch batch, int packet, int length)
     {
         int offset = batch.Offsets[packet];
-        if ((offset & _chunkMask) + length > _chunkMask + 1 || (batch.Marks[packet] & PacketMarks.FramePassedOn) != 0
+        if ((offset & _chunkMask) + length > _chunkMask + 1 || offset >= _umemBytes || (batch.Marks[packet] & PacketMarks.FramePassedOn) != 0
             || !_socket.TryTransmit(offset, length))
         {
             return false;
@@ -292,6 +312,11 @@ internal sealed class AfXdpPort : IPort
 
     private bool TryCopy(PacketBatch batch, int packet, int length)
     {
+        if (length > _frames.ChunkBytes)
+        {
+            return TryCopyParts(batch, packet, length);
+        }
+
         if (!_frames.TryTake(_number, out int chunk))
         {
             return false;

@@ -7,7 +7,8 @@ namespace Dataplane.Ports;
 /// <remarks>
 /// Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW. Ports that the engine opens by configuration share one memory; those of a factory share it if made with
 /// the same one. Frames of queues that the port has not stay with the kernel, so let it have all of them
-/// (<c>ethtool -l IF</c>); on veth the sender's transmit queues choose ours. Limits: <b>no</b> frames beyond an MTU of 3,822 bytes; on veth, VLAN tags that the sender leaves beside the
+/// (<c>ethtool -l IF</c>); on veth the sender's transmit queues choose ours. Frames beyond an MTU of 3,822 bytes lie in several
+/// buffers, which Linux 6.6 can do: they are put together when they come and cut when they leave, one copy each. Limits: on veth, VLAN tags that the sender leaves beside the
 /// frame are lost (<c>ethtool -K IF tx-vlan-offload off</c> at the sender); in generic mode super-frames are dropped and counted (<c>ethtool -K IF tso off gso off</c> at the
 /// sender; native mode sees to that itself).
 /// </remarks>

@@ -8,16 +8,20 @@ namespace Dataplane.SystemTests.Ports;
 /// <summary>Two namespaces joined by a veth pair, a port at either end (AF_PACKET unless said), and a place to make frames in.</summary>
 internal sealed class PortBed : IDisposable
 {
-    private const int SlotBytes = 2048;
     private const int HeadroomBytes = 64;
-    private readonly byte[] _frames = new byte[PacketBatch.Capacity * SlotBytes];
+    private readonly int _slotBytes;
+    private readonly byte[] _frames;
 
-    public PortBed(int slots = 1024, Func<string, NetworkNamespace, IPort>? open = null)
+    public PortBed(int slots = 1024, Func<string, NetworkNamespace, IPort>? open = null, int mtu = 1500)
     {
+        _slotBytes = mtu + 548;
+        _frames = new byte[PacketBatch.Capacity * _slotBytes];
         open ??= (name, home) => Open(name, home, slots);
         LeftHome = NetworkNamespace.Create("left");
         RightHome = NetworkNamespace.Create("right");
         NetworkNamespace.Connect(LeftHome, "a0", RightHome, "b0");
+        LeftHome.Link("set", "a0", "mtu", $"{mtu}");
+        RightHome.Link("set", "b0", "mtu", $"{mtu}");
         Left = open("a0", LeftHome);
         Right = open("b0", RightHome);
     }
@@ -48,7 +52,7 @@ internal sealed class PortBed : IDisposable
 
     public void AddFrame(PacketBatch batch, byte[] frame)
     {
-        int offset = (batch.Count * SlotBytes) + HeadroomBytes;
+        int offset = (batch.Count * _slotBytes) + HeadroomBytes;
         frame.CopyTo(_frames, offset);
         Assert.True(batch.Add(offset, frame.Length));
     }

@@ -63,6 +63,16 @@ internal sealed class TestNetwork
             await HostAsync(Backend(backend), "e0", [$"{Address(backend)}/24", $"{Address6(backend)}/64"], GatewayOnLan, GatewayOnLan6);
     }
 
+    /// <summary>Gives all links another MTU.</summary>
+    public async Task SetMtuAsync(int mtu)
+    {
+        foreach (string name in Names)
+        {
+            string[] devices = name == Client ? ["c0"] : name == Gateway ? ["wan", "lan"] : name == Switch ? ["uplink", .. Enumerable.Range(0, Backends).Select(BackendName), "br0"] : ["e0"];
+            await IpAsync(name, string.Concat(devices.Select(device => string.Create(CultureInfo.InvariantCulture, $"link set {device} mtu {mtu}\n"))));
+        }
+    }
+
     public Task RemoveAsync() => RemoveAsync(_prefix);
 
     private static async Task RemoveLeftoversAsync()
