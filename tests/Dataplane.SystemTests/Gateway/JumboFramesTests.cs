@@ -18,6 +18,29 @@ public sealed class JumboFramesTests(GatewayBed bed) : GatewayTest(bed), IAsyncL
         await InitializeAsync();
     }
 
+    [SystemFact("ping", "curl", "nginx", "socat")]
+    public async Task Backend_PingLongerThanThePortTakes_IsDroppedByNameAndTheRestGoesOn()
+    {
+        // The links take more than they did when the ports were opened.
+        await Bed.Network.SetMtuAsync(40_000);
+        try
+        {
+            foreach (int version in new[] { 4, 6 })
+            {
+                string address = version == 4 ? TestNetwork.Address(1) : TestNetwork.Address6(1);
+                ProgramResult result = await Bed.AtClientAsync("ping", $"-{version}", "-M", "do", "-c", "5", "-i", "0.1", "-W", "1", "-s", "20000", address);
+                Assert.Contains("0 received", result.Output, StringComparison.Ordinal);
+                Assert.Contains("5 received", (await Bed.AtClientAsync("ping", $"-{version}", "-c", "5", "-i", "0.1", "-W", "5", "-s", "8000", address)).MustSucceed().Output, StringComparison.Ordinal);
+            }
+
+            Assert.Equal(10, (await Gateway.ReadStatusAsync()).GetProperty("dropped").GetProperty("frame_too_long").GetInt64());
+        }
+        finally
+        {
+            await Bed.Network.SetMtuAsync(Mtu);
+        }
+    }
+
     [SystemTheory("ping", "curl", "nginx", "socat")]
     [InlineData(4)]
     [InlineData(6)]
