@@ -120,6 +120,12 @@ internal static class CniPlugin
             throw new CniException(CniCode.CheckFailed, $"{key} is not attached to {configuration.Network}");
         }
 
+        if (!AttachKind.HasInterface(endpoint))
+        {
+            CheckSocket(endpoint, CniResult.AddressesOf(previous, environment.Interface, environment.Namespace));
+            return;
+        }
+
         IReadOnlyList<IpPrefix> found = KernelInterface.TryReadAddresses(environment.Namespace, environment.Interface)
             ?? throw new CniException(CniCode.CheckFailed, $"{environment.Namespace} has no interface {environment.Interface}");
         foreach (IpPrefix address in CniResult.AddressesOf(previous, environment.Interface, environment.Namespace))
@@ -128,6 +134,20 @@ internal static class CniPlugin
             {
                 throw new CniException(CniCode.CheckFailed, $"{environment.Interface} in {environment.Namespace} has lost {address}", $"it has {string.Join(", ", found)}");
             }
+        }
+    }
+
+    /// <summary>What can be seen from outside of one that speaks memif: its socket, and that its addresses are its own.</summary>
+    private static void CheckSocket(EndpointRecord endpoint, IReadOnlyList<IpPrefix> addresses)
+    {
+        if (!File.Exists(endpoint.Socket))
+        {
+            throw new CniException(CniCode.CheckFailed, $"{endpoint.Key} has lost its socket {endpoint.Socket}");
+        }
+
+        if (addresses.Any(address => !endpoint.Addresses.Contains(address.Address.ToString())))
+        {
+            throw new CniException(CniCode.CheckFailed, $"{endpoint.Key} has other addresses: {string.Join(", ", endpoint.Addresses)}");
         }
     }
 

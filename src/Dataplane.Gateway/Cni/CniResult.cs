@@ -24,6 +24,11 @@ internal static class CniResult
         }
 
         own["sandbox"] = endpoint.Namespace;
+        if (endpoint.Socket.Length > 0 && configuration.Version == "1.1.0")
+        {
+            own["socketPath"] = endpoint.Socket;
+        }
+
         interfaces.Add((JsonNode)own);
         InterfaceSettings settings = ContainerNetworks.SettingsOf(network, endpoint);
         foreach (IpPrefix address in settings.Addresses)

@@ -134,7 +134,7 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
                 Ports = ReferenceEquals(attachment, first) ? service.Ports : [],
                 DefaultRoute = ReferenceEquals(attachment, first),
             }).ConfigureAwait(false);
-            replica = replica with { Attachments = [.. replica.Attachments, new ReplicaAttachment(made.Network.Name, made.Endpoint.Interface, made.Endpoint.Addresses, names)] };
+            replica = replica with { Attachments = [.. replica.Attachments, new ReplicaAttachment(made.Network.Name, made.Endpoint.Interface, made.Endpoint.Addresses, names) { Socket = made.Endpoint.Socket }] };
             running = running with { Replicas = [.. running.Replicas.Select(other => other.Name == replica.Name ? replica : other)] };
             store.Save(running);
         }
@@ -158,6 +158,10 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
         string[] line =
         [
             "run", "--detach", "--name", replica.Name, "--network", $"ns:/var/run/netns/{replica.Name}", "--volume", $"{hosts}:/etc/hosts", "--volume", $"{resolv}:/etc/resolv.conf",
+            .. replica.Attachments.Where(attachment => attachment.Socket.Length > 0).SelectMany(attachment => new[]
+            {
+                "--volume", $"{Path.GetDirectoryName(attachment.Socket)}:{attachment.MountPoint}:ro", "--env", $"{attachment.Variable}={attachment.MountPoint}/{MemifSockets.FileName}",
+            }),
             .. service.Environment.SelectMany(pair => new[] { "--env", $"{pair.Key}={pair.Value}" }), service.Image, .. service.Command,
         ];
         (int exitCode, string error) = await RunAsync("podman", line).ConfigureAwait(false);

@@ -23,7 +23,19 @@ internal sealed record Replica(string Service, string Name)
 }
 
 /// <summary>An interface of a replica.</summary>
-internal sealed record ReplicaAttachment(string Network, string Interface, IReadOnlyList<string> Addresses, IReadOnlyList<string> Names);
+internal sealed record ReplicaAttachment(string Network, string Interface, IReadOnlyList<string> Addresses, IReadOnlyList<string> Names)
+{
+    /// <summary>Attached by memif: the socket, on the host.</summary>
+    public string Socket { get; init; } = "";
+
+    /// <summary>Where the directory of the socket is mounted in the replica.</summary>
+    [JsonIgnore]
+    public string MountPoint => $"/run/memif/{Interface}";
+
+    /// <summary>The environment variable that says where the socket is.</summary>
+    [JsonIgnore]
+    public string Variable => $"MEMIF_{Interface.ToUpperInvariant()}";
+}
 
 /// <summary>A project that is up.</summary>
 internal sealed record RunningProject(string Name, string Socket)

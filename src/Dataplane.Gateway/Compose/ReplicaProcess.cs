@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Dataplane.Gateway.Networks;
 using Dataplane.Mesh.Compose;
 
 namespace Dataplane.Gateway.Compose;
@@ -12,11 +13,11 @@ internal static class ReplicaProcess
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>
-    /// Arguments: root, upper directory, working directory, files for names without their endings, host name, then the command. Changes to the file system go to a layer of the
+    /// Arguments: root, upper directory, working directory, files for names without their endings, host name, directories of sockets with where they are mounted, then the command. Changes to the file system go to a layer of the
     /// replica's own, where overlayfs is to be had, so that two replicas of one image do not meet in its files.
     /// </summary>
     private const string Script = """
-        root=$1 upper=$2 dir=$3 hosts=$4.hosts resolv=$4.resolv name=$5; shift 5
+        root=$1 upper=$2 dir=$3 hosts=$4.hosts resolv=$4.resolv name=$5 sockets=$6; shift 6
         mount --make-rprivate / && hostname "$name"
         if [ "$root" != / ]; then
           mkdir -p "$upper" && mount -t tmpfs tmpfs "$upper" && mkdir "$upper/up" "$upper/work" "$upper/root"
@@ -28,6 +29,7 @@ internal static class ReplicaProcess
           mount --bind "$hosts" "$root/etc/hosts"
           mount --bind "$resolv" "$root/etc/resolv.conf"
           mount -t proc proc "$root/proc"
+          for each in $sockets; do mkdir -p "$root${each#*=}" && mount --bind -o ro "${each%%=*}" "$root${each#*=}"; done
           exec chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$dir" "$@"
         fi
         mount --bind "$hosts" /etc/hosts
@@ -42,6 +44,7 @@ internal static class ReplicaProcess
         Replica replica, (string Root, string[] Command) image, ComposeService service, string directory, string log)
     {
         string[] command = service.Command.Count > 0 ? [.. service.Command] : image.Command;
+        ReplicaAttachment[] byMemif = [.. replica.Attachments.Where(attachment => attachment.Socket.Length > 0)];
         string[] words =
         [
             "-c", "exec setsid \"$@\" >>\"$0\" 2>&1 </dev/null", log,
@@ -49,7 +52,8 @@ internal static class ReplicaProcess
             "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--",
             "/bin/sh", "-c", Script, "dataplane", image.Root, Path.Combine(directory, replica.Name + ".layer"), service.WorkingDirectory.Length > 0 ? service.WorkingDirectory : "/",
             Path.Combine(directory, replica.Name),
-            service.HostName.Length > 0 ? service.HostName : replica.Name, .. command,
+            service.HostName.Length > 0 ? service.HostName : replica.Name,
+            string.Join(' ', byMemif.Select(attachment => $"{Path.GetDirectoryName(attachment.Socket)}={attachment.MountPoint}")), .. command,
         ];
         var start = new ProcessStartInfo("/bin/sh", words);
 
@@ -58,6 +62,12 @@ internal static class ReplicaProcess
         start.Environment["PATH"] = DefaultPath;
         start.Environment["HOME"] = "/root";
         start.Environment["HOSTNAME"] = service.HostName.Length > 0 ? service.HostName : replica.Name;
+        foreach (ReplicaAttachment attachment in byMemif)
+        {
+            // Whoever has the files of the host has the socket there.
+            start.Environment[attachment.Variable] = image.Root == "/" ? attachment.Socket : $"{attachment.MountPoint}/{MemifSockets.FileName}";
+        }
+
         foreach ((string name, string value) in service.Environment)
         {
             start.Environment[name] = value;

@@ -103,22 +103,19 @@ internal sealed partial class ContainerNetworks
     private Task<AttachReply> AttachHereAsync(string name, EndpointRecord request) => ChangeAsync(async () =>
     {
         NetworkRecord network = Get(name).Network;
-        string identity = NamespaceIdentity.TryRead(request.Namespace) ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network namespace {request.Namespace}.");
+        request = request with { Attach = AttachKind.Of(network, request) };
+        NetworkRequests.CheckAttachment(network, request);
+        string identity = request.Namespace.Length == 0 ? ""
+            : NamespaceIdentity.TryRead(request.Namespace) ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network namespace {request.Namespace}.");
         ThrowIfTaken(network, request);
-        string attach = AttachKind.Of(network, request);
-        if (AttachKind.ProblemOf(attach, network.Mtu) is { } problem)
-        {
-            throw new NetworkException(NetworkFault.Invalid, problem);
-        }
-
-        EndpointRecord endpoint = Complete(network, request with { Identity = identity, Attach = attach });
+        EndpointRecord endpoint = Complete(network, WithSocket(network, request with { Identity = identity }));
         NetworkState before = _state;
         try
         {
             _hostPorts.Reserve(name, endpoint);
             Replace(name, endpoints => [.. endpoints, endpoint]);
             await CommitAsync(_state).ConfigureAwait(false);
-            KernelInterface.Configure(endpoint.Namespace, endpoint.Interface, SettingsOf(network, endpoint));
+            Configure(network, endpoint);
             return new AttachReply(endpoint, network);
         }
 #pragma warning disable CA1031 // Whatever it was: what has been taken for the endpoint is given back.
@@ -219,9 +216,21 @@ internal sealed partial class ContainerNetworks
         return new InterfaceSettings { Addresses = addresses, Routes = routes, AcceptRouterAdvertisements = network.RouterAdvertisements && endpoint.DefaultRoute };
     }
 
+    /// <summary>Sets up the interface in the container; who speaks memif sets itself up.</summary>
+    private static void Configure(NetworkRecord network, EndpointRecord endpoint)
+    {
+        if (AttachKind.HasInterface(endpoint))
+        {
+            KernelInterface.Configure(endpoint.Namespace, endpoint.Interface, SettingsOf(network, endpoint));
+        }
+    }
+
+    /// <summary>Whether the namespace is still the one that was attached; who came without one is there until he is detached.</summary>
+    private static bool IsThere(EndpointRecord endpoint) => endpoint.Namespace.Length == 0 || NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity;
+
     private static void ThrowIfTaken(NetworkRecord network, EndpointRecord request)
     {
-        if (KernelInterface.TryReadAddresses(request.Namespace, request.Interface) is not null)
+        if (AttachKind.HasInterface(request) && KernelInterface.TryReadAddresses(request.Namespace, request.Interface) is not null)
         {
             throw new NetworkException(NetworkFault.Conflict, $"{request.Namespace} has an interface {request.Interface} already; {request.Key} was not attached to {network.Name}.");
         }
@@ -289,6 +298,12 @@ internal sealed partial class ContainerNetworks
             TryLetGo(endpoint, () => _leases.Release(network.Name, endpoint.Key));
         }
 
+        if (!AttachKind.HasInterface(endpoint))
+        {
+            TryLetGo(endpoint, () => _sockets.Remove(endpoint.Socket));
+            return;
+        }
+
         TryLetGo(endpoint, () =>
         {
             // With the end here the one in the container goes, even where the path to its namespace is gone and something still holds that.
@@ -297,7 +312,7 @@ internal sealed partial class ContainerNetworks
                 return;
             }
 
-            if (NamespaceIdentity.TryRead(endpoint.Namespace) == endpoint.Identity)
+            if (IsThere(endpoint))
             {
                 KernelInterface.TryRemove(endpoint.Namespace, endpoint.Interface);
             }

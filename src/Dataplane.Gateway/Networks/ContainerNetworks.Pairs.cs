@@ -3,7 +3,7 @@ using Dataplane.Packets;
 
 namespace Dataplane.Gateway.Networks;
 
-/// <summary>Endpoints that are attached by a pair of interfaces: one end in the container, one here for the engine's port.</summary>
+/// <summary>Endpoints that need something on the host before their port can be opened: a pair of interfaces, or a directory for the socket.</summary>
 internal sealed partial class ContainerNetworks
 {
     /// <summary>Names of the ends here that are known to be there.</summary>
@@ -33,5 +33,31 @@ internal sealed partial class ContainerNetworks
                 _pairs.Add(own);
             }
         }
+    }
+
+    /// <summary>Sees to it that the directories of all sockets are there; what is mounted of them in containers stays what it is.</summary>
+    /// <exception cref="IOException">One cannot be made.</exception>
+    private void MakeSocketDirectories(NetworkState state)
+    {
+        foreach (EndpointRecord endpoint in state.Networks.SelectMany(view => view.Endpoints).Where(endpoint => endpoint.Attach == AttachKind.Memif))
+        {
+            _sockets.Make(endpoint.Socket);
+        }
+    }
+
+    /// <summary>The request with the path of its socket, if it is to have one.</summary>
+    /// <exception cref="NetworkException">Another endpoint has the name.</exception>
+    private EndpointRecord WithSocket(NetworkRecord network, EndpointRecord request)
+    {
+        if (request.Attach != AttachKind.Memif)
+        {
+            return request;
+        }
+
+        string port = SpecComposer.PortName(network, request), path = _sockets.PathOf(request.Socket.Length > 0 ? request.Socket : port);
+        EndpointRecord? other = _state.Networks.SelectMany(view => view.Endpoints.Where(endpoint => SpecComposer.PortName(view.Network, endpoint) != port))
+            .FirstOrDefault(endpoint => endpoint.Socket == path);
+        return other is null ? request with { Socket = path }
+            : throw new NetworkException(NetworkFault.Conflict, $"The memif directory {request.Socket} is that of {other.Key}: choose another name.");
     }
 }

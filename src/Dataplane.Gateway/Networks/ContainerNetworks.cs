@@ -25,6 +25,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     private readonly AddressLeases _leases;
     private readonly SpecComposer _composer;
     private readonly HostPorts _hostPorts;
+    private readonly MemifSockets _sockets;
     private readonly Action<string> _tell;
     private readonly CancellationTokenSource _closing = new();
     private readonly DataplaneEngine _engine;
@@ -38,6 +39,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         _leases = new AddressLeases(Path.Combine(options.StateDirectory, "leases"));
         _composer = new SpecComposer(options);
         _hostPorts = new HostPorts(SourceFor);
+        _sockets = new MemifSockets(options.MemifDirectory);
         _state = store.Load();
         _engine = new DataplaneEngine(_composer.Compose([], []));
         _composer.Links = _links = options.Links is null ? null : new HostLinks(options);
@@ -147,7 +149,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
     {
         foreach (NetworkView view in _state.Networks)
         {
-            foreach (EndpointRecord gone in view.Endpoints.Where(endpoint => NamespaceIdentity.TryRead(endpoint.Namespace) != endpoint.Identity))
+            foreach (EndpointRecord gone in view.Endpoints.Where(endpoint => !IsThere(endpoint)))
             {
                 _tell($"{gone.Key} of network {view.Network.Name} is gone: its namespace {gone.Namespace} is not there any more");
                 Replace(view.Network.Name, endpoints => [.. endpoints.Where(endpoint => endpoint.Key != gone.Key)]);
@@ -212,7 +214,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         {
             try
             {
-                KernelInterface.Configure(endpoint.Namespace, endpoint.Interface, SettingsOf(network, endpoint));
+                Configure(network, endpoint);
                 _hostPorts.Reserve(network.Name, endpoint);
             }
             catch (IOException refused)
@@ -231,7 +233,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
             while (await timer.WaitForNextTickAsync(_closing.Token).ConfigureAwait(false))
             {
                 (string Network, EndpointRecord Endpoint)[] gone = [.. Volatile.Read(ref _state).Networks.SelectMany(view => view.Endpoints
-                    .Where(endpoint => NamespaceIdentity.TryRead(endpoint.Namespace) != endpoint.Identity).Select(endpoint => (view.Network.Name, endpoint)))];
+                    .Where(endpoint => !IsThere(endpoint)).Select(endpoint => (view.Network.Name, endpoint)))];
                 foreach ((string network, EndpointRecord endpoint) in gone)
                 {
                     await TidyAsync(network, endpoint).ConfigureAwait(false);
@@ -266,6 +268,7 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
         _composer.Peers = state.Peers;
         _links?.Hosts = state.Links;
         MakePairs(state);
+        MakeSocketDirectories(state);
         return _engine.UpdateAsync(_composer.Compose(state.Networks, _options.Uplink.Length == 0 ? [] : HostAddresses()));
     }
 

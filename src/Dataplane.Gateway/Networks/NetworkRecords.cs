@@ -86,7 +86,7 @@ internal sealed record RateRecord(long? In, long? Out, long? InBurst = null, lon
 /// <param name="Interface">Name of the interface in its namespace.</param>
 internal sealed record EndpointRecord(string Container, string Interface)
 {
-    /// <summary>Path of its network namespace.</summary>
+    /// <summary>Path of its network namespace. Attached by memif it may have none: then it stays until it is detached.</summary>
     public string Namespace { get; set; } = "";
 
     /// <summary>The kernel's word for the namespace, by which another one at the same path is told apart.</summary>
@@ -110,6 +110,9 @@ internal sealed record EndpointRecord(string Container, string Interface)
 
     /// <summary>How it is attached, one of <see cref="AttachKind"/>. In a request, empty: as the network says.</summary>
     public string Attach { get; set; } = "";
+
+    /// <summary>Attached by memif: path of the socket that the engine listens at. In a request, a name for the directory that the socket is in; empty: one is made up.</summary>
+    public string Socket { get; set; } = "";
 
     /// <summary>Whether its default route leads here; not so for a second interface.</summary>
     public bool DefaultRoute { get; set; } = true;

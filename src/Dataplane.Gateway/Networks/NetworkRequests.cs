@@ -87,7 +87,6 @@ internal static class NetworkRequests
         Demand(request.Container.Length is > 0 and <= 128 && request.Container.All(IsNameLetter), $"\"{request.Container}\" does not name a container: 1 to 128 letters, digits, -, _ or . are needed.");
         Demand(request.Interface.Length is > 0 and <= 15 && request.Interface.All(letter => letter is > ' ' and <= '~' and not '/' and not ':'),
             $"\"{request.Interface}\" cannot be the name of an interface: 1 to 15 characters without space, / and : are needed.");
-        Demand(request.Namespace.Length > 0, "The network namespace is missing: a path such as /proc/PID/ns/net is needed.");
         Demand(request.Mac is null || (MacAddress.TryParse(request.Mac, out MacAddress mac) && mac.IsUnicast), $"\"{request.Mac}\" is not the MAC address of a station.");
         foreach (string address in request.Addresses)
         {
@@ -95,6 +94,18 @@ internal static class NetworkRequests
         }
 
         CheckPorts(request.Ports);
+    }
+
+    /// <summary>Checks what depends on how an endpoint is attached, once that is settled.</summary>
+    /// <exception cref="NetworkException">Something makes no sense.</exception>
+    public static void CheckAttachment(NetworkRecord network, EndpointRecord request)
+    {
+        Demand(AttachKind.ProblemOf(request.Attach, network.Mtu) is null, AttachKind.ProblemOf(request.Attach, network.Mtu) ?? "");
+        bool isByMemif = request.Attach == AttachKind.Memif;
+        Demand(request.Namespace.Length > 0 || isByMemif, "The network namespace is missing: a path such as /proc/PID/ns/net is needed.");
+        Demand(isByMemif || request.Socket.Length == 0, $"{request.Key} is to be attached by {request.Attach}, which has no socket: a name for one belongs to {AttachKind.Memif}.");
+        Demand(request.Socket.Length <= MemifSockets.MaxNameLength && request.Socket.All(IsNameLetter) && !request.Socket.StartsWith('.'),
+            $"\"{request.Socket}\" cannot name the directory of a socket: 1 to {MemifSockets.MaxNameLength} letters, digits, -, _ or ., and not . first.");
     }
 
     /// <exception cref="NetworkException">A port is none, or is there twice.</exception>

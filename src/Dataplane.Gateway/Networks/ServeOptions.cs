@@ -9,8 +9,13 @@ internal sealed record ServeOptions
     public const string DefaultSocket = "/run/dataplane/network.sock";
     public const string DefaultState = "/var/lib/dataplane/networks";
 
+    public const string DefaultMemif = "/run/dataplane/memif";
+
     /// <summary>Where state and leases are kept.</summary>
     public string StateDirectory { get; init; } = DefaultState;
+
+    /// <summary>Where the sockets of endpoints attached by memif are, a directory each.</summary>
+    public string MemifDirectory { get; init; } = DefaultMemif;
 
     /// <summary>Interface of the host's end of the link between the host and the engine; empty: there is none.</summary>
     public string HostInterface { get; init; } = "dp0";

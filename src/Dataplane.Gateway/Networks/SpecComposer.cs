@@ -134,7 +134,23 @@ internal sealed class SpecComposer(ServeOptions options)
 
     private static PortSpec EndpointPort(NetworkRecord network, EndpointRecord endpoint) => AttachKind.IsPair(endpoint.Attach)
         ? new PortSpec { Name = PortName(network, endpoint), Kind = AttachKind.PortOf(endpoint.Attach), Interface = PortName(network, endpoint) }
-        : TapPort(network, endpoint);
+        : endpoint.Attach == AttachKind.Memif ? MemifPort(network, endpoint) : TapPort(network, endpoint);
+
+    private static PortSpec MemifPort(NetworkRecord network, EndpointRecord endpoint) => new()
+    {
+        Name = PortName(network, endpoint),
+        Kind = PortKind.Memif,
+        Socket = endpoint.Socket,
+        Role = PortRole.Server,
+        Mtu = network.Mtu,
+        Factory = new MemifPortFactory(endpoint.Socket, role: PortRole.Server)
+        {
+            Mtu = network.Mtu,
+
+            // Who is to connect has it mounted; all others are kept out by the directory around its own.
+            SocketMode = MemifSockets.SocketMode,
+        },
+    };
 
     private static PortSpec TapPort(NetworkRecord network, EndpointRecord endpoint) => new()
     {

@@ -39,6 +39,7 @@ internal static class Socket
     internal const int O_RDWR = 2;
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
+    internal const int O_PATH = 0x200000;
 
     internal const int F_SETFD = 2;
     internal const int FD_CLOEXEC = 1;

@@ -93,7 +93,7 @@ internal sealed class MemifAgent : IDisposable
             listener = _listeners.Find(known => known.Path == settings.SocketPath);
             if (listener is null)
             {
-                listener = new MemifListener(settings.SocketPath);
+                listener = new MemifListener(settings.SocketPath, settings.SocketMode);
                 _listeners.Add(listener);
                 _sockets.TryAdd(listener.Socket);
             }

@@ -3,13 +3,13 @@ using Dataplane.Native;
 namespace Dataplane.Ports;
 
 /// <summary>A socket that server ports of this process share. The agent's.</summary>
-internal sealed class MemifListener(string path) : IDisposable
+internal sealed class MemifListener(string path, UnixFileMode? mode = null) : IDisposable
 {
     /// <summary>Clients that have connected and not yet named a port; more are turned away.</summary>
     public const int MaxStrangers = 16;
 
     /// <summary>The listening socket.</summary>
-    public FileDescriptor Socket { get; } = UnixSocket.Listen(path);
+    public FileDescriptor Socket { get; } = mode is { } wanted && !path.StartsWith('@') ? UnixSocket.Listen(path, wanted) : UnixSocket.Listen(path);
 
     /// <summary>Its path.</summary>
     public string Path { get; } = path;

@@ -34,6 +34,9 @@ public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole ro
     /// <summary>Largest layer 3 packet in bytes; null: 1500. Longer frames from the peer are passed over and counted as errors.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>Who may connect (server, not in the abstract space): the mode of the socket's file, whose bits to write count; null: as the process's umask says.</summary>
+    public UnixFileMode? SocketMode { get; init; }
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The options are out of range.</exception>
     public IPort Open(string name) => MemifAgent.Open(SettingsFor(name));
@@ -41,7 +44,7 @@ public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole ro
     /// <inheritdoc/>
     IQueuedPort IQueueFactory.OpenQueues(string name, IReadOnlyList<int> workers, Func<int, AfXdpMemories> memoriesOf)
     {
-        var all = new MemifPortFactory(socketPath, id, role) { Options = Options with { Queues = workers.Count }, Mac = Mac, Mtu = Mtu };
+        var all = new MemifPortFactory(socketPath, id, role) { Options = Options with { Queues = workers.Count }, Mac = Mac, Mtu = Mtu, SocketMode = SocketMode };
         return MemifAgent.Open(all.SettingsFor(name), [.. workers.Distinct()]);
     }
 
@@ -49,7 +52,7 @@ public sealed class MemifPortFactory(string socketPath, uint id = 0, PortRole ro
     {
         Check(name);
         string identity = string.Create(CultureInfo.InvariantCulture, $"{name} {socketPath} {id} {role}");
-        return new MemifSettings(name, socketPath, id, role, Options, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu);
+        return new MemifSettings(name, socketPath, id, role, Options, Mac ?? DerivedMac.FromName(identity), Mtu ?? DefaultMtu) { SocketMode = SocketMode };
     }
 
     private void Check(string name)

@@ -19,6 +19,9 @@ internal sealed record MemifSettings(string Name, string SocketPath, uint Id, Po
     private const int EthernetBytes = 14;
     private const int VlanTagBytes = 4;
 
+    /// <summary>Mode of a server's socket file; null: as it comes.</summary>
+    internal UnixFileMode? SocketMode { get; init; }
+
     /// <summary>The longest frame that passes, in bytes.</summary>
     internal int MaxFrameBytes => Mtu + EthernetBytes + VlanTagBytes;
 

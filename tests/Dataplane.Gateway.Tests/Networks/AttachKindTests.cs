@@ -12,6 +12,7 @@ public sealed class AttachKindTests
     [InlineData("veth", "", "veth", PortKind.AfPacket)]
     [InlineData("veth", "tap", "tap", PortKind.Tap)]
     [InlineData("", "veth_xdp", "veth_xdp", PortKind.AfXdp)]
+    [InlineData("tap", "memif", "memif", PortKind.Memif)]
     public void Of_NetworkAndEndpoint_TheEndpointSaysItFirst(string network, string endpoint, string expected, PortKind port)
     {
         NetworkRecord record = Network() with { Attach = network };
@@ -30,7 +31,7 @@ public sealed class AttachKindTests
     [InlineData("veth", 9000, null)]
     [InlineData("veth_xdp", 3822, null)]
     [InlineData("veth_xdp", 3823, "3822 bytes at most")]
-    [InlineData("macvlan", 1500, "tap, veth, veth_xdp are")]
+    [InlineData("macvlan", 1500, "tap, veth, veth_xdp, memif are")]
     public void ProblemOf_KindAndMtu_SaysWhatIsWrong(string kind, int mtu, string? expected)
     {
         string? problem = AttachKind.ProblemOf(kind, mtu);

@@ -79,7 +79,7 @@ internal sealed class ContainerHost : IAsyncDisposable
         if (_service is not null)
             await _service.DisposeAsync();
         string[] uplink = withUplink ? ["--uplink", "up0", "--uplink-address", $"{Engine}/24", "--uplink-address", $"{Engine6}/64"] : [];
-        _service = ChildProgram.Start(Host, [.. OwnMounts, .. Programs.Dataplane, "network", "serve", "--state", PathOf("state"), "--socket", ControlSocket, .. uplink]);
+        _service = ChildProgram.Start(Host, [.. OwnMounts, .. Programs.Dataplane, "network", "serve", "--state", PathOf("state"), "--socket", ControlSocket, "--memif-directory", PathOf("memif"), .. uplink]);
         await _service.AwaitLineAsync(line => line == "ready");
     }
 

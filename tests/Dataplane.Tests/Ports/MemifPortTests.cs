@@ -47,6 +47,16 @@ public sealed class MemifPortTests : IDisposable
         static int Compare(byte[]? left, byte[]? right) => left.AsSpan().SequenceCompareTo(right);
     }
 
+    [Theory]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)]
+    public void Open_ServerWithAMode_TheSocketHasItWhateverTheUmaskIs(UnixFileMode mode)
+    {
+        using IPort server = new MemifPortFactory(_bed.SocketPath, role: PortRole.Server) { SocketMode = mode }.Open("server");
+        Assert.Equal(mode, File.GetUnixFileMode(_bed.SocketPath));
+        MemifBed.AwaitLink(_bed.Open(PortRole.Client), LinkState.Up);
+    }
+
     [Fact]
     public void Receive_ManyTimesAroundTheIndices_LosesNothing()
     {

@@ -20,7 +20,7 @@ internal sealed class NetworkCreateCommand : Command
     private static readonly Option s_search = new("--search", "DOMAIN", "domain for short names that is told in both ways") { IsRepeatable = true };
     private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
     private static readonly Option s_underlay = new("--underlay", "KIND", "how hosts that share it carry its frames: vxlan (the default), or tls for encrypted links");
-    private static readonly Option s_attach = new("--attach", "KIND", "how endpoints are attached: tap (the default), veth, veth_xdp");
+    private static readonly Option s_attach = new("--attach", "KIND", "how endpoints are attached: tap (the default), veth, veth_xdp, memif");
     private static readonly Option s_reach = new("--reach", "NETWORK", "network that this one and it reach each other with") { IsRepeatable = true };
 
     public override string Name => "network create";
@@ -184,11 +184,12 @@ internal sealed class NetworkAttachCommand : Command
 {
     internal static readonly Option Container = new("--container", "ID", "who is attached; the name of the namespace by default, or PID of /proc/PID/ns/net");
     internal static readonly Option Interface = new("--ifname", "NAME", "name of the interface, eth0 by default");
-    private static readonly Option s_namespace = new("--netns", "PATH", "network namespace: a path such as /proc/PID/ns/net, or a name of ip netns") { IsRequired = true };
+    private static readonly Option s_namespace = new("--netns", "PATH", "network namespace: a path such as /proc/PID/ns/net, or a name of ip netns; by memif it may be left out");
     private static readonly Option s_address = new("--ip", "ADDR", "address that it must have") { IsRepeatable = true };
     private static readonly Option s_mac = new("--mac", "MAC", "MAC address that it must have");
     private static readonly Option s_name = new("--name", "NAME", "name that others of the network find it by; the container by default");
-    private static readonly Option s_attach = new("--attach", "KIND", "how: tap, veth or veth_xdp; as the network says by default");
+    private static readonly Option s_attach = new("--attach", "KIND", "how: tap, veth, veth_xdp or memif; as the network says by default");
+    private static readonly Option s_memif = new("--memif", "NAME", "attached by memif: name of the directory that the socket is in; one is made up by default");
     private static readonly Option s_publish = new("--publish", "[HOST:]PORT:PORT[/udp]", "port of the host that leads to it; ranges as 8000-8010:80-90") { IsRepeatable = true };
 
     public override string Name => "network attach";
@@ -197,26 +198,32 @@ internal sealed class NetworkAttachCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["NETWORK"];
 
-    public override IReadOnlyList<Option> Options => [s_namespace, Interface, Container, s_address, s_mac, s_name, s_attach, s_publish, NetworkOptions.Socket, NetworkOptions.Json];
+    public override IReadOnlyList<Option> Options => [s_namespace, Interface, Container, s_address, s_mac, s_name, s_attach, s_memif, s_publish, NetworkOptions.Socket, NetworkOptions.Json];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
-        string path = arguments.Get(s_namespace)!;
+        string path = arguments.Get(s_namespace) ?? "";
         string container = arguments.Get(Container) ?? NameOf(path);
+        if (container.Length == 0)
+        {
+            throw new UsageException($"{s_namespace.Name} or, for what is attached by memif, {Container.Name} is needed: nothing says who is attached.");
+        }
+
         var request = new EndpointRecord(container, arguments.Get(Interface) ?? "eth0")
         {
-            Namespace = path.Contains('/', StringComparison.Ordinal) ? path : "/var/run/netns/" + path,
+            Namespace = path.Length == 0 || path.Contains('/', StringComparison.Ordinal) ? path : "/var/run/netns/" + path,
             Name = arguments.Get(s_name) ?? container,
             Addresses = [.. arguments.GetAll(s_address)],
             Mac = arguments.Get(s_mac),
             Attach = arguments.Get(s_attach) ?? "",
+            Socket = arguments.Get(s_memif) ?? "",
             Ports = [.. arguments.GetAll(s_publish).Select(NetworkOptions.Publish)],
         };
         using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
         AttachReply made = await client.AttachAsync(arguments.Positionals[0], request).ConfigureAwait(false);
         await output.Out.WriteLineAsync(arguments.Has(NetworkOptions.Json)
             ? JsonSerializer.Serialize(made, NetworkJson.Default.AttachReply)
-            : $"{made.Endpoint.Key} {made.Endpoint.Mac} {string.Join(' ', made.Endpoint.Addresses)}").ConfigureAwait(false);
+            : $"{made.Endpoint.Key} {made.Endpoint.Mac} {string.Join(' ', made.Endpoint.Addresses.Append(made.Endpoint.Socket).Where(text => text.Length > 0))}").ConfigureAwait(false);
         return ExitCode.Ok;
     }
 

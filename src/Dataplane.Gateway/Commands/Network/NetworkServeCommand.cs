@@ -10,6 +10,7 @@ namespace Dataplane.Gateway.Commands.Network;
 internal sealed class NetworkServeCommand : Command
 {
     private static readonly Option s_state = new("--state", "DIR", $"where networks, endpoints and leases are kept; {ServeOptions.DefaultState} by default");
+    private static readonly Option s_memif = new("--memif-directory", "DIR", $"where the sockets of endpoints attached by memif are, a directory each; {ServeOptions.DefaultMemif} by default");
     private static readonly Option s_host = new("--host-interface", "NAME", "the host's end of its link to the containers, dp0 by default; none: there is no such link");
     private static readonly Option s_link = new("--host-link", "ADDR/LEN", "the host's address on that link, the engine has the next; 100.127.255.253/30 and fd64:7064::1/126 by default") { IsRepeatable = true };
     private static readonly Option s_uplink = new("--uplink", "NAME", "interface by which containers reach the outside, and the outside their published ports");
@@ -53,7 +54,7 @@ internal sealed class NetworkServeCommand : Command
               Networks made with --underlay tls go by one TLS 1.3 link for each pair of hosts, with certificates on both sides.
         """;
 
-    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_host, s_link, s_uplink, s_kind, s_address, s_gateway, s_etcd, s_prefix, s_name, s_timeout, s_tunnel,
+    public override IReadOnlyList<Option> Options => [NetworkOptions.Socket, s_state, s_memif, s_host, s_link, s_uplink, s_kind, s_address, s_gateway, s_etcd, s_prefix, s_name, s_timeout, s_tunnel,
         s_tlsLink, s_certificate, s_key, s_ca, s_certificateName];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
@@ -90,6 +91,7 @@ internal sealed class NetworkServeCommand : Command
         var options = new ServeOptions
         {
             StateDirectory = arguments.Get(s_state) ?? defaults.StateDirectory,
+            MemifDirectory = arguments.Get(s_memif) ?? defaults.MemifDirectory,
             HostInterface = arguments.Get(s_host) switch { null => defaults.HostInterface, "none" => "", { } name => name },
             HostLinks = links.Length > 0 ? links : defaults.HostLinks,
             Uplink = arguments.Get(s_uplink) ?? "",
@@ -112,6 +114,11 @@ internal sealed class NetworkServeCommand : Command
             Links = ReadLinks(arguments),
         };
         CheckShared(options);
+        if (MemifSockets.ProblemOf(options.MemifDirectory) is { } problem)
+        {
+            throw new UsageException($"{s_memif.Name} {problem}");
+        }
+
         if (options.HostInterface.Length == 0 && options.Uplink.Length == 0)
         {
             throw new UsageException($"{s_host.Name} none without {s_uplink.Name}: the engine would have no port.");

@@ -7,6 +7,7 @@ using Dataplane.Networks;
 namespace Dataplane.Gateway.Networks.Measuring;
 
 /// <summary>Sends real traffic between the endpoints of a network, from inside their namespaces, and looks whether what should be apart is.</summary>
+/// <remarks>Endpoints attached by memif have no socket of the kernel to send from or answer by: they are named, not tested.</remarks>
 internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string network)
 {
     private const int SocketLevel = 1;
@@ -28,12 +29,12 @@ internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string netwo
         var pairs = new List<PairReport>();
         foreach (NetworkView view in all)
         {
-            foreach (EndpointRecord target in view.Endpoints)
+            foreach (EndpointRecord target in view.Endpoints.Where(AttachKind.HasInterface))
             {
                 foreach (IPAddress address in target.Addresses.Select(IPAddress.Parse))
                 {
                     using var responder = new Responder(target.Namespace, address);
-                    foreach (EndpointRecord source in own.Endpoints.Where(source => source.Identity != target.Identity && Source(source, address) is not null))
+                    foreach (EndpointRecord source in own.Endpoints.Where(source => AttachKind.HasInterface(source) && source.Identity != target.Identity && Source(source, address) is not null))
                     {
                         pairs.Add(await MeasureAsync(source, view.Network, target, responder, IsExpected(own.Network, view.Network)).ConfigureAwait(false));
                     }
