@@ -205,16 +205,16 @@ internal sealed class Admission
         {
             while (true)
             {
-                ReadResult read = await Leg.Reader.ReadAsync(cancellation).ConfigureAwait(false);
+                ReadResult read = await Leg.Ahead.ReadAsync(cancellation).ConfigureAwait(false);
                 ReadOnlySequence<byte> bytes = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, 2 * ClientHello.MaxBytes));
                 ClientHello hello = bytes.IsSingleSegment ? ClientHello.Parse(bytes.FirstSpan) : ClientHello.Parse(bytes.ToArray());
                 if (hello.Verdict == ClientHelloVerdict.Incomplete && bytes.Length < 2 * ClientHello.MaxBytes && !read.IsCompleted)
                 {
-                    Leg.Reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    Leg.Ahead.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                     continue;
                 }
 
-                Leg.Reader.AdvanceTo(read.Buffer.Start);
+                Leg.Ahead.AdvanceTo(read.Buffer.Start);
                 ServerName = hello.ServerName;
                 return hello.Verdict switch
                 {

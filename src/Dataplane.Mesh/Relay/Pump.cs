@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Dataplane.Mesh.Tls;
 
 namespace Dataplane.Mesh.Relay;
@@ -21,30 +20,39 @@ internal static class Pump
         RelaySide fromSide = isFromClient ? RelaySide.Client : RelaySide.Upstream, toSide = isFromClient ? RelaySide.Upstream : RelaySide.Client;
         RelaySide at = fromSide;
         int pieces = 0;
+        byte[]? buffer = null;
         try
         {
+            at = toSide;
+            if (await from.SendAheadAsync(to).ConfigureAwait(false) is > 0 and int ahead)
+                connection.Carried(isFromClient, ahead);
             while (true)
             {
                 at = fromSide;
-                ValueTask<ReadResult> reading = from.Reader.ReadAsync();
-                pieces = reading.IsCompleted ? pieces + 1 : 0;
-                ReadResult read = await reading.ConfigureAwait(false);
-                if (pieces == TurnPieces)
+
+                // Who sends nothing but the begin of a record holds no more memory here than one takes.
+                int room = from.Tls is not null && from.IsDrained ? Leg.RecordBytes : Leg.PieceBytes;
+                ValueTask<int> waiting = from.WaitAsync();
+                pieces = waiting.IsCompleted ? pieces : 0;
+                await waiting.ConfigureAwait(false);
+                if (++pieces == TurnPieces)
                 {
                     pieces = 0;
                     await Task.Yield();
                 }
 
-                ReadOnlySequence<byte> bytes = read.Buffer;
+                buffer = ArrayPool<byte>.Shared.Rent(room);
+                int count = await from.ReadAsync(buffer).ConfigureAwait(false);
                 at = toSide;
-                foreach (ReadOnlyMemory<byte> piece in bytes)
+                if (count > 0)
                 {
-                    await to.WriteAsync(piece).ConfigureAwait(false);
-                    connection.Carried(isFromClient, piece.Length);
+                    await to.WriteAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);
+                    connection.Carried(isFromClient, count);
                 }
 
-                from.Reader.AdvanceTo(bytes.End);
-                if (!read.IsCompleted)
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = null;
+                if (count > 0)
                     continue;
                 if (isStrict && from.IsTruncated)
                     return new RelayEnd(RelayReason.Truncated, fromSide, "the stream ended without close_notify");
@@ -55,6 +63,11 @@ internal static class Pump
         catch (Exception error) when (TlsErrors.IsOfTheStream(error))
         {
             return TlsErrors.OfStream(error, at);
+        }
+        finally
+        {
+            if (buffer is not null)
+                ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 }

@@ -108,15 +108,9 @@ internal sealed class RelayConnection : IDisposable
     /// <summary>Gives its sockets back.</summary>
     public void Dispose()
     {
-        Leg? client = _admission?.Leg;
-        client?.Reader.Complete();
-        client?.Dispose();
+        _admission?.Leg?.Dispose();
         _transport.Dispose();
-        if (_upstream is { } upstream)
-        {
-            upstream.Leg?.Reader.Complete();
-            upstream.Leg?.Dispose();
-        }
+        _upstream?.Leg?.Dispose();
     }
 
     private async Task<RelayEnd> CarryAsync()

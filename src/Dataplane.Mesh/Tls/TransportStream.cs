@@ -16,12 +16,16 @@ internal sealed class TransportStream(Socket socket) : Stream
 
     private byte[]? _batch;
     private int _batched;
-    private bool _isFull;
+    private bool _isReadable;
+    private RecordCount _records;
 
     internal Socket Socket { get; } = socket;
 
     /// <summary>Whether the peer has ended its sending, as TCP sees it.</summary>
     internal bool HasEnded { get; private set; }
+
+    /// <summary>Whether just one record of TLS was read since the count began, and of the next nothing. A handshake takes two at least.</summary>
+    internal bool HasOneRecord => _records.IsOne;
 
     public override bool CanRead => true;
 
@@ -67,16 +71,33 @@ internal sealed class TransportStream(Socket socket) : Stream
         _batched = 0;
     }
 
+    /// <summary>Waits until there is something to read, or the end.</summary>
+    internal ValueTask<int> WaitAsync()
+    {
+        CountRecords();
+        if (_isReadable)
+            return ValueTask.FromResult(0);
+        _isReadable = true;
+        return Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, CancellationToken.None);
+    }
+
+    /// <summary>From here on what is read is TLS, whose records are counted.</summary>
+    internal void BeginRecords() => _records = new RecordCount();
+
+    /// <summary>Counts records from here.</summary>
+    internal void CountRecords() => _records.Begin();
+
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        // An empty read asks to be woken when there is something. After a read that took all it had room for there most likely is: it costs no call then.
-        if (buffer.IsEmpty && _isFull)
+        // An empty read asks to be woken when there is something. After a wait that ended there is, and after a read that took all it had room for
+        // most likely so: it costs no call then.
+        if (buffer.IsEmpty && _isReadable)
             return ValueTask.FromResult(0);
         ValueTask<int> read = Socket.ReceiveAsync(buffer, SocketFlags.None, cancellationToken);
         if (!read.IsCompletedSuccessfully)
-            return WaitAsync(read, buffer.Length);
+            return FinishAsync(read, buffer);
         int count = read.Result;
-        Note(count, buffer.Length);
+        Note(count, buffer.Span);
         return ValueTask.FromResult(count);
     }
 
@@ -98,7 +119,13 @@ internal sealed class TransportStream(Socket socket) : Stream
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override int Read(byte[] buffer, int offset, int count) => Socket.Receive(buffer.AsSpan(offset, count));
+    public override int Read(byte[] buffer, int offset, int count)
+    {
+        Span<byte> room = buffer.AsSpan(offset, count);
+        int read = Socket.Receive(room);
+        Note(read, room);
+        return read;
+    }
 
     /// <summary>The TLS of the runtime writes its last alert by this.</summary>
     public override void Write(byte[] buffer, int offset, int count) => Socket.Send(buffer.AsSpan(offset, count));
@@ -123,19 +150,20 @@ internal sealed class TransportStream(Socket socket) : Stream
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<int> WaitAsync(ValueTask<int> read, int room)
+    private async ValueTask<int> FinishAsync(ValueTask<int> read, Memory<byte> buffer)
     {
         int count = await read.ConfigureAwait(false);
-        Note(count, room);
+        Note(count, buffer.Span);
         return count;
     }
 
-    private void Note(int count, int room)
+    private void Note(int count, ReadOnlySpan<byte> buffer)
     {
-        if (room == 0)
+        if (buffer.IsEmpty)
             return;
         HasEnded |= count == 0;
-        _isFull = count == room;
+        _isReadable = count == buffer.Length;
+        _records.Add(buffer[..count]);
     }
 
     private async ValueTask SendBehindBatchAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellation)

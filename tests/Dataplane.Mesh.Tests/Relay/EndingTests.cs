@@ -28,16 +28,8 @@ public sealed class EndingTests
                 seen.SetResult(error.SocketErrorCode);
             }
         }));
-        using var own = X509Certificate2.CreateFromPemFile(mesh.ClientIdentity.Certificate, mesh.ClientIdentity.Key);
         using Socket socket = await MeshPair.ConnectAsync(mesh.Inbound.AddressOf("in"));
-        await using var tls = new SslStream(new NetworkStream(socket));
-        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
-        {
-            TargetHost = "web.test",
-            EnabledSslProtocols = SslProtocols.Tls13,
-            ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true),
-            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
-        });
+        await using SslStream tls = await GreetAsync(mesh, new NetworkStream(socket));
         await tls.WriteAsync("half a mess"u8.ToArray());
 
         // As somebody on the way can do: the FIN, but not what only the peer could have said.
@@ -45,6 +37,36 @@ public sealed class EndingTests
         Assert.Equal(SocketError.ConnectionReset, await seen.Task.WaitAsync(Patience.Limit));
         AccessRecord record = await MeshPair.FirstAsync(mesh.InboundRecords);
         Assert.Equal((RelayReason.Truncated, RelaySide.Client), (record.Reason, record.Side));
+    }
+
+    /// <summary>What comes with one read, behind data and before a silence, must not wait for more to come.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Inbound_CloseNotifyBehindDataInOneSegment_ReachesTheServerWithoutAFin(int pieces)
+    {
+        await using var mesh = new MeshPair(new Server(async socket =>
+        {
+            byte[] all = await socket.ReceiveAllAsync();
+            await socket.SendAllAsync(new[] { (byte)all.Length });
+            socket.Shutdown(SocketShutdown.Send);
+        }));
+        using Socket socket = await MeshPair.ConnectAsync(mesh.Inbound.AddressOf("in"));
+        await using SslStream tls = await GreetAsync(mesh, new BufferedStream(new NetworkStream(socket), 1 << 16));
+        byte[] answer = new byte[1];
+
+        // A turn of its own before, so that the relay already waits for the socket alone.
+        await tls.WriteAsync("first"u8.ToArray());
+        await tls.FlushAsync();
+        await Patience.UntilAsync(() => mesh.Inbound.ReadStatus().Listeners[0].BytesFromClient == 5, "the first piece");
+        for (int piece = 0; piece < pieces; piece++)
+            await tls.WriteAsync("piece"u8.ToArray());
+        await tls.ShutdownAsync();
+        await tls.FlushAsync();
+        Assert.Equal(1, await tls.ReadAsync(answer).AsTask().WaitAsync(Patience.Limit));
+        Assert.Equal(5 + (5 * pieces), answer[0]);
+        Assert.Equal(RelayReason.Completed, (await MeshPair.FirstAsync(mesh.InboundRecords)).Reason);
     }
 
     [Fact]
@@ -101,5 +123,19 @@ public sealed class EndingTests
             await socket.SendAllAsync("2"u8.ToArray());
             Assert.Equal("2"u8.ToArray(), await socket.ReceiveAsync(1));
         }
+    }
+
+    private static async Task<SslStream> GreetAsync(MeshPair mesh, Stream stream)
+    {
+        using var own = X509Certificate2.CreateFromPemFile(mesh.ClientIdentity.Certificate, mesh.ClientIdentity.Key);
+        var tls = new SslStream(stream);
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = "web.test",
+            EnabledSslProtocols = SslProtocols.Tls13,
+            ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true),
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
+        });
+        return tls;
     }
 }
