@@ -47,11 +47,13 @@ public class AfXdpLifeTests
         Assert.DoesNotContain("xdp", Show(home, "x0"), StringComparison.Ordinal);
     }
 
-    [SystemFact("bpftool")]
-    public void OpenAndDispose_AgainAndAgain_LeaksNothing()
+    [SystemTheory("bpftool")]
+    [InlineData(1500)]
+    [InlineData(9000)]
+    public void OpenAndDispose_AgainAndAgain_LeaksNothing(int mtu)
     {
         using var home = NetworkNamespace.Create("xdp");
-        home.Link("add", "x0", "type", "veth", "peer", "name", "x1");
+        home.Link("add", "x0", "mtu", $"{mtu}", "type", "veth", "peer", "name", "x1", "mtu", $"{mtu}");
         home.Link("set", "x0", "up");
         home.Link("set", "x1", "up");
         var options = new AfXdpOptions { RingEntries = 64 };
@@ -66,15 +68,17 @@ public class AfXdpLifeTests
         }
 
         Cycle(20);
-        int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Length, regions = CountRings(), programs = CountPrograms();
-        Cycle(PortCyclesTests.IsForAll ? 500 : 60);
+        int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Length, regions = CountRings(), programs = CountPrograms(), maps = CountMaps(), threads = CountThreads();
+        Cycle(PortCyclesTests.IsForAll ? 1000 : 60);
+        Assert.InRange(CountThreads(), 0, threads + 8);
         Assert.InRange(Directory.GetFileSystemEntries("/proc/self/fd").Length, 0, descriptors + 8);
         Assert.Equal(regions, CountRings());
         long end = MonotonicClock.NowNs + 10_000_000_000;
         // The kernel frees programs a grace period after they were taken off; other tests may have some too.
-        while (CountPrograms() > programs + 8 && MonotonicClock.NowNs < end)
+        while ((CountPrograms() > programs + 8 || CountMaps() > maps + 8) && MonotonicClock.NowNs < end)
             Thread.Yield();
         Assert.InRange(CountPrograms(), 0, programs + 8);
+        Assert.InRange(CountMaps(), 0, maps + 8);
         Assert.DoesNotContain("xdp", Show(home, "x0"), StringComparison.Ordinal);
     }
 
@@ -120,11 +124,17 @@ public class AfXdpLifeTests
 
     private static int CountRings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains("anon_inode:[xsk", StringComparison.Ordinal) || line.Contains("socket:", StringComparison.Ordinal));
 
-    private static int CountPrograms()
+    private static int CountThreads() => Directory.GetFileSystemEntries("/proc/self/task").Length;
+
+    private static int CountPrograms() => Count("prog", "dataplane_xdp");
+
+    private static int CountMaps() => Count("map", "dataplane_xsk");
+
+    private static int Count(string kind, string name)
     {
-        using Process tool = Process.Start(new ProcessStartInfo("bpftool", ["prog", "show", "name", "dataplane_xdp"]) { RedirectStandardOutput = true })!;
+        using Process tool = Process.Start(new ProcessStartInfo("bpftool", [kind, "show", "name", name]) { RedirectStandardOutput = true })!;
         string text = tool.StandardOutput.ReadToEnd();
         tool.WaitForExit();
-        return text.Split("name dataplane_xdp").Length - 1;
+        return text.Split("name " + name).Length - 1;
     }
 }

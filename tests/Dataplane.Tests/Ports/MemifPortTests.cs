@@ -256,11 +256,12 @@ public sealed class MemifPortTests : IDisposable
     public void OpenAndClose_AThousandTimes_LeaksNothing()
     {
         Cycle();
-        int descriptors = Descriptors(), mappings = Mappings();
-        for (int i = 0; i < 500; i++)
+        int descriptors = Descriptors(), mappings = Mappings(), threads = Threads();
+        for (int i = 0; i < (TestPorts.IsForAllCycles ? 1000 : 500); i++)
             Cycle();
         Assert.InRange(Descriptors(), 0, descriptors + 4);
         Assert.InRange(Mappings(), 0, mappings + 40);
+        Assert.InRange(Threads(), 0, threads + 8);
 
         void Cycle()
         {
@@ -274,6 +275,8 @@ public sealed class MemifPortTests : IDisposable
         }
 
         static int Descriptors() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
+
+        static int Threads() => Directory.GetFileSystemEntries("/proc/self/task").Length;
 
         // Only what memif shares: the runtime maps and unmaps as it likes.
         static int Mappings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains("memif", StringComparison.Ordinal));

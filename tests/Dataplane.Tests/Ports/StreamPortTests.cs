@@ -281,7 +281,7 @@ public sealed class StreamPortTests : IDisposable
         for (int i = 0; i < 20; i++)
             Cycle(i);
         (int descriptors, int threads) = (Descriptors(), Threads());
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < (TestPorts.IsForAllCycles ? 3000 : 300); i++)
             Cycle(i);
         Assert.InRange(Descriptors(), 0, descriptors + 8);
         Assert.InRange(Threads(), 0, threads + 8);

@@ -10,6 +10,9 @@ internal sealed class TestPorts
     /// <summary>How long a wait lasts before the test fails. Far more than any correct run needs, so that a loaded machine does not matter.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether there is time for all rounds of opening and closing; in every other run some have to do.</summary>
+    internal static readonly bool IsForAllCycles = Environment.GetEnvironmentVariable("DATAPLANE_ALL_CYCLES") == "1";
+
     private readonly Dictionary<string, MemoryPort> _ports = [];
 
     /// <summary>A port that was added.</summary>
