@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Networks;
@@ -177,5 +180,15 @@ internal static class CniPlugin
         _ => CniCode.Refused,
     };
 
-    private static Task PrintAsync(TextWriter output, JsonObject value) => output.WriteLineAsync(value.ToJsonString());
+    private static async Task PrintAsync(TextWriter output, JsonObject value)
+    {
+        // Quotation marks in messages stay legible: nothing of this is put into a page.
+        using var bytes = new MemoryStream();
+        await using (var json = new Utf8JsonWriter(bytes, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            value.WriteTo(json);
+        }
+
+        await output.WriteLineAsync(Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length)).ConfigureAwait(false);
+    }
 }

@@ -37,7 +37,7 @@ internal static class ArgumentParser
         int equals = word.IndexOf('=', StringComparison.Ordinal);
         string name = equals < 0 ? word : word[..equals];
         Option option = command.Options.FirstOrDefault(candidate => candidate.Name == name)
-            ?? throw new UsageException($"There is no option {name}.{Suggestion(name, command.Options.Where(known => !known.IsHidden).Select(known => known.Name))}");
+            ?? throw new UsageException($"there is no option {name}.{Suggestion(name, command.Options.Where(known => !known.IsHidden).Select(known => known.Name).Append("--help"))}");
         if (option.IsFlag)
         {
             return equals < 0 ? (name, "") : throw new UsageException($"{name} takes no value.");

@@ -15,7 +15,7 @@ internal static class Dispatcher
             case ["--help" or "-h" or "help"] or ["help", "--help" or "-h" or "help"]:
                 await output.Out.WriteAsync(HelpText.ForProgram(commands)).ConfigureAwait(false);
                 return ExitCode.Ok;
-            case ["--version"]:
+            case ["--version" or "version"]:
                 await output.Out.WriteLineAsync(HelpText.Version).ConfigureAwait(false);
                 return ExitCode.Ok;
             case ["help", .. var rest]:
@@ -68,7 +68,9 @@ internal static class Dispatcher
         return ExitCode.Usage;
     }
 
-    private static string Unknown(IReadOnlyList<Command> commands, string word) => word.StartsWith('-')
+    private static string Unknown(IReadOnlyList<Command> commands, string word) => word == "cni"
+        ? "there is no command \"cni\": container runtimes call the program itself as their plugin, without arguments and with CNI_COMMAND set."
+        : word.StartsWith('-')
         ? $"there is no option {word} in front of a command.{ArgumentParser.Suggestion(word, ["--help", "--version"])}"
         : $"there is no command \"{word}\".{ArgumentParser.Suggestion(word, commands.Where(known => !known.IsHidden).Select(known => known.Name))}";
 

@@ -7,6 +7,8 @@ namespace Dataplane.Gateway.CommandLine;
 /// <summary>What <c>--help</c> and <c>--version</c> print.</summary>
 internal static class HelpText
 {
+    private const int OptionColumn = 26;
+
     private const string ExitCodes = """
         Exit codes:
           0  done
@@ -37,7 +39,16 @@ internal static class HelpText
 
             """);
         AppendList(text, commands);
-        return text.Append(CultureInfo.InvariantCulture, $"\nNew here? Try: dataplane demo\n\n{ExitCodes}\n").ToString();
+        return text.Append(CultureInfo.InvariantCulture, $"""
+
+            Without arguments, and with CNI_COMMAND in its environment, it is the CNI plugin of container runtimes (docs/CONTAINERS.md).
+            dataplane --version prints the version.
+
+            New here? Try: dataplane demo
+
+            {ExitCodes}
+
+            """).ToString();
     }
 
     /// <summary>The help of commands whose names begin with the same word.</summary>
@@ -78,7 +89,8 @@ internal static class HelpText
             text.Append("\nOptions:\n");
             foreach (Option option in shown)
             {
-                text.Append(CultureInfo.InvariantCulture, $"  {$"{option.Name} {option.Value}",-26}{option.Help}\n");
+                string name = $"{option.Name} {option.Value}";
+                text.Append(CultureInfo.InvariantCulture, $"  {name,-OptionColumn}{(name.Length < OptionColumn ? "" : "  ")}{option.Help}\n");
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Dataplane.Configuration;
+using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Networks;
 
 namespace Dataplane.Gateway.Compose;
@@ -8,6 +9,9 @@ namespace Dataplane.Gateway.Compose;
 // The services of a compose file.
 internal sealed partial class ComposeReader
 {
+    private static readonly string[] s_effective =
+        ["command", "entrypoint", "networks", "network_mode", "image", "environment", "working_dir", "hostname", "scale", "deploy", "ports", "depends_on", "container_name"];
+
     private ComposeService ReadService(string name, ConfigNode node, string path)
     {
         var service = new ComposeService(name);
@@ -77,9 +81,16 @@ internal sealed partial class ComposeReader
             case "expose" or "labels" or "container_name" or "annotations":
                 return service;
             default:
-                Remark(path, "has no effect here");
+                Remark(path, $"has no effect here{Suggestion(entry.Key)}");
                 return service;
         }
+    }
+
+    /// <summary>What a key that nobody knows most likely was to be.</summary>
+    private static string Suggestion(string key)
+    {
+        string meant = ArgumentParser.Suggestion(key, s_effective);
+        return meant.Length > 0 ? $".{meant}" : "";
     }
 
     private ComposeService ReadDeploy(ComposeService service, ConfigNode node, string path)

@@ -85,6 +85,11 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
 
     private void DemandImages(ComposeProject project)
     {
+        if (project.Services.FirstOrDefault(service => service.Replicas > 0 && service.Image.Length == 0 && images.Find("") is null) is { } nameless)
+        {
+            throw new IOException($"Service {nameless.Name} has no image: say which by image: in the file; building one is left to others.");
+        }
+
         foreach (ComposeService service in project.Services.Where(service => service.Replicas > 0 && images.Find(service.Image) is null && !IsInPodman(service.Image)))
         {
             throw new IOException($"Service {service.Name}: nothing here stands for the image \"{service.Image}\". "

@@ -101,7 +101,16 @@ internal sealed class ControlClient : IDisposable
         }
         catch (Exception gone) when (gone is HttpRequestException or OperationCanceledException or JsonException)
         {
-            throw new NetworkException(NetworkFault.Unreachable, $"No network service answers at {_socket} ({gone.Message}); start it: dataplane network serve.", gone);
+            throw new NetworkException(NetworkFault.Unreachable, $"No network service answers at {_socket}: {WhyNot(gone)}.", gone);
         }
     }
+
+    /// <summary>Why nobody was reached, and what to do about it.</summary>
+    private string WhyNot(Exception gone) => (gone.InnerException as SocketException)?.SocketErrorCode switch
+    {
+        SocketError.AddressNotAvailable => $"{(File.Exists(_socket) ? "it is no socket" : "there is no such socket")}; start it by dataplane network serve, or name its socket by --socket",
+        SocketError.ConnectionRefused => "the one that made the socket has ended; start it again by dataplane network serve",
+        SocketError.AccessDenied => "only the user it runs as may use it, as a rule root",
+        _ => gone.Message.TrimEnd('.'),
+    };
 }

@@ -21,11 +21,15 @@ internal sealed class StateStore : IDisposable
     /// <exception cref="IOException">Another service runs on the directory, or it cannot be made.</exception>
     public StateStore(string directory)
     {
-        _directory = Directory.CreateDirectory(directory).FullName;
-        _path = Path.Combine(_directory, "state.json");
         try
         {
+            _directory = Directory.CreateDirectory(directory).FullName;
+            _path = Path.Combine(_directory, "state.json");
             _lock = DurableFile.Lock(Path.Combine(_directory, "service.lock"), TimeSpan.FromSeconds(1));
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new IOException($"{directory} cannot be written to: run as root, or choose another directory by --state.", refused);
         }
         catch (IOException busy)
         {

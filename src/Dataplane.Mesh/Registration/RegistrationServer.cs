@@ -174,7 +174,11 @@ internal sealed class RegistrationServer : IMeshSource
         application.UseRouting();
         application.Use(async (HttpContext context, RequestDelegate next) =>
         {
-            if (IsAllowed(context.Request))
+            if (_tokenFile.Length == 0 && IsOfAPage(context.Request))
+            {
+                await RefuseAsync(context, StatusCodes.Status403Forbidden, "pages of browsers are not answered without a token_file").ConfigureAwait(false);
+            }
+            else if (IsAllowed(context.Request))
             {
                 await next(context).ConfigureAwait(false);
             }
@@ -193,6 +197,13 @@ internal sealed class RegistrationServer : IMeshSource
         application.MapPut(ServicePath, (RequestDelegate)PutServiceAsync);
         application.MapDelete(ServicePath, (RequestDelegate)(context => FoundAsync(context, _registry.Undefine(Of(context, "space"), Of(context, "service")))));
     }
+
+    /// <summary>
+    /// Whether a page has a browser ask, which may be one from anywhere: where nobody needs a word, being on the machine is all there is to show, and its browser is. It
+    /// names the page in Origin, or in Host, where the page's own name was made to lead here (DNS rebinding).
+    /// </summary>
+    private bool IsOfAPage(HttpRequest request) => request.Headers.ContainsKey("Origin")
+        || (IPAddress.IsLoopback(_listen.Address) && request.Host.Host is { Length: > 0 } host && !host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && !IPAddress.TryParse(host, out _));
 
     private bool IsAllowed(HttpRequest request)
     {

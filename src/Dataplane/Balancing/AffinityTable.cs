@@ -13,6 +13,7 @@ internal sealed class AffinityTable
     public const int Capacity = 65536;
 
     private const int Ways = 8, SlotBits = 20, TickBits = 20, TagBits = 24;
+    private const long MostAhead = 2; // Seconds that the clock of one worker may be ahead of that of another.
     private const long TickMask = (1 << TickBits) - 1, SlotMask = (1 << SlotBits) - 1;
 
     private readonly long[] _words = new long[Capacity];
@@ -75,5 +76,6 @@ internal sealed class AffinityTable
 
     private static int LineOf(uint hash) => (int)(hash % (Capacity / Ways)) * Ways;
 
-    private static long Age(long word, long nowSeconds) => (nowSeconds - word) & TickMask;
+    /// <summary>Seconds since a word was written; 0 where another worker, whose clock is a moment ahead, has written it.</summary>
+    private static long Age(long word, long nowSeconds) => Math.Max(((nowSeconds + MostAhead - word) & TickMask) - MostAhead, 0);
 }

@@ -82,7 +82,7 @@ public sealed record Explanation
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Frame.Length} bytes on {Port}: {Summary()}").AppendLine();
+        text.Append(CultureInfo.InvariantCulture, $"{Frame.Length} {(Frame.Length == 1 ? "byte" : "bytes")} on {Port}: {Summary()}").AppendLine();
         foreach (ExplainStep step in Steps)
         {
             text.Append(CultureInfo.InvariantCulture, $"  {step.Stage,-20} {step.Outcome,-18} {step.Detail}").AppendLine();

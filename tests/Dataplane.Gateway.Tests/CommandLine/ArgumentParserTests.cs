@@ -46,9 +46,9 @@ public class ArgumentParserTests
     [InlineData("file --port a --port=b", "--port is given 2 times; once is enough.")]
     [InlineData("file two --port a", "\"two\" is one argument too many.")]
     [InlineData("file --port a --json=yes", "--json takes no value.")]
-    [InlineData("file --prot a", "There is no option --prot. Did you mean --port?")]
-    [InlineData("file -p a", "There is no option -p.")]
-    [InlineData("file --port a --hidden", "There is no option --hidden.")]
+    [InlineData("file --prot a", "there is no option --prot. Did you mean --port?")]
+    [InlineData("file -p a", "there is no option -p.")]
+    [InlineData("file --port a --hidden", "there is no option --hidden.")]
     [InlineData("file --port a -- --json", "\"--json\" is one argument too many.")]
     public void Parse_WordsThatDoNotFit_SaysWhichAndHow(string words, string message) =>
         Assert.Equal(message, Assert.Throws<UsageException>(() => ArgumentParser.Parse(s_command, words.Split(' '))).Message);

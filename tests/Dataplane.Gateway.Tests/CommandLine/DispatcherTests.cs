@@ -11,7 +11,9 @@ public class DispatcherTests
     [InlineData("help frobnicate", "", "there is no command \"frobnicate\".")]
     [InlineData("--hepl", "", "there is no option --hepl in front of a command. Did you mean --help?")]
     [InlineData("check", "check", "FILE is missing.")]
-    [InlineData("check --prnt f", "check", "There is no option --prnt. Did you mean --print?")]
+    [InlineData("check --prnt f", "check", "there is no option --prnt. Did you mean --print?")]
+    [InlineData("check f --helpp", "check", "there is no option --helpp. Did you mean --help?")]
+    [InlineData("cni", "", "there is no command \"cni\": container runtimes call the program itself as their plugin, without arguments and with CNI_COMMAND set.")]
     [InlineData("replay f --out d", "replay", "--in PORT=FILE is missing: what came in by a port: a capture file (pcap or pcapng).")]
     [InlineData("demo --seconds 2", "demo", "--seconds \"2\": is not a whole number from 5 to 3600.")]
     [InlineData("run f --metrics 9100", "run", "--metrics \"9100\": is not ADDRESS:PORT, such as 127.0.0.1:9100, [::1]:9100 or :9100.")]
@@ -57,6 +59,8 @@ public class DispatcherTests
             Assert.All(command.Positionals, positional => Assert.Contains(" " + positional, first.Lines[2], StringComparison.Ordinal));
             Assert.All(command.Options, option => Assert.Equal(!option.IsHidden, first.Lines.Any(line =>
                 line.StartsWith($"  {option.Name} {option.Value}", StringComparison.Ordinal) && line.EndsWith(option.Help, StringComparison.Ordinal))));
+            Assert.All(command.Options.Where(option => !option.IsHidden), option => Assert.EndsWith(" ", first.Lines.First(line =>
+                line.StartsWith($"  {option.Name} {option.Value}", StringComparison.Ordinal) && line.EndsWith(option.Help, StringComparison.Ordinal))[..^option.Help.Length], StringComparison.Ordinal));
             Assert.Contains("  2  the command line or the configuration is wrong, or there is none; nothing was started", first.Lines);
         }
     }
@@ -65,6 +69,7 @@ public class DispatcherTests
     public async Task RunAsync_Version_IsThatOfTheAssembly()
     {
         string version = typeof(Dispatcher).Assembly.GetName().Version!.ToString(3);
+        Assert.StartsWith($"dataplane {version}", (await Called.WithAsync("version")).With(ExitCode.Ok).Output, StringComparison.Ordinal);
         Assert.StartsWith($"dataplane {version}", (await Called.WithAsync("--version")).With(ExitCode.Ok).Output, StringComparison.Ordinal);
     }
 }

@@ -40,6 +40,21 @@ public sealed class ComposeReaderTests
     }
 
     [Fact]
+    public void Read_KeysThatNobodyKnows_SayWhatTheyMayHaveBeen()
+    {
+        Read("""
+            services:
+              web:
+                imge: nginx
+                port: [ "80:80" ]
+                privileged: true
+            """);
+        Assert.Equal(
+            ["services.web.imge: has no effect here. Did you mean image?", "services.web.port: has no effect here. Did you mean ports?", "services.web.privileged: has no effect here"],
+            _remarks.Select(remark => $"{remark.Path}: {remark.Message}"));
+    }
+
+    [Fact]
     public void Read_NetworksOfAllKinds_AreRead()
     {
         ComposeProject project = Read("""

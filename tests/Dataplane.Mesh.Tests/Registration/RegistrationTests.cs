@@ -53,6 +53,25 @@ public sealed class RegistrationTests : IAsyncLifetime, IDisposable
         Assert.Equal(3, Volatile.Read(ref _changes));
     }
 
+    [Theory]
+    [InlineData("Host", "evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("Host", "evil.example:7070", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "http://evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
+    [InlineData("Host", "localhost:7070", HttpStatusCode.Created)]
+    [InlineData("Host", "[::1]:7070", HttpStatusCode.Created)]
+    [InlineData("Host", "127.0.0.1", HttpStatusCode.Created)]
+    public async Task Register_ByAPageInABrowser_IsRefused(string header, string value, HttpStatusCode expected)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/v1/namespaces/default/services/web/endpoints/a")
+        {
+            Content = JsonContent.Create(Endpoint(), MeshJson.Default.EndpointRegistration),
+        };
+        request.Headers.Add(header, value);
+        Assert.Equal(expected, (await _http.SendAsync(request)).StatusCode);
+        Assert.Equal(expected == HttpStatusCode.Created ? 1 : 0, _server.Snapshot.Endpoints.Count);
+    }
+
     [Fact]
     public async Task Lease_WithoutHeartbeat_RunsOut()
     {

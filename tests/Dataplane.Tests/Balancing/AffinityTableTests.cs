@@ -60,4 +60,15 @@ public sealed class AffinityTableTests
         table.Note((8, 0), 1 << 20, 5);
         Assert.Equal(-1, table.Find((8, 0), 5, 60));
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Find_NotedByAWorkerWhoseClockIsAMomentAhead_IsKnown(int ahead)
+    {
+        var table = new AffinityTable();
+        table.Note((1, 2), slot: 7, nowSeconds: 100 + ahead);
+        Assert.Equal(7, table.Find((1, 2), nowSeconds: 100, timeoutSeconds: 60));
+        Assert.Equal(-1, table.Find((1, 2), nowSeconds: 160 + ahead, timeoutSeconds: 60));
+    }
 }
