@@ -125,8 +125,7 @@ internal readonly struct QuotedPacket
         BinaryPrimitives.WriteUInt32BigEndian(transport, ports);
         if (Key.Protocol == IpProtocols.Udp)
         {
-            ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(transport[6..]);
-            BinaryPrimitives.WriteUInt16BigEndian(transport[6..], checksum == 0 ? checksum : InternetChecksum.AdjustUdp(checksum, all));
+            BinaryPrimitives.WriteUInt16BigEndian(transport[6..], InternetChecksum.AdjustUdp(BinaryPrimitives.ReadUInt16BigEndian(transport[6..]), all));
         }
         else if (transport.Length >= 18)
         {

@@ -158,7 +158,7 @@ internal static class RewriteStage
         BinaryPrimitives.WriteUInt32BigEndian(header[8..],
             ((word - ttl) & 0xFFFF_0000) | InternetChecksum.Adjust((ushort)word, InternetChecksum.Fold(delta)));
         BinaryPrimitives.WriteUInt64BigEndian(header[12..], (entry.NewSourceLow << 32) | (uint)entry.NewDestinationLow);
-        TranslateTransport(packet, in headers, in entry, zeroMeansNone: true);
+        TranslateTransport(packet, in headers, in entry);
     }
 
     private static void TranslateV6(Span<byte> packet, in PacketHeaders headers, bool takeTtl, in FlowEntry entry)
@@ -169,10 +169,10 @@ internal static class RewriteStage
         BinaryPrimitives.WriteUInt64BigEndian(header[16..], entry.NewSourceLow);
         BinaryPrimitives.WriteUInt64BigEndian(header[24..], entry.NewDestinationHigh);
         BinaryPrimitives.WriteUInt64BigEndian(header[32..], entry.NewDestinationLow);
-        TranslateTransport(packet, in headers, in entry, zeroMeansNone: false);
+        TranslateTransport(packet, in headers, in entry);
     }
 
-    private static void TranslateTransport(Span<byte> packet, in PacketHeaders headers, in FlowEntry entry, bool zeroMeansNone)
+    private static void TranslateTransport(Span<byte> packet, in PacketHeaders headers, in FlowEntry entry)
     {
         if (headers.Fragment == FragmentKind.Later)
         {
@@ -198,11 +198,7 @@ internal static class RewriteStage
         else
         {
             // A UDP checksum of 0 over IPv4 says there is none (RFC 768), and none it stays. Over IPv6 it is an error of the sender (RFC 8200 8.1).
-            ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(transport[6..]);
-            if (checksum != 0 || !zeroMeansNone)
-            {
-                BinaryPrimitives.WriteUInt16BigEndian(transport[6..], InternetChecksum.AdjustUdp(checksum, entry.TransportDelta));
-            }
+            BinaryPrimitives.WriteUInt16BigEndian(transport[6..], InternetChecksum.AdjustUdp(BinaryPrimitives.ReadUInt16BigEndian(transport[6..]), entry.TransportDelta));
         }
     }
 

@@ -71,6 +71,11 @@ public sealed class EstablishedStageTests
         Assert.Equal(Verdict.Transmit, AfterIt(plain));
         Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 10, 1, TcpFlags.Ack, true)));
         Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 1200, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Transmit, AfterIt(Packet(4, true, 2000, 960, 64, TcpFlags.Ack, true)));
+        Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 961, 64, TcpFlags.Ack, true)));
+        byte[] forAnother = [.. plain];
+        forAnother[5] ^= 1;
+        Assert.Equal(Verdict.Continue, AfterIt(forAnother));
         Assert.Equal(Verdict.Continue, AfterIt(Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true)));
         Forward(rig, Packet(4, true, 2000, 10, 64, TcpFlags.Fin, true));
         Assert.Equal(Verdict.Continue, AfterIt(plain));

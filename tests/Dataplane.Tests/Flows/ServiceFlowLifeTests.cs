@@ -101,6 +101,34 @@ public sealed class ServiceFlowLifeTests
         Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_closing", flow.State));
     }
 
+    /// <summary>A SYN that is repeated, since its answer is late, stays with its backend, though the last word of the connection before has come meanwhile.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Syn_RepeatedBehindTheLastWordOfTheConnectionBefore_StaysWithItsBackend(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11, 12, 13]);
+        int host = Send(plane, net, Syn);
+        plane.Send("lan", net.FromBackend(host).Tcp(8080, 40000, Fin | Ack).Build());
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_transitory", flow.State));
+        Assert.Equal(host, Send(plane, net, Syn));
+    }
+
+    /// <summary>Only the client begins a connection anew: a SYN of the backend on one that has ended is translated as it was, and begins nothing.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Syn_OfTheBackendOnAClosingFlow_BeginsNothing(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(hosts: [11]);
+        Send(plane, net, Syn);
+        Send(plane, net, Rst);
+        ServiceNet.Same(net.AtClient().Tcp(80, 40000, Syn).Build(), plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 40000, Syn).Build(), "wan"));
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_closing", flow.State));
+    }
+
     [Theory]
     [InlineData(4)]
     [InlineData(6)]

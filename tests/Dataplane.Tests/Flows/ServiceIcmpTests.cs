@@ -88,6 +88,53 @@ public sealed class ServiceIcmpTests
         ServiceNet.Same(expected, plane.SendForOne("wan", error, "lan"));
     }
 
+    /// <summary>Of a later fragment nobody knows the ports: what stands in their place is data, whatever flow it may look like.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Unreachable_QuotingALaterFragment_IsOfNoFlow(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(tcp: false, hosts: 11);
+        byte[] atBackend = plane.SendForOne("wan", net.FromClient().Udp(40000, 80).PayloadOf(100).Build(), "lan");
+        byte[] quote;
+        if (family == 4)
+        {
+            quote = Quote(atBackend, 128);
+            quote[7] = 10;
+        }
+        else
+        {
+            quote = [.. atBackend.AsSpan(14, 40), IpProtocols.Udp, 0, 0, 80, 0, 0, 0, 1, .. atBackend.AsSpan(54, 40)];
+            (quote[5], quote[6]) = (48, IpProtocols.Fragment);
+        }
+
+        byte[] expected = Unreachable(PacketBuilder.Ethernet(TestPlane.WanMac, TestPlane.ClientMac).Ip(net.Backend(11), net.Client, 63), family, quote);
+        ServiceNet.Same(expected, plane.SendForOne("lan", Unreachable(net.FromBackend(11), family, quote), "wan"));
+    }
+
+    /// <summary>The checksum of TCP is the last of 18 bytes: quoted that far it is adjusted, and beyond that nothing is written.</summary>
+    [Theory]
+    [InlineData(17)]
+    [InlineData(18)]
+    [InlineData(19)]
+    public async Task Unreachable_QuotingTcpUpToItsChecksum_AdjustsIt(int bytes)
+    {
+        ServiceNet net = ServiceNet.V4;
+        await using TestPlane plane = net.Create(hosts: 11);
+        byte[] atBackend = plane.SendForOne("wan", net.FromClient().Tcp(40000, 80, TcpFlags.Syn, 7, 0).Build(), "lan");
+        byte[] asSent = net.FromClient(ttl: 63).Tcp(40000, 80, TcpFlags.Syn, 7, 0).Build();
+        byte[] expected = Quote(asSent, 20 + bytes);
+        if (bytes < 18)
+        {
+            // Half a checksum cannot be adjusted.
+            expected[^1] = atBackend[14 + 20 + bytes - 1];
+        }
+
+        byte[] sent = plane.SendForOne("lan", Unreachable(net.FromBackend(11), 4, Quote(atBackend, 20 + bytes)), "wan");
+        ServiceNet.Same(Unreachable(net.AtClient(), 4, expected), sent);
+    }
+
     /// <summary>An error to somebody else stays his, whatever it quotes.</summary>
     [Theory]
     [InlineData(4)]

@@ -192,6 +192,17 @@ public sealed class MappedPortTests
 
         Assert.True(net.Reaches(plane, net.Remote(3), 56, outside, 11, 4000));
         Assert.False(net.Reaches(plane, net.Remote(1), 53, outside, 11, 4000));
+
+        // A flow that the outside began and nobody answered ends alone.
+        long expired = plane.Engine.ReadFigures().FlowsExpired;
+        for (int turn = 0; turn < 8; turn++)
+        {
+            plane.Wait(TimeSpan.FromSeconds(12));
+            net.Open(plane, 11, 4000, net.Remote(3), 54);
+        }
+
+        Assert.True(plane.Engine.ReadFigures().FlowsExpired > expired);
+        Assert.True(net.Reaches(plane, net.Remote(3), 57, outside, 11, 4000));
     }
 
     [Theory]

@@ -108,6 +108,26 @@ public sealed class SourceNatTests
         NatNet.Same(net.AtOutside().Udp((ushort)port, 54).Payload("e").Build(), plane.SendForOne("lan", net.FromInside(12).Udp((ushort)port, 54).Payload("e").Build(), "wan"));
     }
 
+    /// <summary>Of the low range and even there are 511 ports: all are given out, and never 0, which is none.</summary>
+    [Fact]
+    public async Task LowEvenPorts_OfManyHosts_AreGivenOutButForZero()
+    {
+        var net = NatNet.Of(4);
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan"));
+        var given = new HashSet<int>();
+        for (int host = 0; host < 700; host++)
+        {
+            byte[] frame = PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Ipv4($"10.1.{1 + (host >> 8)}.{host & 0xFF}", net.Outside.ToString()).Udp(2, 53).Build();
+            foreach ((_, byte[] sent) in plane.Send("lan", frame))
+            {
+                Assert.True(given.Add(ReferenceDecoder.Decode(sent).SourcePort));
+            }
+        }
+
+        Assert.All(given, port => Assert.True(port is > 0 and < 1024 && port % 2 == 0, $"port {port}"));
+        Assert.InRange(given.Count, 480, 511);
+    }
+
     [Fact]
     public async Task Udp_ZeroChecksumOnIpv4_StaysZero()
     {

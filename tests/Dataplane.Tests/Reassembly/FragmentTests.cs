@@ -202,6 +202,35 @@ public sealed class FragmentTests
         plane.SendForOne("lan", fragments[2], "wan");
     }
 
+    /// <summary>RFC 791 3.2: over IPv4 the protocol tells datagrams apart too, whose senders may count for each.</summary>
+    [Fact]
+    public async Task SameIdentification_OfTwoProtocols_IsOfTwoDatagrams()
+    {
+        NatNet net = NatNet.Of(4);
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan"));
+        IReadOnlyList<byte[]> udp = Pieces.Of(net.FromInside(11).Udp(7, 53).PayloadOf(2800), Data, 1), echo = Pieces.Of(net.FromInside(11).EchoRequest(9, 1).PayloadOf(2800), Data, 1);
+        for (int piece = 0; piece < 3; piece++)
+        {
+            plane.SendForOne("lan", udp[piece], "wan");
+            plane.SendForOne("lan", echo[piece], "wan");
+        }
+    }
+
+    /// <summary>Anybody has as many addresses as he likes in his /64 (RFC 8200 leaves 64 bits to the interface): together they are one source.</summary>
+    [Fact]
+    public async Task ManyUnfinished_OfAddressesOfOneNetwork_DisplaceEachOther()
+    {
+        NatNet net = NatNet.Of(6);
+        await using TestPlane plane = TestPlane.Create(builder => builder.Nat("lan", "wan"));
+        for (int host = 11; host <= 11 + FragmentTable.Ways; host++)
+        {
+            Assert.Empty(plane.Send("lan", Pieces.Of(net.FromInside(host).Udp(7, 53).PayloadOf(2800), Data, 1)[1]));
+        }
+
+        Accounting after = plane.Engine.ReadAccounting();
+        Assert.Equal((FragmentTable.Ways, 1), (after.Held, after.DroppedFor(DropReason.FragmentStoreFull)));
+    }
+
     /// <summary>A source that sends the beginnings of datagrams only displaces its own, and nobody's memory grows.</summary>
     [Theory]
     [MemberData(nameof(Families))]

@@ -92,6 +92,51 @@ public sealed class NeighbourTests
         Assert.Empty(plane.SendForDrop("lan", request, reason));
     }
 
+    /// <summary>A group's hardware address is nobody's: learnt, it would have packets to one host flooded to all.</summary>
+    [Fact]
+    public async Task Arp_FromAGroupsHardwareAddress_IsDropped()
+    {
+        await using TestPlane plane = TestPlane.Create(withNeighbours: false);
+        byte[] request = PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Broadcast).ArpRequest("10.1.0.11", "10.1.0.1").Build();
+        request[22] |= 1;
+        Assert.Empty(plane.SendForDrop("lan", request, DropReason.BadNeighbourMessage));
+        Assert.Empty(plane.Engine.ReadNeighbours());
+    }
+
+    /// <summary>Who asks from an address of another link is answered, and not believed to be here.</summary>
+    [Fact]
+    public async Task Arp_FromAnAddressOfAnotherLink_IsAnsweredAndNotLearnt()
+    {
+        await using TestPlane plane = TestPlane.Create(withNeighbours: false);
+        plane.SendForOne("lan", PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Broadcast).ArpRequest("192.0.2.9", "10.1.0.1").Build(), "lan");
+        Assert.Empty(plane.Engine.ReadNeighbours());
+    }
+
+    /// <summary>RFC 4861 7.1.1: who has no address yet has no hardware address to tell either.</summary>
+    [Fact]
+    public async Task Discovery_SolicitationFromNobodyWithAHardwareAddress_IsRefused()
+    {
+        await using TestPlane plane = TestPlane.Create(withNeighbours: false);
+        byte[] request = PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Parse("33:33:ff:00:00:01")).Ipv6("::", "ff02::1:ff00:1", 255)
+            .NeighbourSolicitation(new NeighbourSolicitationFields { Target = IpAddress.Parse("2001:db8:2::1"), SourceLinkLayerAddress = TestPlane.ServerMac }).Build();
+        Assert.Empty(plane.SendForDrop("lan", request, DropReason.BadNeighbourMessage));
+    }
+
+    /// <summary>RFC 4861 7.2.5: without the override flag an advertisement puts no other hardware address in the place of one that is known.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Discovery_AdvertisementOfAnotherHardwareAddress_CountsOnlyWithTheOverrideFlag(bool overrides)
+    {
+        await using TestPlane plane = TestPlane.Create(withNeighbours: false);
+        MacAddress other = MacAddress.Parse("02:00:00:00:00:77");
+        plane.Send("lan", PacketBuilder.Ethernet(TestPlane.ServerMac, MacAddress.Parse("33:33:ff:00:00:01")).Ipv6("2001:db8:2::11", "ff02::1:ff00:1", 255)
+            .NeighbourSolicitation(new NeighbourSolicitationFields { Target = IpAddress.Parse("2001:db8:2::1"), SourceLinkLayerAddress = TestPlane.ServerMac }).Build());
+        plane.Send("lan", PacketBuilder.Ethernet(other, TestPlane.LanMac).Ipv6("2001:db8:2::11", "2001:db8:2::1", 255).NeighbourAdvertisement(
+            new NeighbourAdvertisementFields { Target = IpAddress.Parse("2001:db8:2::11"), IsSolicited = true, IsOverride = overrides, TargetLinkLayerAddress = other }).Build());
+        Assert.Equal(overrides ? other : TestPlane.ServerMac, Assert.Single(plane.Engine.ReadNeighbours()).Mac);
+    }
+
     [Fact]
     public async Task Discovery_SolicitationForOwnAddress_IsAnswered()
     {

@@ -119,6 +119,10 @@ public sealed class ConnectionStateTests
         Pass(plane, "wan", net.In(Ack, 501, 101));
         Pass(plane, "lan", net.Out(Ack, 101 + window, 501));
         Invalid(plane, "lan", net.Out(Ack, 102 + window, 501), StateReason.AboveWindow);
+
+        // The client's window is scaled under the same condition.
+        Pass(plane, "wan", net.In(Ack, 501 + window, 101));
+        Invalid(plane, "wan", net.In(Ack, 502 + window, 101), StateReason.AboveWindow);
     }
 
     [Theory]
@@ -206,6 +210,58 @@ public sealed class ConnectionStateTests
         Pass(plane, "lan", net.Out(Ack, 101, 501, 20));
         Pass(plane, "wan", net.In(Rst, 501, 0));
         Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_closing", flow.State));
+    }
+
+    /// <summary>A reset behind data that is still on its way has the number expected once that has come.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task Tcp_ResetBehindDataOnItsWay_Ends(int family)
+    {
+        TrackedNet net = Of(family);
+        await using TestPlane plane = Create();
+        net.Open(plane);
+        Pass(plane, "wan", net.In(Ack, 501, 101, 100));
+        Pass(plane, "wan", net.In(Rst, 601, 0));
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_closing", flow.State));
+    }
+
+    /// <summary>A FIN before the end of what was sent is none that an end sends: the connection goes on.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task Tcp_FinBeforeTheEndOfWhatWasSent_EndsNothing(int family)
+    {
+        TrackedNet net = Of(family);
+        await using TestPlane plane = Create();
+        net.Open(plane);
+        Pass(plane, "lan", net.Out(Ack, 101, 501, 500));
+        Pass(plane, "lan", net.Out(FinAck, 101, 501, 100));
+        Assert.All(plane.Engine.ReadFlows(), flow => Assert.Equal("tcp_established", flow.State));
+    }
+
+    /// <summary>What was refused is no connection, whatever its client sends behind the refusal.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task Tcp_DataBehindARefusal_IsOutOfTurn(int family)
+    {
+        TrackedNet net = Of(family);
+        await using TestPlane plane = Create();
+        Pass(plane, "lan", net.Out(Syn, 100, 0));
+        Pass(plane, "wan", net.In(Rst | Ack, 0, 101));
+        Invalid(plane, "lan", net.Out(Ack, 101, 501, 10), StateReason.OutOfTurn);
+        Pass(plane, "lan", net.Out(Syn, 300, 0));
+    }
+
+    /// <summary>Behind a translation only one side can begin: the other's SYN on what has ended would be a connection that nobody asked for.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task Service_SynOfTheBackendOnAConnectionThatHasEnded_IsOutOfTurn(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = TestPlane.Create(builder => net.Add(builder, "web", 80, tcp: true, Dataplane.Balancing.BalancePolicy.RoundRobin, 11)
+            .Filter(filter => filter.Allow(state: ConnectionStates.Established).Allow(state: ConnectionStates.New).Deny(state: ConnectionStates.Invalid).DefaultDeny()));
+        plane.SendForOne("wan", net.FromClient().Tcp(7, 80, Syn, 100, 0, 1000).Build(), "lan");
+        plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 7, Rst | Ack, 0, 101).Build(), "wan");
+        Invalid(plane, "lan", net.FromBackend(11).Tcp(8080, 7, Syn, 900, 0, 1000).Build(), StateReason.OutOfTurn);
     }
 
     /// <summary>RFC 5961 4: a client that has begun anew gets to its connection by a challenge, whether the server has lost the old one or not.</summary>
