@@ -63,18 +63,19 @@ internal sealed class RelayCommand : Command
             }
         };
         await using var relay = new RelayServer(spec, noted, new LinePrinter(output.Error).Line);
+        // Before anything is taken over: with an address that cannot be had all stays as it is.
+        await using HttpService? server = metrics is null ? null : await RelayMetricsServer.StartAsync(metrics, relay, isShared: arguments.Has(s_handover)).ConfigureAwait(false);
         using RelaySuccession? before = arguments.Get(s_handover) is { } from ? await RelaySuccession.FollowAsync(from).ConfigureAwait(false) : null;
         relay.StartWith(before?.Sockets ?? []);
         if (before is not null)
             await before.TakeAsync().ConfigureAwait(false);
-        await using HttpService? server = metrics is null ? null : await RelayMetricsServer.StartAsync(metrics, relay).ConfigureAwait(false);
         foreach (ListenerSpec listener in spec.Listeners)
             print.Line($"listener {listener.Name}: {RelayStatusLine.NameOf(listener.Kind)} at {relay.AddressOf(listener.Name)}");
         if (server is not null)
             print.Line($"metrics at {server.Address}/metrics");
         print.Line("ready");
         await using (ITimer? status = statusMs is long ms ? print.Every(TimeSpan.FromMilliseconds(ms), () => RelayStatusLine.Write(relay.ReadStatus())) : null)
-            await ServeAsync(relay, source, signals, print, output.Error, arguments.Get(s_handover)).ConfigureAwait(false);
+            await ServeAsync(relay, source, signals, print, output.Error, arguments.Get(s_handover), server).ConfigureAwait(false);
         foreach (string line in RelayStatusLine.Summary(relay.ReadStatus()))
             print.Line(line);
         return ExitCode.Ok;
@@ -91,11 +92,12 @@ internal sealed class RelayCommand : Command
             Environment.SetEnvironmentVariable(Key, "1");
     }
 
-    private static async Task ServeAsync(RelayServer relay, RelaySource source, Signals signals, LinePrinter print, TextWriter error, string? handover)
+    private static async Task ServeAsync(RelayServer relay, RelaySource source, Signals signals, LinePrinter print, TextWriter error, string? handover, HttpService? server)
     {
         using var ending = new CancellationTokenSource();
         Task followed = handover is null ? Task.Delay(Timeout.Infinite, ending.Token) : RelaySuccession.WaitAsync(handover, relay, ending.Token);
         Task<PosixSignal> signal = signals.NextAsync(ending.Token).AsTask();
+        Task unanswered = Task.CompletedTask;
         using var reloading = new SemaphoreSlim(1);
         source.Watch(() => _ = ReloadAsync(relay, source, reloading, print, error));
         while (true)
@@ -105,6 +107,9 @@ internal sealed class RelayCommand : Command
                 await followed.ConfigureAwait(false);
                 relay.HandedOver();
                 print.Line($"handover: taken over, {relay.Connections} connections");
+
+                // The successor answers at the same address; while both did, the kernel would choose between them.
+                unanswered = server?.DisposeAsync().AsTask() ?? unanswered;
                 break;
             }
 
@@ -126,6 +131,7 @@ internal sealed class RelayCommand : Command
         await stopping.ConfigureAwait(false);
         await ending.CancelAsync().ConfigureAwait(false);
         await Task.WhenAny(followed).ConfigureAwait(false);
+        await unanswered.ConfigureAwait(false);
     }
 
     private static async Task ReloadAsync(RelayServer relay, RelaySource source, SemaphoreSlim reloading, LinePrinter print, TextWriter error)

@@ -11,9 +11,12 @@ namespace Dataplane.Gateway.Mesh;
 /// <summary>Answers Prometheus and health checks of a running relay.</summary>
 internal static class RelayMetricsServer
 {
+    /// <param name="endPoint">Where it listens.</param>
+    /// <param name="relay">The relay.</param>
+    /// <param name="isShared">Whether a successor may listen there before this process has stopped.</param>
     /// <exception cref="IOException">The address is in use or not of this machine.</exception>
-    public static Task<HttpService> StartAsync(IPEndPoint endPoint, RelayServer relay) =>
-        HttpService.StartMetricsAsync(endPoint, _ => { }, web => web.Run(context => AnswerAsync(context, relay)));
+    public static Task<HttpService> StartAsync(IPEndPoint endPoint, RelayServer relay, bool isShared) =>
+        HttpService.StartMetricsAsync(endPoint, _ => { }, web => web.Run(context => AnswerAsync(context, relay)), isShared);
 
     private static async Task AnswerAsync(HttpContext context, RelayServer relay)
     {

@@ -20,11 +20,11 @@ internal sealed class MeshZone
     /// <summary>Begins with names.</summary>
     /// <param name="mesh">The mesh.</param>
     /// <param name="isService">Whether a key is a service's: such a name is no alias.</param>
-    /// <param name="haveAliasesOfOthers">Whether there are services that are aliases of others' names.</param>
-    public MeshZone(MeshSpec mesh, Func<string, bool> isService, bool haveAliasesOfOthers)
+    /// <param name="aliases">The services that are aliases of others' names.</param>
+    public MeshZone(MeshSpec mesh, Func<string, bool> isService, IReadOnlyCollection<MeshServiceSpec> aliases)
     {
         (_mesh, _isService) = (mesh, isService);
-        _conflicts = haveAliasesOfOthers ? new NameConflicts() : null;
+        _conflicts = aliases.Count > 0 ? new NameConflicts(aliases.SelectMany(service => PlainNames(service, [.. service.Aliases]).Append(ClusterName(service)))) : null;
         Tops = [.. new[] { DomainName.Normalise(mesh.Domain), DomainName.Normalise(mesh.ClusterDomain) }.Distinct(StringComparer.Ordinal)];
     }
 
@@ -37,8 +37,7 @@ internal sealed class MeshZone
     {
         (_records, _reverse, _problems, _isHindered) = ([.. Tops.Select(_ => new List<NameRecord>())], [], problems, false);
         _reversed.Clear();
-        string[] plain = [.. service.Aliases.Where(alias => IsFree(service, alias)).Prepend(service.Name).Distinct(StringComparer.Ordinal).SelectMany(label =>
-            service.Namespace == "default" ? new[] { $"{label}.{_mesh.Domain}", $"{label}.{service.Namespace}.{_mesh.Domain}" } : [$"{label}.{service.Namespace}.{_mesh.Domain}"])];
+        string[] plain = PlainNames(service, [.. service.Aliases.Where(alias => IsFree(service, alias))]);
         foreach (string name in plain)
         {
             // Who is not of the cluster asks by the mesh's name, and gets the address that is for everybody.
@@ -47,7 +46,7 @@ internal sealed class MeshZone
 
         if (service.IsKubernetes)
         {
-            AddNames(service, $"{service.Name}.{service.Namespace}.svc.{_mesh.ClusterDomain}", addresses, usable);
+            AddNames(service, ClusterName(service), addresses, usable);
         }
 
         return (new MeshNames(plain[0], [.. _records.Select(IReadOnlyList<NameRecord> (records) => [.. records])], [.. _reverse]), _isHindered);
@@ -145,6 +144,13 @@ internal sealed class MeshZone
 
         return (v4, v6);
     }
+
+    /// <summary>The names that are not of the cluster, the shortest first.</summary>
+    private string[] PlainNames(MeshServiceSpec service, IReadOnlyList<string> aliases) =>
+        [.. aliases.Prepend(service.Name).Distinct(StringComparer.Ordinal).SelectMany(label =>
+            service.Namespace == "default" ? new[] { $"{label}.{_mesh.Domain}", $"{label}.{service.Namespace}.{_mesh.Domain}" } : [$"{label}.{service.Namespace}.{_mesh.Domain}"])];
+
+    private string ClusterName(MeshServiceSpec service) => $"{service.Name}.{service.Namespace}.svc.{_mesh.ClusterDomain}";
 
     private bool IsFree(MeshServiceSpec service, string alias)
     {

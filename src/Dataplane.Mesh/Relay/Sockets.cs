@@ -36,7 +36,7 @@ internal static class Sockets
             if (spec.Listen.Address.Equals(IPAddress.IPv6Any))
                 socket.DualMode = spec.Original != OriginalDestination.Redirect;
             if (isShared)
-                socket.SetRawSocketOption(SOL_SOCKET, SO_REUSEPORT, BitConverter.GetBytes(1));
+                Share(socket);
             socket.Bind(spec.Listen);
             socket.Listen(1024);
             return socket;
@@ -54,6 +54,28 @@ internal static class Sockets
             throw new IOException($"listener {spec.Name}: cannot listen at {spec.Listen}: {error.Message}. Remedy: {remedy}.", error);
         }
     }
+
+    /// <summary>A socket at an address at which others of the same user may listen too; it does not listen yet.</summary>
+    /// <exception cref="SocketException">The address cannot be had.</exception>
+    internal static Socket BindShared(IPEndPoint address)
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (address.Address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            Share(socket);
+            socket.Bind(address);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static void Share(Socket socket) => socket.SetRawSocketOption(SOL_SOCKET, SO_REUSEPORT, BitConverter.GetBytes(1));
 
     /// <summary>The socket among some that listens where a listener is to, taken out of them; null when there is none.</summary>
     internal static Socket? Inherited(ListenerSpec spec, List<Socket> sockets)

@@ -60,22 +60,32 @@ internal sealed class MeshCompiler
         }
 
         bool isSameServices = before.Zip(sources).All(pair => AreSame(pair.First.Snapshot.Services, pair.Second.Snapshot.Services));
-        var compiler = new MeshCompiler(mesh, own);
-        return isSameServices && last.AreIndependent ? compiler.CompileOnly(affected, sources, last) : compiler.Compile(sources, last, affected, isSameServices);
+        MeshTables? only = isSameServices && last.AreIndependent ? new MeshCompiler(mesh, own).CompileOnly(affected, sources, last) : null;
+        return only ?? new MeshCompiler(mesh, own).Compile(sources, last, affected, isSameServices);
     }
 
-    /// <summary>Works out those services whose endpoints have changed, and looks at no other: there is nothing that one could take from another.</summary>
-    private MeshTables CompileOnly(IReadOnlySet<int> affected, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables last)
+    /// <summary>Works out those services whose endpoints have changed, and looks at no other: nothing is left out for the sake of another.</summary>
+    /// <returns>Null when one of them has a new name that is an alias: which of the two stays depends on both.</returns>
+    private MeshTables? CompileOnly(IReadOnlySet<int> affected, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables last)
     {
         var endpoints = new EndpointIndex([last.Configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
-        (_relayPorts, _zone) = (last.RelayPorts, new MeshZone(_mesh, last.Places.ContainsKey, haveAliasesOfOthers: false));
+        (_relayPorts, _zone) = (last.RelayPorts, new MeshZone(_mesh, last.Places.ContainsKey, aliases: []));
         _parts.AddRange(last.Parts);
         bool haveNamesChanged = false;
         foreach (int at in affected)
         {
             MeshPart before = _parts[at];
             _parts[at] = Work(before.Key, before.Wanted, before.Source, EndpointSelection.Of(before.Wanted, endpoints), before.Addresses, before.Outside, before);
-            haveNamesChanged |= !ReferenceEquals(before.Names, _parts[at].Names);
+            if (ReferenceEquals(before.Names, _parts[at].Names))
+            {
+                continue;
+            }
+
+            haveNamesChanged = true;
+            if (last.Aliases.Count > 0 && _parts[at].Names.Records.Any(records => records.Any(record => last.Aliases.Contains(DomainName.Normalise(record.Name)))))
+            {
+                return null;
+            }
         }
 
         return Join(last.Configured, last.Addresses, last.Outside, last, haveNamesChanged, isSame: true);
@@ -95,7 +105,7 @@ internal sealed class MeshCompiler
             : Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
         EndpointSet configured = last?.Configured ?? [.. _mesh.Endpoints];
         var endpoints = new EndpointIndex([configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
-        _zone = new MeshZone(_mesh, isSame ? last!.Places.ContainsKey : _keys.Contains, _wanted.Exists(wanted => wanted.Service.Kind == MeshServiceKind.ExternalName));
+        _zone = new MeshZone(_mesh, isSame ? last!.Places.ContainsKey : _keys.Contains, [.. _wanted.Select(wanted => wanted.Service).Where(service => service.Kind == MeshServiceKind.ExternalName)]);
         bool haveNamesChanged = last is null || last.Parts.Count != _wanted.Count;
         int at = 0;
         foreach ((string key, MeshServiceSpec service, string source) in _wanted)

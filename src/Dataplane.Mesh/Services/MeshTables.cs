@@ -16,6 +16,7 @@ internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnly
     private IReadOnlyDictionary<string, int>? _places;
     private IReadOnlyDictionary<string, IReadOnlyList<int>>? _choosing;
     private bool? _areIndependent;
+    private IReadOnlySet<string>? _aliases;
 
     /// <summary>For each of <see cref="Status"/>, what it was made of and what came of it; by <see cref="MeshPart.Key"/>, ordinally.</summary>
     public required IReadOnlyList<MeshPart> Parts { get; init; }
@@ -39,13 +40,17 @@ internal sealed record MeshTables(IReadOnlyList<ServiceSpec> Services, IReadOnly
     public IReadOnlyDictionary<string, IReadOnlyList<int>> Choosing => _choosing ??= Enumerable.Range(0, Parts.Count).Where(at => Parts[at].Wanted.Selector.Count > 0)
         .GroupBy(at => Parts[at].Wanted.Namespace).ToDictionary(group => group.Key, IReadOnlyList<int> (group) => [.. group], StringComparer.Ordinal);
 
-    /// <summary>Whether nothing of a service is left out for the sake of another, nor could be when endpoints change: then each can be worked out alone.</summary>
-    public bool AreIndependent => _areIndependent ??= Parts.All(part => !part.IsHindered && part.Wanted.Kind != MeshServiceKind.ExternalName);
+    /// <summary>Whether nothing of a service is left out for the sake of another: then each can be worked out alone when its endpoints change.</summary>
+    public bool AreIndependent => _areIndependent ??= Parts.All(part => !part.IsHindered);
+
+    /// <summary>The names that are aliases of others' names, which no other service may take.</summary>
+    public IReadOnlySet<string> Aliases => _aliases ??= Parts.Where(part => part.Wanted.Kind == MeshServiceKind.ExternalName)
+        .SelectMany(part => part.Names.Records).SelectMany(records => records).Select(record => DomainName.Normalise(record.Name)).ToHashSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Tables of the very same services share what is known of their places.</summary>
     public MeshTables SharingPlacesOf(MeshTables other)
     {
-        (_places, _choosing, _areIndependent) = (other._places, other._choosing, other._areIndependent);
+        (_places, _choosing, _areIndependent, _aliases) = (other._places, other._choosing, other._areIndependent, other._aliases);
         return this;
     }
 }

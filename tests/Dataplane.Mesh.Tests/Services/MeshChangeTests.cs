@@ -200,6 +200,28 @@ public sealed class MeshChangeTests
         Assert.Equal(0, read);
     }
 
+    /// <summary>An endpoint's own name may be that of an alias, which the service before it in the order then loses or keeps.</summary>
+    [Theory]
+    [InlineData("b", "a")]
+    [InlineData("a", "b")]
+    public void Compile_EndpointTakesOrLeavesTheNameOfAnAlias_GivesWhatCompilingAnewGives(string hostname, string later)
+    {
+        // a.db.mesh.example is the alias a of the name space db, and the endpoint a of the service db.
+        MeshServiceSpec[] services =
+        [
+            .. s_services, Service("db") with { Kind = MeshServiceKind.Headless },
+            new MeshServiceSpec { Name = "a", Namespace = "db", Kind = MeshServiceKind.ExternalName, ExternalName = "www.example.org" },
+        ];
+        MeshEndpointSpec[] others = [.. Enumerable.Range(0, 200).Select(i => Endpoint(i, "s0"))];
+        var book = new SourceBook();
+        (string, SourceSnapshot)[] before = Heard(services, [.. others, Endpoint(1, "db") with { Hostname = hostname }], book),
+            now = Heard(services, [.. others, Endpoint(1, "db") with { Hostname = later }], book);
+        MeshTables tables = MeshCompiler.Compile(s_mesh, before, s_own), changed = MeshCompiler.Compile(s_mesh, now, s_own, tables, before);
+        Assert.Equal(Text(MeshCompiler.Compile(s_mesh, now, s_own)), Text(changed));
+        Assert.Equal(later == "a", changed.Parts.Any(part => part.IsHindered));
+        Assert.Equal(hostname == "a", tables.Parts.Any(part => part.IsHindered));
+    }
+
     /// <summary>Endpoints that say when they are read.</summary>
     private sealed class Watched(MeshEndpointSpec[] endpoints, Action read) : IReadOnlyList<MeshEndpointSpec>
     {

@@ -45,7 +45,7 @@ public sealed class RelayHandOverTests(MeshNetwork network) : IClassFixture<Mesh
             server.serve_forever()
         """;
 
-    [SystemFact("python3")]
+    [SystemFact("python3", "curl")]
     public async Task HandOver_WhileConnectionsAreMade_LosesNone()
     {
         await using var echo = ChildProgram.Start(network.Home("client"), "python3", "-u", "-c", Echo);
@@ -71,6 +71,10 @@ public sealed class RelayHandOverTests(MeshNetwork network) : IClassFixture<Mesh
                     Assert.DoesNotContain("drain_deadline", ended.Output, StringComparison.Ordinal);
                 }
 
+                // The one that is left answers where the one before did.
+                string metrics = (await network.AtAsync("client", "curl", "-sf", "http://127.0.0.1:8089/metrics")).MustSucceed().Output;
+                Assert.Contains("listener=\"out\"", metrics, StringComparison.Ordinal);
+
                 // It takes connections in by itself.
                 await successor.AwaitLineAsync(line => line.Contains("\"reason\":\"completed\"", StringComparison.Ordinal));
             }
@@ -86,7 +90,7 @@ public sealed class RelayHandOverTests(MeshNetwork network) : IClassFixture<Mesh
 
     private async Task<ChildProgram> StartAsync(string file, string path)
     {
-        var relay = ChildProgram.Start(network.Home("client"), [.. Programs.Dataplane, "mesh", "relay", file, "--access", "all", "--handover", path]);
+        var relay = ChildProgram.Start(network.Home("client"), [.. Programs.Dataplane, "mesh", "relay", file, "--access", "all", "--metrics", "127.0.0.1:8089", "--handover", path]);
         await relay.AwaitLineAsync(line => line == "ready");
         return relay;
     }
