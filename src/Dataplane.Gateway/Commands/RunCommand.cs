@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Dataplane.Gateway.Announcing;
 using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.Networks;
 using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Hosting.Reloading;
@@ -14,6 +15,7 @@ namespace Dataplane.Gateway.Commands;
 internal sealed class RunCommand : Command
 {
     private static readonly Option s_metrics = new("--metrics", "ADDR:PORT", "answer Prometheus at http://ADDR:PORT/metrics, health checks at /health/live and /health/ready");
+    private static readonly Option s_control = new("--control", "PATH", $"Unix socket, its owner's alone, by which dataplane bridge asks; {GatewayControl.DefaultSocket} is where it looks by default");
     private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
     private static readonly Option s_state = new("--state", "FILE", "take over the flows of FILE at the start, and write them to it at the end");
     private static readonly Option s_stateEvery = new("--state-every", "MS", "with --state: write them every MS milliseconds too, 100 to 3600000");
@@ -35,7 +37,7 @@ internal sealed class RunCommand : Command
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
 
-    public override IReadOnlyList<Option> Options => [s_metrics, s_status, s_state, s_stateEvery, s_handover, .. AnnounceOptions.Options, s_whileInput];
+    public override IReadOnlyList<Option> Options => [s_metrics, s_control, s_status, s_state, s_stateEvery, s_handover, .. AnnounceOptions.Options, s_whileInput];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
@@ -79,6 +81,7 @@ internal sealed class RunCommand : Command
             print.Line($"metrics at {server.Address}/metrics");
         }
 
+        await using ControlServer? control = arguments.Get(s_control) is { } socket ? await GatewayControl.StartAsync(socket, engine).ConfigureAwait(false) : null;
         if (stateMs is long everyMs)
         {
             kept!.SaveEvery(TimeSpan.FromMilliseconds(everyMs));

@@ -12,8 +12,15 @@ internal sealed class ControlClient : IDisposable
     private readonly HttpClient _http;
     private readonly string _socket;
 
-    public ControlClient(string socket)
+    private readonly string _service;
+    private readonly string _start;
+
+    /// <param name="socket">Where the service listens.</param>
+    /// <param name="service">What it is called.</param>
+    /// <param name="start">How it is started.</param>
+    public ControlClient(string socket, string service = "network service", string start = "dataplane network serve")
     {
+        (_service, _start) = (service, start);
         _socket = socket;
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -82,7 +89,9 @@ internal sealed class ControlClient : IDisposable
 
     private static ByteArrayContent Content<T>(T value, JsonTypeInfo<T> type) => new(JsonSerializer.SerializeToUtf8Bytes(value, type));
 
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type)
+    /// <summary>Asks, and reads the answer.</summary>
+    /// <exception cref="NetworkException">It was refused, or nobody answers.</exception>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         try
@@ -97,19 +106,19 @@ internal sealed class ControlClient : IDisposable
             ErrorReply? refused = body.Length == 0 ? null : JsonSerializer.Deserialize(body, NetworkJson.Default.ErrorReply);
             throw new NetworkException(
                 Enum.TryParse(refused?.Code, out NetworkFault fault) ? fault : NetworkFault.Failed,
-                refused?.Message ?? $"The network service at {_socket} answered {(int)response.StatusCode}.");
+                refused?.Message ?? $"The {_service} at {_socket} answered {(int)response.StatusCode}.");
         }
         catch (Exception gone) when (gone is HttpRequestException or OperationCanceledException or JsonException)
         {
-            throw new NetworkException(NetworkFault.Unreachable, $"No network service answers at {_socket}: {WhyNot(gone)}.", gone);
+            throw new NetworkException(NetworkFault.Unreachable, $"No {_service} answers at {_socket}: {WhyNot(gone)}.", gone);
         }
     }
 
     /// <summary>Why nobody was reached, and what to do about it.</summary>
     private string WhyNot(Exception gone) => (gone.InnerException as SocketException)?.SocketErrorCode switch
     {
-        SocketError.AddressNotAvailable => $"{(File.Exists(_socket) ? "it is no socket" : "there is no such socket")}; start it by dataplane network serve, or name its socket by --socket",
-        SocketError.ConnectionRefused => "the one that made the socket has ended; start it again by dataplane network serve",
+        SocketError.AddressNotAvailable => $"{(File.Exists(_socket) ? "it is no socket" : "there is no such socket")}; start it by {_start}, or name its socket by --socket",
+        SocketError.ConnectionRefused => $"the one that made the socket has ended; start it again by {_start}",
         SocketError.AccessDenied => "only the user it runs as may use it, as a rule root",
         _ => gone.Message.TrimEnd('.'),
     };

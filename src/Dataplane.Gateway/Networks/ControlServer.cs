@@ -19,17 +19,25 @@ internal sealed class ControlServer : IAsyncDisposable
 
     private ControlServer(HttpService http, string socket) => (_http, _socket) = (http, socket);
 
+    /// <summary>Answers about networks.</summary>
     /// <exception cref="IOException">Another service listens there, or the directory cannot be made.</exception>
-    public static async Task<ControlServer> StartAsync(string socket, ContainerNetworks networks)
+    public static Task<ControlServer> StartAsync(string socket, ContainerNetworks networks) => StartAsync("--socket", socket, web => Map(web, networks));
+
+    /// <summary>Answers whatever it is told to.</summary>
+    /// <param name="option">The option that says where.</param>
+    /// <param name="socket">Where.</param>
+    /// <param name="map">Adds what is answered.</param>
+    /// <exception cref="IOException">Another service listens there, or the directory cannot be made.</exception>
+    public static async Task<ControlServer> StartAsync(string option, string socket, Action<WebApplication> map)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(socket))!);
         if (File.Exists(socket) && await ControlClient.IsAnsweringAsync(socket).ConfigureAwait(false))
         {
-            throw new IOException($"Another network service listens at {socket}: end it, or choose another path by --socket.");
+            throw new IOException($"Another service listens at {socket}: end it, or choose another path by {option}.");
         }
 
         File.Delete(socket);
-        HttpService http = await HttpService.StartAsync($"--socket {socket}", kestrel => kestrel.ListenUnixSocket(socket), builder => Protect(builder, socket), web => Map(web, networks))
+        HttpService http = await HttpService.StartAsync($"{option} {socket}", kestrel => kestrel.ListenUnixSocket(socket), builder => Protect(builder, socket), map)
             .ConfigureAwait(false);
         return new ControlServer(http, socket);
     }
@@ -93,7 +101,8 @@ internal sealed class ControlServer : IAsyncDisposable
         }
     }
 
-    private static void On<T>(WebApplication web, string method, string pattern, JsonTypeInfo<T> type, Func<HttpContext, Task<T>> answer) =>
+    /// <summary>Adds an answer; what is thrown is told to whoever asked.</summary>
+    internal static void On<T>(WebApplication web, string method, string pattern, JsonTypeInfo<T> type, Func<HttpContext, Task<T>> answer) =>
         web.MapMethods(pattern, [method], async (HttpContext context) =>
         {
             try

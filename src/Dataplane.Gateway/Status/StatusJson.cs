@@ -7,5 +7,6 @@ namespace Dataplane.Gateway.Status;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(GatewayStatus))]
 [JsonSerializable(typeof(BridgeReport))]
+[JsonSerializable(typeof(BridgeReport.Flushed))]
 [JsonSerializable(typeof(TrafficReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;

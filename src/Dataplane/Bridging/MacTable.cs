@@ -149,6 +149,29 @@ internal sealed class MacTable
         }
     }
 
+    /// <summary>Forgets addresses. Any thread; a frame that comes meanwhile may have its address learnt again at once.</summary>
+    /// <param name="port">Those behind a port, by its place in the bridge; -1: behind any.</param>
+    /// <param name="vlan">Those of a VLAN; -1: of any.</param>
+    /// <param name="mac">This one; 0: all.</param>
+    /// <returns>How many were forgotten.</returns>
+    public int Forget(int port, int vlan, ulong mac)
+    {
+        int forgotten = 0;
+        for (int at = 0; at < Capacity; at++)
+        {
+            ref Place place = ref PlacesFrom(at)[0];
+            ulong key = Volatile.Read(ref place.Key), value = Volatile.Read(ref place.Value);
+            bool isMeant = key != 0 && (port < 0 || PortOf(value) == port) && (vlan < 0 || VlanOf(key) == vlan) && (mac == 0 || MacOf(key) == mac);
+            if (isMeant && Interlocked.CompareExchange(ref place.Key, 0, key) == key)
+            {
+                Count(PortOf(value), -1);
+                forgotten++;
+            }
+        }
+
+        return forgotten;
+    }
+
     /// <summary>Takes over what another table knows.</summary>
     /// <param name="other">The other table.</param>
     /// <param name="ports">By place of a port in the other's bridge: its place in this one, or -1.</param>
@@ -175,10 +198,14 @@ internal sealed class MacTable
         {
             if (!IsAged(value, now))
             {
-                yield return (new MacAddress(key & 0xFFFF_FFFF_FFFF), (int)(key >> 48) & 0xFFF, PortOf(value), Math.Max(0, (int)(now - SecondsOfValue(value))));
+                yield return (new MacAddress(MacOf(key)), VlanOf(key), PortOf(value), Math.Max(0, (int)(now - SecondsOfValue(value))));
             }
         }
     }
+
+    private static ulong MacOf(ulong key) => key & 0xFFFF_FFFF_FFFF;
+
+    private static int VlanOf(ulong key) => (int)(key >> 48) & 0xFFF;
 
     private static int PortOf(ulong value) => (int)(value >> 32) & 0xFFFF;
 

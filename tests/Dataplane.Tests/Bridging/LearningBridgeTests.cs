@@ -26,6 +26,42 @@ public sealed class LearningBridgeTests
             plane.Engine.ReadBridgeAddresses());
     }
 
+    [Fact]
+    public async Task Forget_ByPortVlanAndAddress_FloodsToThoseAgainAndToNoOthers()
+    {
+        await using TestPlane plane = Create();
+        plane.Leaves("a", Of(Everybody, Host(1)));
+        plane.Leaves("a", Of(Everybody, Host(1), vlan: 5));
+        plane.Leaves("a", Of(Everybody, Host(2)));
+        plane.Leaves("b", Of(Everybody, Host(3)));
+        Assert.Equal(1, plane.Engine.ForgetBridgeAddresses("lan", vlan: 5));
+        Assert.Equal("a b d", plane.Leaves("c", Of(Host(1), Host(9), vlan: 5)));
+        Assert.Equal("a", plane.Leaves("c", Of(Host(1), Host(9))));
+        Assert.Equal(1, plane.Engine.ForgetBridgeAddresses("lan", mac: new MacAddress(Host(1))));
+        Assert.Equal("a b d", plane.Leaves("c", Of(Host(1), Host(9))));
+        Assert.Equal((0, 1), (plane.Engine.ForgetBridgeAddresses("lan", "a", mac: new MacAddress(Host(3))), plane.Engine.ForgetBridgeAddresses("lan", "a")));
+        Assert.Equal("b", plane.Leaves("c", Of(Host(3), Host(9))));
+
+        // Host 9 in two VLANs, and host 3.
+        Assert.Equal([0, 1, 2, 0], plane.Engine.ReadBridges().Single().Ports.Select(port => port.Addresses));
+        Assert.Equal(3, plane.Engine.ForgetBridgeAddresses("lan"));
+        Assert.Empty(plane.Engine.ReadBridgeAddresses());
+        Assert.All(plane.Engine.ReadBridges().Single().Ports, port => Assert.Equal(0, port.Addresses));
+
+        // What was forgotten can be learnt again.
+        plane.Leaves("d", Of(Everybody, Host(1)));
+        Assert.Equal("d", plane.Leaves("c", Of(Host(1), Host(9))));
+    }
+
+    [Fact]
+    public async Task Forget_WhatIsNotThere_SaysWhatIs()
+    {
+        await using TestPlane plane = Create();
+        Assert.Contains("there are lan", Assert.Throws<ArgumentException>(() => plane.Engine.ForgetBridgeAddresses("wan")).Message, StringComparison.Ordinal);
+        Assert.Contains("it has a, b, c, d", Assert.Throws<ArgumentException>(() => plane.Engine.ForgetBridgeAddresses("lan", "z")).Message, StringComparison.Ordinal);
+        Assert.Contains("0 to 4095", Assert.Throws<ArgumentException>(() => plane.Engine.ForgetBridgeAddresses("lan", vlan: 4096)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(Everybody)]
     [InlineData(Group)]

@@ -1,0 +1,30 @@
+using System.Globalization;
+using Dataplane.Gateway.Networks;
+using Dataplane.Packets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Dataplane.Gateway.Status;
+
+/// <summary>What a running gateway is asked and told by its owner: HTTP and JSON over a Unix socket, unlike metrics, which may be read by others and change nothing.</summary>
+internal static class GatewayControl
+{
+    public const string DefaultSocket = "/run/dataplane/gateway.sock";
+
+    /// <exception cref="IOException">Another process listens there, or the directory cannot be made.</exception>
+    public static Task<ControlServer> StartAsync(string socket, DataplaneEngine engine) => ControlServer.StartAsync("--control", socket, web =>
+    {
+        ControlServer.On(web, "GET", "/v1/bridges", StatusJson.Default.BridgeReport, _ => Task.FromResult(BridgeReport.Of(engine)));
+        ControlServer.On(web, "DELETE", "/v1/bridges/{name}/addresses", StatusJson.Default.Flushed, context => Task.FromResult(Flush(engine, context)));
+    });
+
+    private static BridgeReport.Flushed Flush(DataplaneEngine engine, HttpContext context)
+    {
+        string? Asked(string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;
+        int? vlan = Asked("vlan") is not { } text ? null : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
+            : throw new FormatException($"VLAN \"{text}\" is not a number from 0 to 4095.");
+        MacAddress? mac = Asked("mac") is { } address ? MacAddress.Parse(address) : null;
+        return new BridgeReport.Flushed(engine.ForgetBridgeAddresses((string)context.GetRouteValue("name")!, Asked("port"), vlan, mac));
+    }
+}
