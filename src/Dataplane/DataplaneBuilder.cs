@@ -4,6 +4,7 @@ using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -30,6 +31,7 @@ public sealed class DataplaneBuilder
     private readonly List<(StagePosition, IStage)> _stages = [];
     private FilterSpec _filter = new();
     private EncapsulationSpec _encapsulation = new();
+    private SiitSpec? _siit;
     private WorkerSpec _workers = new();
     private TimeProvider _timeProvider = TimeProvider.System;
 
@@ -158,6 +160,14 @@ public sealed class DataplaneBuilder
         return this;
     }
 
+    /// <summary>Says which hosts have an address in the other family, by which packets are translated without state.</summary>
+    public DataplaneBuilder Siit(SiitSpec siit)
+    {
+        ArgumentNullException.ThrowIfNull(siit);
+        _siit = siit;
+        return this;
+    }
+
     /// <summary>Says where packets inside packets come from and are taken out.</summary>
     public DataplaneBuilder Encapsulation(EncapsulationSpec encapsulation)
     {
@@ -239,6 +249,7 @@ public sealed class DataplaneBuilder
             Routes = [.. _routes],
             Filter = _filter,
             Nat = [.. _nat],
+            Siit = _siit,
             Services = [.. _services],
             Encapsulation = _encapsulation,
             Networks = [.. _networks],

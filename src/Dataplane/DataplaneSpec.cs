@@ -4,6 +4,7 @@ using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Nat64;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -33,6 +34,9 @@ public sealed record DataplaneSpec
 
     /// <summary>Source address translation, first match by order.</summary>
     public IReadOnlyList<NatSpec> Nat { get; init; } = [];
+
+    /// <summary>Stateless translation between the families; null without.</summary>
+    public SiitSpec? Siit { get; init; }
 
     /// <summary>Balanced services.</summary>
     public IReadOnlyList<ServiceSpec> Services { get; init; } = [];

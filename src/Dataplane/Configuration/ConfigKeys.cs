@@ -6,7 +6,7 @@ namespace Dataplane.Configuration;
 internal static class ConfigKeys
 {
     public static readonly KeyTable Top = new("a configuration",
-        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "services", "encapsulation", "networks", "bridges", "mesh", "workers", "capture");
+        "ports", "interfaces", "neighbours", "routes", "filter", "nat", "siit", "services", "encapsulation", "networks", "bridges", "mesh", "workers", "capture");
 
     /// <summary>Keys of the format that this version has no code for: they are refused unless empty, never passed over.</summary>
     public static readonly string[] NotImplemented = ["capture"];
@@ -32,6 +32,10 @@ internal static class ConfigKeys
         "name", "action", "from", "to", "protocol", "from_port", "to_port", "tcp_flags", "state", "port");
 
     public static readonly KeyTable Nat = new("a NAT rule", "inside", "outside", "from", "nat64", "pool", "static", "mapping", "filtering", "refresh_inbound", "timeouts");
+
+    public static readonly KeyTable Siit = new("a siit section", "prefix", "mappings", "router_addresses", "drop_udp_without_checksum");
+
+    public static readonly KeyTable SiitMapping = new("an address mapping", "v4", "v6", "hosts");
 
     public static readonly KeyTable NatTimeouts = new("a set of timeouts", "udp", "tcp_established", "tcp_transitory", "tcp_closing", "icmp");
 
@@ -81,7 +85,7 @@ internal static class ConfigKeys
 
     public static readonly KeyTable[] All =
     [
-        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Service, Steer, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
+        Top, Port, Traffic, Tls, Interface, Neighbour, Route, NextHop, Filter, FilterRule, Nat, NatTimeouts, Siit, SiitMapping, Service, Steer, Quic, QuicLb, Health, Backend, Encapsulation, Decapsulation, Network, RouterAdvertisements, Dhcp, DhcpRoute, Endpoint,
         Overlay, OverlayLink, RemoteEndpoint, Rate, Bridge, BridgePort, Workers,
     ];
 

@@ -14,7 +14,7 @@ internal static class ServiceDifferences
     public static bool AreAllButAddresses(DataplaneSpec one, DataplaneSpec other) =>
         Same(one.Ports, other.Ports) && Same(one.Interfaces, other.Interfaces) && Same(one.Neighbours, other.Neighbours) && Same(one.Routes, other.Routes)
         && one.Filter == other.Filter && Same(one.Nat, other.Nat) && Same(one.Networks, other.Networks) && Same(one.Bridges, other.Bridges) && HaveSameServers(one.Names, other.Names)
-        && one.Encapsulation == other.Encapsulation && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers;
+        && one.Encapsulation == other.Encapsulation && one.Siit == other.Siit && ReferenceEquals(one.Mesh, other.Mesh) && one.Workers == other.Workers;
 
     /// <summary>Addresses of services that another specification does not have.</summary>
     public static HashSet<IpAddress> NewAddresses(DataplaneSpec valid, DataplaneSpec other)

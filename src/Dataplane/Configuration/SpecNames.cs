@@ -56,6 +56,8 @@ internal static class SpecNames
     public static readonly NameTable<NatMapping> NatMappings = new(
         ("address_and_port_dependent", NatMapping.AddressAndPortDependent), ("endpoint_independent", NatMapping.EndpointIndependent));
 
+    public static readonly NameTable<Nat64.SiitHosts> SiitHosts = new(("v6", Nat64.SiitHosts.V6), ("v4", Nat64.SiitHosts.V4));
+
     public static readonly NameTable<NatFiltering> NatFilterings = new(("address_and_port_dependent", NatFiltering.AddressAndPortDependent),
         ("address_dependent", NatFiltering.AddressDependent), ("endpoint_independent", NatFiltering.EndpointIndependent));
 

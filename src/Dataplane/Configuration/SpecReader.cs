@@ -92,6 +92,7 @@ public sealed partial class SpecReader
             Routes = [.. top.Items("routes", "each route").Select(item => ReadRoute(item.Node, item.Path))],
             Filter = top.Value("filter") is { } filter ? ReadFilter(filter) : new FilterSpec(),
             Nat = [.. top.Items("nat", "each rule").Select(item => ReadNat(item.Node, item.Path))],
+            Siit = top.Value("siit") is { IsNull: false } siit ? ReadSiit(siit) : null,
             Services = [.. top.Items("services", "each service").Select(item => ReadService(item.Node, item.Path))],
             Encapsulation = top.Value("encapsulation") is { } encapsulation ? ReadEncapsulation(encapsulation) : new EncapsulationSpec(),
             Mesh = top.Value("mesh") is { IsEmpty: false } mesh ? mesh : null,

@@ -29,6 +29,7 @@ public static class SpecValidator
         BridgeChecks.Check(checks, spec);
         NameChecks.ClaimAddresses(checks, spec);
         EncapsulationChecks.ClaimAddresses(checks, spec);
+        SiitChecks.ClaimAddresses(checks, spec);
         NeighbourChecks.Check(checks, spec);
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
@@ -43,6 +44,7 @@ public static class SpecValidator
         }
 
         EncapsulationChecks.Check(checks, spec);
+        SiitChecks.Check(checks, spec);
         NameChecks.Check(checks, spec, valid);
         if (spec.Mesh is not null)
         {

@@ -41,6 +41,11 @@ public static partial class SpecWriter
         top.List("routes", spec.Routes, Route);
         top.Part("filter", rules);
         top.List("nat", spec.Nat, Nat);
+        if (spec.Siit is { } siit)
+        {
+            top.Add("siit", Siit(siit));
+        }
+
         top.List("services", spec.Services, Service);
         top.Part("encapsulation", Encapsulation(spec.Encapsulation ?? new EncapsulationSpec()));
         top.List("networks", spec.Networks, Network);

@@ -6,7 +6,7 @@ using Dataplane.Pipeline;
 
 namespace Dataplane.Nat64;
 
-/// <summary>ICMP errors about flows between the families, translated with the packets they quote (RFC 7915 4.2, 4.3, 5.2 and 5.3).</summary>
+/// <summary>ICMP errors between the families, translated with the packets they quote (RFC 7915 4.2, 4.3, 5.2 and 5.3).</summary>
 /// <remarks>The transport header that is quoted stays in its place; all headers before it are written anew. What else a message has behind the quotation (RFC 4884) is left out.
 /// An ICMPv4 error of a router comes from the router's address behind the prefix, so that traceroute shows it; an ICMPv6 error of one comes from the pool's address.</remarks>
 internal static class FamilyErrors
@@ -22,23 +22,38 @@ internal static class FamilyErrors
     /// <param name="inner">What it quotes.</param>
     public static void Translate(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry, in QuotedPacket inner)
     {
+        IpAddress source = SourceOf(context, batch.Parsed[i].Key.Source, in entry, toV6: batch.Parsed[i].Headers.IpVersion == 4);
+        Translate(context, batch, i, in inner,
+            new ErrorAddresses(source, entry.NewDestination, entry.NewDestination, entry.NewSource, (ushort)entry.NewPorts, (ushort)(entry.NewPorts >> 16)));
+    }
+
+    /// <summary>The same, by addresses that are known.</summary>
+    /// <param name="context">The worker.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="i">The packet.</param>
+    /// <param name="inner">What it quotes.</param>
+    /// <param name="to">Whose addresses it and the quoted packet have in the other family.</param>
+    public static void Translate(WorkerContext context, PacketBatch batch, int i, in QuotedPacket inner, in ErrorAddresses to)
+    {
         ref PacketHeaders headers = ref batch.Parsed[i].Headers;
         bool toV6 = headers.IpVersion == 4;
         Span<byte> message = batch.Frame(i)[headers.TransportOffset..headers.EndOffset];
-        int maxMtu = MaxMtu(context, batch, i, in entry);
+        int maxMtu = MaxMtu(context, batch, i, to.Destination);
         if (!(toV6 ? IcmpFamilies.TryToV6(message, maxMtu, out IcmpError error) : IcmpFamilies.TryToV4(message, maxMtu, out error)))
         {
             batch.Drop(i, DropReason.NatUnsupported);
             return;
         }
 
-        IpAddress source = SourceOf(context, batch.Parsed[i].Key.Source, in entry, toV6);
-        IpAddress destination = entry.NewDestination;
+        (IpAddress source, IpAddress destination) = (to.Source, to.Destination);
         int quotedBytes = QuotedBytes(message, toV6);
         Span<byte> quoted = message.Slice(IcmpHeader, quotedBytes);
         Span<byte> header = stackalloc byte[OtherFamily.V6Header + OtherFamily.FragmentHeader];
-        header = header[..WriteQuotedHeader(quoted, in inner, in entry, header)];
-        inner.RewriteTransport(quoted, entry.NewDestination, (ushort)entry.NewPorts, entry.NewSource, (ushort)(entry.NewPorts >> 16));
+        header = header[..WriteQuotedHeader(quoted, in inner, in to, header)];
+        if (inner.Key.Protocol is IpProtocols.Tcp or IpProtocols.Udp or IpProtocols.Icmp or IpProtocols.Icmpv6)
+        {
+            inner.RewriteTransport(quoted, to.InnerSource, to.InnerSourcePort, to.InnerDestination, to.InnerDestinationPort);
+        }
 
         // In this order: where the new headers stand, the old ones stood.
         int outer = toV6 ? OtherFamily.V6Header : OtherFamily.V4Header, before = IcmpHeader + header.Length;
@@ -66,12 +81,12 @@ internal static class FamilyErrors
     }
 
     /// <summary>The longest packet that the links on both sides carry, as the other family counts it.</summary>
-    private static int MaxMtu(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry)
+    private static int MaxMtu(WorkerContext context, PacketBatch batch, int i, IpAddress destination)
     {
         ForwardingTables tables = context.Tables;
-        int more = entry.Key.Family == 4 ? LinkRoom : -LinkRoom;
+        int more = destination.IsIpv6 ? LinkRoom : -LinkRoom;
         int mtu = batch.InInterfaces[i] is >= 0 and short came ? tables.Interfaces[came].Mtu + more : int.MaxValue;
-        short? way = Nat64Stage.WayTo(tables, tables.Lookup(entry.NewDestination), entry.NewDestination, batch.Parsed[i].Hash);
+        short? way = Nat64Stage.WayTo(tables, tables.Lookup(destination), destination, batch.Parsed[i].Hash);
         return way is { } leaves ? Math.Min(mtu, tables.Interfaces[leaves].Mtu) : mtu;
     }
 
@@ -104,9 +119,9 @@ internal static class FamilyErrors
 
     /// <summary>Writes the network header of the quoted packet in the other family: as a packet's, but that its TTL stays.</summary>
     /// <returns>Its length.</returns>
-    private static int WriteQuotedHeader(ReadOnlySpan<byte> quoted, in QuotedPacket inner, in FlowEntry entry, Span<byte> target)
+    private static int WriteQuotedHeader(ReadOnlySpan<byte> quoted, in QuotedPacket inner, in ErrorAddresses to, Span<byte> target)
     {
-        IpAddress source = entry.NewDestination, destination = entry.NewSource;
+        IpAddress source = to.InnerSource, destination = to.InnerDestination;
         byte protocol = OtherFamily.ProtocolOf(inner.Key.Protocol, (byte)source.Family);
         if (source.IsIpv6)
         {

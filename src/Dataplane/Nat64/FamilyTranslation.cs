@@ -21,8 +21,9 @@ internal static class FamilyTranslation
     /// <param name="i">The packet.</param>
     /// <param name="entry">Its flow.</param>
     /// <param name="takeTtl">Whether it goes one hop further.</param>
+    /// <param name="mayBeCut">Whether what is to be cut later, by who does not know what it was, gets a fragment header to know it by.</param>
     /// <returns>How long it may be, and by which number its fragments belong together.</returns>
-    public static TranslatedPacket Translate(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry, bool takeTtl)
+    public static TranslatedPacket Translate(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry, bool takeTtl, bool mayBeCut = false)
     {
         ref PacketHeaders headers = ref batch.Parsed[i].Headers;
         Span<byte> packet = batch.Frame(i)[headers.NetworkOffset..headers.EndOffset];
@@ -44,7 +45,8 @@ internal static class FamilyTranslation
         }
 
         int fragmentWord = BinaryPrimitives.ReadUInt16BigEndian(packet[6..]), number = BinaryPrimitives.ReadUInt16BigEndian(packet[4..]);
-        bool isFragment = headers.Fragment != FragmentKind.None;
+        bool isFragment = headers.Fragment != FragmentKind.None || (mayBeCut && (fragmentWord & DontFragment) == 0
+            && length + OtherFamily.V6Header > SpecLimits.MinIpv6Mtu && (batch.Marks[i] & PacketMarks.SuperFrame) == 0);
         ReplaceHeader(batch, i, payload, OtherFamily.V6Header + (isFragment ? OtherFamily.FragmentHeader : 0));
         WriteV6(batch.Frame(i)[headers.NetworkOffset..], in headers, in entry, isFragment);
         if (isFragment)
@@ -154,9 +156,15 @@ internal static class FamilyTranslation
         }
 
         Span<byte> transport = packet[(headers.TransportOffset - headers.NetworkOffset)..];
-        if (entry.State == FlowState.IcmpQuery)
+        if (headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6)
         {
             TranslateEcho(transport, messageBytes, in entry);
+            return;
+        }
+
+        if (headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        {
+            // Whatever it is, it is passed on as it is (RFC 7915 4.5 and 5.5).
             return;
         }
 

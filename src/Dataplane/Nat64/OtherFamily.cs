@@ -15,6 +15,8 @@ internal static class OtherFamily
     /// <summary>Up to this length an IPv4 packet that was IPv6 may be fragmented on its way: its sender believes that no link carries less (RFC 7915 5.1).</summary>
     public const int MayBeFragmented = SpecLimits.MinIpv6Mtu - V4Header;
 
+    private const int NextHeaderAt = 6;
+
     /// <summary>Unfinished source routes among the options of IPv4 (RFC 791 3.1).</summary>
     private const byte LooseSourceRoute = 131, StrictSourceRoute = 137, NoOperation = 1;
 
@@ -97,6 +99,10 @@ internal static class OtherFamily
         return 0;
     }
 
+    /// <summary>Whether an IPv6 packet may be cut that was IPv4 (RFC 7915 4): it comes from a host that speaks IPv4, and has a fragment header already.</summary>
+    public static bool MayBeCut(ForwardingTables tables, PacketBatch batch, int i) => tables.Siit is { } siit && batch.Parsed[i].Headers.IpVersion == 6
+        && batch.Frame(i)[batch.Parsed[i].Headers.NetworkOffset + NextHeaderAt] == IpProtocols.Fragment && siit.IsV4Host(batch.Parsed[i].Key.Source);
+
     /// <summary>Whether an IPv6 packet has a fragment header, be it a fragment or whole (RFC 6946).</summary>
     public static bool HasFragmentHeader(ReadOnlySpan<byte> packet, in PacketHeaders headers) =>
         headers.Fragment != FragmentKind.None || (headers.TransportOffset - headers.NetworkOffset > V6Header && FragmentHeaderAt(packet) > 0);
@@ -116,7 +122,7 @@ internal static class OtherFamily
             return false;
         }
 
-        if (headers.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+        if (headers.Protocol is IpProtocols.Icmp or IpProtocols.Icmpv6)
         {
             return isWhole;
         }

@@ -149,6 +149,7 @@ internal static class ForwardingPipeline
     public static void Originate<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
+        SiitStage.Process<TTracing>(context, batch);
         RouteStage.Process<TTracing>(context, batch);
         NeighbourStage.Process<TTracing>(context, batch);
         RewriteStage.Process<TTracing>(context, batch);
@@ -164,6 +165,7 @@ internal static class ForwardingPipeline
         StaticNatStage.Process<TTracing>(context, batch);                                           // address  -> the host it stands for, new flow
         Nat64Stage.Process<TTracing>(context, batch);                                               // IPv6 -> IPv4 address behind a prefix: new flow
         MappingStage.Process<TTracing>(context, batch);                                             // mapped port -> inside host, or filtered; hairpins
+        SiitStage.Process<TTracing>(context, batch);                                                // mapped addresses -> packets of the other family, no flow
         Mark<TTracing>(context, TimedStage.Balance);
         SwitchStage.Process<TTracing>(context, batch);                                              // endpoint -> endpoint of its network
         RouteStage.Process<TTracing>(context, batch);                                               // address  -> next hop, or local, or refused

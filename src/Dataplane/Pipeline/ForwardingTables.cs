@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -59,7 +60,10 @@ internal sealed record ForwardingTables
     public BackendRuntime? Tracked { get; init; }
 
     /// <summary>Whether any packet may leave as one of the other family.</summary>
-    public bool MayChangeFamily => Nat.HasNat64;
+    public bool MayChangeFamily => Nat.HasNat64 || Siit is not null;
+
+    /// <summary>Stateless translation between the families; null without.</summary>
+    public SiitTable? Siit { get; init; }
 
     /// <summary>Whether anything depends on ports or flags, so that later fragments have to be given those of the first.</summary>
     public bool NeedsPorts => !Services.IsEmpty || !Nat.IsEmpty || Tracked is not null || Filter.LooksAtTransport;

@@ -4,6 +4,7 @@ using Dataplane.Filtering;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
+using Dataplane.Nat64;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -31,7 +32,7 @@ internal static class TableCompiler
         IpAddress[] served =
         [
             .. spec.Services.Where(service => service.IsOneAddress).Select(service => service.Address), .. spec.Nat.SelectMany(rule => rule.Pool), .. spec.Names.SelectMany(server => server.Addresses),
-            .. TunnelTable.AddressesOf(spec.Encapsulation),
+            .. TunnelTable.AddressesOf(spec.Encapsulation), .. SiitTable.AddressesOf(spec.Siit),
         ];
         List<L3Interface> made = CompileInterfaces(spec, ports, served);
         BridgeTable bridges = BridgeCompiler.Compile(spec, ports, served, made, previous?.Bridges);
@@ -70,6 +71,7 @@ internal static class TableCompiler
             Services = new ServiceTable(services, previous?.Services),
             Returns = new ReturnTable(services),
             Nat = nat,
+            Siit = SiitTable.Compile(spec.Siit),
             Tunnels = TunnelTable.Compile(spec.Encapsulation, previous?.Tunnels),
             Names = NameServers.Compile(spec.Names, previous?.Names),
             BackendGenerations = slots.Generations,

@@ -18,7 +18,8 @@ internal static class FragmentStage
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
-        if (!batch.HasFragments || !context.Tables.NeedsPorts)
+        bool needsPorts = context.Tables.NeedsPorts;
+        if (!batch.HasFragments || !(needsPorts || context.Tables.MayChangeFamily))
         {
             return;
         }
@@ -26,7 +27,7 @@ internal static class FragmentStage
         for (int i = 0; i < batch.Count; i++)
         {
             if (batch.Verdicts[i] == Verdict.Continue && batch.Parsed[i].Headers.Fragment != FragmentKind.None
-                && (batch.Marks[i] & PacketMarks.Followed) == 0 && IsForUs(context, batch, i))
+                && (batch.Marks[i] & PacketMarks.Followed) == 0 && (needsPorts || WholeDatagrams.MayBe(context, batch, i)) && IsForUs(context, batch, i))
             {
                 Look<TTracing>(context, batch, i);
             }
@@ -199,7 +200,8 @@ internal static class FragmentStage
         return first;
     }
 
-    private static void Apply(PacketBatch batch, int i)
+    /// <summary>Gives a later fragment the ports of its first, as its key has them.</summary>
+    public static void Apply(PacketBatch batch, int i)
     {
         ref readonly FollowedPacket followed = ref batch.Followed[i];
         ref ParsedFrame parsed = ref batch.Parsed[i];

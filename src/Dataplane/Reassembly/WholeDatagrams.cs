@@ -23,6 +23,14 @@ internal static class WholeDatagrams
         }
     }
 
+    /// <summary>Whether a fragment may be one of a datagram that must be whole, where nobody needs its ports otherwise.</summary>
+    public static bool MayBe(WorkerContext context, PacketBatch batch, int i)
+    {
+        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
+        return (headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6) || headers is { IpVersion: 4, Protocol: IpProtocols.Udp })
+            && ChangesFamily(context, batch, i);
+    }
+
     /// <summary>Whether the datagram of a first fragment must be whole before it goes on.</summary>
     public static bool MustWait(WorkerContext context, PacketBatch batch, int i)
     {
@@ -35,6 +43,7 @@ internal static class WholeDatagrams
         bool isIcmp = headers.Protocol == (headers.IpVersion == 4 ? IpProtocols.Icmp : IpProtocols.Icmpv6);
         bool isWithoutSum = headers.IpVersion == 4 && headers.Protocol == IpProtocols.Udp
             && BinaryPrimitives.ReadUInt16BigEndian(batch.Frame(i)[(headers.TransportOffset + UdpChecksumAt)..]) == 0;
+        isWithoutSum &= context.Tables.Siit is not { DropsUdpWithoutChecksum: true };
         return (isIcmp || isWithoutSum) && ChangesFamily(context, batch, i);
     }
 
@@ -63,6 +72,11 @@ internal static class WholeDatagrams
     {
         ref readonly FlowKey key = ref batch.Parsed[i].Key;
         Nat.NatTable nat = context.Tables.Nat;
+        if (context.Tables.Siit is { } siit && Nat64.SiitStage.IsTaken(context, siit, batch, i))
+        {
+            return true;
+        }
+
         if (key.Family == 6)
         {
             return nat.FindNat64(batch.Port.Value, in key) is not null;

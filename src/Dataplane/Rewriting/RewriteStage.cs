@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Dataplane.Configuration;
 using Dataplane.Flows;
 using Dataplane.Nat64;
 using Dataplane.Packets;
@@ -45,13 +46,18 @@ internal static class RewriteStage
 
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         int network = batch.Offsets[i] + headers.NetworkOffset, length = headers.EndOffset - headers.NetworkOffset;
+        bool isCut = length > SpecLimits.MinIpv6Mtu && OtherFamily.MayBeCut(context.Tables, batch, i);
         ulong mac = context.Neighbours[batch.Neighbours[i]].Mac;
         WriteAny(context, memory, network, in headers, flow, takeTtl, mac, way);
         batch.Offsets[i] = network - link;
         batch.Lengths[i] = length + link;
         batch.Verdicts[i] = Verdict.Transmit;
         int outer = flow < 0 ? 0 : context.Flows[flow].OuterBytes, mtu = way.Mtu - outer, made = context.Originated.Batch.Count;
-        if (length > mtu && batch.IsTooLong(i, mtu))
+        if (isCut)
+        {
+            Ipv6Fragmenter.Split(context, batch, i, link, way, Math.Min(mtu, SpecLimits.MinIpv6Mtu), identification: 0);
+        }
+        else if (length > mtu && batch.IsTooLong(i, mtu))
         {
             Fragmenter.Split(context, batch, i, link, way, mtu);
         }

@@ -179,7 +179,7 @@ internal static class RouteStage
                 return;
             }
         }
-        else if (headers.EndOffset - headers.NetworkOffset > mtu && batch.IsTooLong(i, mtu) && !MayFragment(batch, i))
+        else if (headers.EndOffset - headers.NetworkOffset > mtu && batch.IsTooLong(i, mtu) && !MayFragment(batch, i) && !OtherFamily.MayBeCut(context.Tables, batch, i))
         {
             // An IPv6 sender that hears of less than every link has to carry sends nothing smaller for it (RFC 8200, 5).
             IcmpErrors.SendTooBig(context, batch, i, headers.IpVersion == 6 ? Math.Max(mtu, SpecLimits.MinIpv6Mtu) : mtu);

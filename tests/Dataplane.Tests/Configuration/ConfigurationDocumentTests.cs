@@ -23,6 +23,8 @@ public class ConfigurationDocumentTests
         ["Filter rules"] = ConfigKeys.FilterRule,
         ["NAT rules"] = ConfigKeys.Nat,
         ["NAT timeouts"] = ConfigKeys.NatTimeouts,
+        ["Stateless translation"] = ConfigKeys.Siit,
+        ["Address mappings"] = ConfigKeys.SiitMapping,
         ["Services"] = ConfigKeys.Service,
         ["Steering"] = ConfigKeys.Steer,
         ["Quic"] = ConfigKeys.Quic,
@@ -68,6 +70,7 @@ public class ConfigurationDocumentTests
         AssertRow("Filter rules", "action", SpecNames.Actions.Names);
         AssertRow("Filter rules", "protocol", SpecNames.Protocols.Names);
         Assert.Equal(SpecNames.Policies.Names, Rows("Services", table: 2).Select(row => row.Key));
+        AssertRow("Address mappings", "hosts", SpecNames.SiitHosts.Names);
         AssertRow("Services", "forward", SpecNames.ForwardModes.Names);
         AssertRow("Services", "on_remove", SpecNames.RemovePolicies.Names);
         AssertRow("Services", "no_backend", SpecNames.NoBackendPolicies.Names);

@@ -52,6 +52,13 @@ internal sealed class RandomSpecs(int seed, bool isWild)
         Filter = Maybe(new FilterSpec { Default = Pick<FilterAction>(), PickUp = In(0, 1) == 1, Rules = Maybe(List(4, _ => Rule()))! })!,
         Nat = Maybe(List(3, _ => Nat()))!,
         Services = Maybe(List(3, _ => Service()))!,
+        Siit = Coin() ? null : new Dataplane.Nat64.SiitSpec
+        {
+            Prefix = Prefix(),
+            Mappings = Maybe(List(3, _ => new Dataplane.Nat64.SiitMappingSpec { V4 = Prefix(), V6 = Prefix(), Hosts = (Dataplane.Nat64.SiitHosts)In(0, 1) }))!,
+            RouterAddresses = Maybe<IReadOnlyList<IpAddress>>([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Address())])!,
+            DropUdpWithoutChecksum = Coin(),
+        },
         Encapsulation = Maybe(Encapsulation())!,
         Networks = Maybe(List(3, _ => Network()))!,
         Bridges = Maybe(List(2, _ => Bridge()))!,

@@ -141,6 +141,19 @@ public class SpecValidatorTests
             "nat[0].from: \"10.1.0.0/24\": is IPv4, but where nat64 is set it is IPv6 hosts that are translated"),
         ["NAT64 to IPv6"] = (s_good with { Nat = [Nat64("64:ff9b::/96") with { Pool = [IpAddress.Parse("198.51.100.9"), IpAddress.Parse("2001:db8:1::9")] }] },
             "nat[0].pool[1]: \"2001:db8:1::9\": is IPv6, but where nat64 is set packets leave as IPv4"),
+        ["SIIT behind no prefix"] = (s_good with { Siit = Siit("2001:db8::/95") }, "siit.prefix: \"2001:db8::/95\": is no prefix that IPv4 addresses can be embedded behind: "
+            + "IPv6, 32, 40, 48, 56, 64 or 96 bits, no other bit set, and bits 64 to 71 zero (RFC 6052 2.2), such as 64:ff9b::/96"),
+        ["mapping without room"] = (s_good with { Siit = Siit("64:ff9b::/96", ("192.0.2.0/24", "2001:db8::/121")) },
+            "siit.mappings[0].v6: \"2001:db8::/121\": leaves 7 bits for hosts, where 192.0.2.0/24 has 8 (RFC 7757 3.1)"),
+        ["mapping that is there"] = (s_good with { Siit = Siit("64:ff9b::/96", ("203.0.113.1/32", "2001:db8::1/128"), ("203.0.113.1/32", "2001:db8::2/128")) },
+            "siit.mappings[1].v4: \"203.0.113.1/32\": is siit.mappings[0].v4 already"),
+        ["mapping of one family"] = (s_good with { Siit = Siit("64:ff9b::/96", ("2001:db8::1/128", "2001:db8::1/128")) }, "siit.mappings[0].v4: \"2001:db8::1/128\": is not IPv4"),
+        ["mapping with bits behind it"] = (s_good with { Siit = Siit("64:ff9b::/96", ("192.0.2.1/24", "2001:db8::/64")) },
+            "siit.mappings[0].v4: \"192.0.2.1/24\": has bits behind its length; write 192.0.2.0/24"),
+        ["router address of IPv6"] = (s_good with { Siit = Siit("64:ff9b::/96") with { RouterAddresses = [IpAddress.Parse("2001:db8::1")] } },
+            "siit.router_addresses[0]: \"2001:db8::1\": is IPv6, but it is in IPv4 that routers of the IPv6 side lack an address"),
+        ["SIIT and states"] = (s_good with { Siit = Siit("64:ff9b::/96"), Filter = new FilterSpec { Rules = [new FilterRuleSpec { Name = "known", State = Dataplane.Tracking.ConnectionStates.Established }] } },
+            "siit: does not go together with filter rules that ask for a state: there is none, a connection is of one family on its way there and of the other on its way back"),
         ["static NAT64"] = (s_good with { Nat = [Nat64("64:ff9b::/96") with { From = IpPrefix.Parse("2001:db8:2::9/128"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true }] },
             "nat[0].static: \"true\": has no meaning where nat64 is set: several hosts share an IPv4 address by their ports; leave it out"),
         ["static translation of many"] = (s_good with { Nat = [new NatSpec { Inside = "lan", Outside = "wan", From = IpPrefix.Parse("10.1.0.0/24"), Pool = [IpAddress.Parse("198.51.100.9")], Static = true }] },
@@ -300,6 +313,12 @@ public class SpecValidatorTests
         {
             Neighbours = [.. Enumerable.Range(10, 65).Select(i => Neighbour("lan", 0, 0x0A01_0000u + (uint)i))],
         }, "workers.neighbour_entries: \"64\": is less than the 65 neighbours of the configuration, addresses of endpoints included"),
+    };
+
+    private static Dataplane.Nat64.SiitSpec Siit(string prefix, params (string V4, string V6)[] mappings) => new()
+    {
+        Prefix = IpPrefix.Parse(prefix),
+        Mappings = [.. mappings.Select(mapping => new Dataplane.Nat64.SiitMappingSpec { V4 = IpPrefix.Parse(mapping.V4), V6 = IpPrefix.Parse(mapping.V6) })],
     };
 
     private static NatSpec Nat64(string prefix) => new() { Inside = "lan", Outside = "wan", Nat64 = IpPrefix.Parse(prefix), Pool = [IpAddress.Parse("198.51.100.9")] };

@@ -9,7 +9,7 @@ internal static class AllocationRounds
     private const int Turns = 50;
 
     /// <summary>Has so many rounds of traffic, and as many before them in which code is compiled; then nothing may have been allocated, and flows must have ended.</summary>
-    public static void Run(TestPlane plane, int rounds, Func<int, IEnumerable<(string Port, byte[] Frame)>> traffic)
+    public static void Run(TestPlane plane, int rounds, Func<int, IEnumerable<(string Port, byte[] Frame)>> traffic, bool hasFlows = true)
     {
         (string Port, byte[] Frame)[][] turns = [.. Enumerable.Range(0, Turns).Select(turn => traffic(turn).ToArray())];
         byte[] buffer = new byte[2048];
@@ -37,6 +37,6 @@ internal static class AllocationRounds
         }
 
         meter.AssertNone();
-        Assert.True(plane.Engine.ReadFigures().FlowsExpired > 100);
+        Assert.True(!hasFlows || plane.Engine.ReadFigures().FlowsExpired > 100);
     }
 }
