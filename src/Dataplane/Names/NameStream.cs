@@ -66,6 +66,9 @@ internal sealed class NameStream
     /// <summary>When something must be done about it, in nanoseconds.</summary>
     public long TimerNs { get; set; }
 
+    /// <summary>When the query that is being answered was begun with, in nanoseconds; means something while there is output, or others are being asked.</summary>
+    public long BusySinceNs { get; set; }
+
     /// <summary>How often in a row what is on its way was sent in vain.</summary>
     public int Tries { get; set; }
 

@@ -8,7 +8,7 @@ namespace Dataplane.Names;
 /// <summary>DNS over TCP on the packet path (RFC 7766): just as much of TCP as a name server needs, for clients whose answers did not fit into a datagram.</summary>
 /// <remarks>
 /// Theory of operation. A SYN is answered without any memory of it (see <see cref="StreamCookies"/>); a connection gets a place with its first bytes. Places are few: when
-/// all are taken, the one that has been idle longest is reset, and of one source at most <see cref="PerSource"/> are there. A client may send as much as one long query before it is
+/// all are taken, the one that has been idle longest is reset, else one that has taken longer than ten seconds over an answer, and of one source at most <see cref="PerSource"/> are there. A client may send as much as one long query before it is
 /// answered; segments out of order are not kept, the client repeats them. Queries are answered one after another in the order they come. The server sends by slow start
 /// up to the client's window (no scaling, no selective acknowledgement), repeats all that is on its way after a second, then two, four and eight, and then resets. It ends when the client does,
 /// and when the client is silent for ten seconds. Responses are given up, not queued, when no packet can be made of them: the repetition brings them. All limits are per worker,
@@ -21,6 +21,9 @@ internal sealed class NameStreams
 
     private const int MaxTries = 4, FirstQuietV4 = 536, FirstQuietV6 = 1220;
     private const long RepeatNs = 1_000_000_000, IdleNs = 10_000_000_000, UpstreamNs = 15_000_000_000;
+
+    /// <summary>A client that takes longer to take in one answer keeps its place only while there are others: a few that acknowledge byte by byte would keep all.</summary>
+    private const long SlowNs = 10_000_000_000;
 
     private readonly StreamCookies _cookies = new();
     private NameStream[] _streams = [];
@@ -187,7 +190,7 @@ internal sealed class NameStreams
         return place;
     }
 
-    /// <summary>A free place, if need be that of the connection of whoever has too many, or that has been idle longest.</summary>
+    /// <summary>A free place, if need be that of the connection of whoever has too many, or that has been idle longest, or has been slow longest.</summary>
     private NameStream? Place(WorkerContext context, in FlowKey key)
     {
         if (_streams.Length == 0)
@@ -199,7 +202,7 @@ internal sealed class NameStreams
             }
         }
 
-        NameStream? free = null, idle = null, own = null;
+        NameStream? free = null, idle = null, own = null, slow = null;
         int ofSource = 0;
         foreach (NameStream stream in _streams)
         {
@@ -211,6 +214,8 @@ internal sealed class NameStreams
 
             bool isIdle = !stream.HasOutput && !stream.IsWaiting;
             idle = isIdle && (idle is null || stream.TimerNs < idle.TimerNs) ? stream : idle;
+            bool isSlow = !isIdle && context.NowNs - stream.BusySinceNs > SlowNs;
+            slow = isSlow && (slow is null || stream.BusySinceNs < slow.BusySinceNs) ? stream : slow;
             if (stream.Key.SourceHigh == key.SourceHigh && (key.Family == 6 || stream.Key.SourceLow == key.SourceLow))
             {
                 ofSource++;
@@ -218,7 +223,7 @@ internal sealed class NameStreams
             }
         }
 
-        NameStream? place = ofSource >= PerSource ? own : free ?? idle;
+        NameStream? place = ofSource >= PerSource ? own : free ?? idle ?? slow;
         if (place is { IsUsed: true })
         {
             if (ViaOf(context, place) is { } via)
@@ -302,6 +307,7 @@ internal sealed class NameStreams
             return false;
         }
 
+        stream.BusySinceNs = context.NowNs;
         NameResponse response = NameResponder.Respond(server.Table, query, stream.ResponseBuffer, stream.ResponseBuffer.Length, isUdp: false, context.Names.Scratch);
         if (response.Kind == NameResponseKind.Forward)
         {

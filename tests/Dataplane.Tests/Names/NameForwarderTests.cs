@@ -13,6 +13,8 @@ public sealed class NameForwarderTests : IAsyncDisposable
 {
     private static readonly IpAddress s_own = IpAddress.Parse("198.51.100.1");
 
+    private static readonly IpAddress s_own6 = IpAddress.Parse("2001:db8::1");
+
     private readonly UdpClient _upstream = new(new IPEndPoint(IPAddress.Loopback, 0));
     private readonly ConcurrentQueue<string> _asked = new();
     private readonly TaskCompletionSource _mayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,7 +25,7 @@ public sealed class NameForwarderTests : IAsyncDisposable
 
     public NameForwarderTests()
     {
-        _servers = NameServers.Compile([new NameServerSpec { Name = "net", Addresses = [s_own], Upstreams = [(IPEndPoint)_upstream.Client.LocalEndPoint!] }], null);
+        _servers = NameServers.Compile([new NameServerSpec { Name = "net", Addresses = [s_own, s_own6], Upstreams = [(IPEndPoint)_upstream.Client.LocalEndPoint!] }], null);
         _forwarder = new NameForwarder(() => _servers, TimeProvider.System);
         _answering = AnswerAsync();
     }
@@ -82,8 +84,29 @@ public sealed class NameForwarderTests : IAsyncDisposable
         Assert.Equal(["WWW", "www"], _asked.Order(StringComparer.Ordinal));
     }
 
-    [Fact]
-    public async Task Attach_OneSourceAsksWhatNobodyAnswers_OthersAreAnswered()
+    /// <summary>RFC 5452 9.1: what does not repeat the identifier was made up by somebody who has not seen the question.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Ask_AnswersWithAnotherIdentifierFirst_AreNotTaken(int wrongByte)
+    {
+        using var liar = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        byte[] query = Query("www.example.org", 0x1234);
+        Task<byte[]?> asking = UpstreamExchange.AskAsync((IPEndPoint)liar.Client.LocalEndPoint!, query, query.Length - 12, _patience.Token);
+        UdpReceiveResult asked = await liar.ReceiveAsync(_patience.Token);
+        byte[] forged = [.. asked.Buffer], right = [.. asked.Buffer];
+        forged[wrongByte] ^= 1;
+        (forged[2], forged[3], right[2], right[3]) = (0x81, 0x83, 0x81, 0x80);
+        await liar.SendAsync(forged, asked.RemoteEndPoint, _patience.Token);
+        await liar.SendAsync(right, asked.RemoteEndPoint, _patience.Token);
+        byte[]? response = await asking;
+        Assert.Equal(Convert.ToHexString([0x12, 0x34, 0x81, 0x80]), Convert.ToHexString(response.AsSpan(0, 4)));
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Attach_OneSourceAsksWhatNobodyAnswers_OthersAreAnswered(int family)
     {
         _mayAnswer.SetResult();
         NameForwards forwards = _forwarder.Attach(new Waker());
@@ -103,7 +126,7 @@ public sealed class NameForwarderTests : IAsyncDisposable
         };
         for (int i = 0; i < 2000; i++)
         {
-            FlowKey bad = Key("192.0.2.66", (ushort)(1000 + i));
+            FlowKey bad = family == 4 ? Key("192.0.2.66", (ushort)(1000 + i)) : FlowKey.Create(IpAddress.FromV6(0x2001_0DB8_0000_0066, (ulong)i), (ushort)(1000 + i), s_own6, 53, 17);
             while (!forwards.TryAsk(in bad, via, Query($"silent{i}.example.org", (ushort)i)))
             {
                 await Task.Delay(1, _patience.Token);

@@ -162,6 +162,55 @@ public sealed class NameResponderTests
         Assert.Equal(1, Rcode(_ => { }, 20));
         Assert.Equal(1, Rcode(_ => { }, 31));
         Assert.Equal(1, Rcode(_ => { }, good.Length - 1));
+
+        // Records that only responses have, an OPT record that is not the root's, more records than anybody has a reason to send.
+        byte[] bare = PlainDns.Query("web.mesh.example", A), option = good[bare.Length..], record = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0];
+        int RcodeOf(byte[] behind, byte answers, byte authorities, byte additional) =>
+            NameNet.Ask(s_table, [.. bare[..7], answers, 0, authorities, 0, additional, .. bare[12..], .. behind])!.Rcode;
+        Assert.Equal(0, RcodeOf(option, 0, 0, 1));
+        Assert.Equal(1, RcodeOf(option, 1, 0, 0));
+        Assert.Equal(1, RcodeOf(option, 0, 1, 0));
+        Assert.Equal(1, RcodeOf([1, (byte)'x', .. option], 0, 0, 1));
+        Assert.Equal(0, RcodeOf([.. record, .. record, .. record, .. record], 0, 0, 4));
+        Assert.Equal(1, RcodeOf([.. record, .. record, .. record, .. record, .. record], 0, 0, 5));
+    }
+
+    /// <summary>A name that leads to itself, or round in a circle, ends the message and not the reader.</summary>
+    [Theory]
+    [InlineData(12, 12)]
+    [InlineData(14, 12)]
+    [InlineData(13, 12)]
+    public void ReadAnswers_PointersInACircle_AreRefused(int first, int second)
+    {
+        byte[] message = new byte[64];
+        (message[7], message[12], message[13], message[14], message[15]) = (1, 0xC0, (byte)first, 0xC0, (byte)second);
+        Assert.Null(DnsMessage.ReadAnswers(message));
+    }
+
+    /// <summary>RFC 2181 8: a time with the highest bit set is none.</summary>
+    [Theory]
+    [InlineData(0x7F, 0x7FFF_FFFFu)]
+    [InlineData(0x80, 0u)]
+    [InlineData(0xFF, 0u)]
+    public void Age_TimeWithTheHighestBit_IsNone(byte highest, uint expected)
+    {
+        byte[] message = [0, 1, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, highest, 0xFF, 0xFF, 0xFF, 0, 4, 192, 0, 2, 1];
+        Assert.Equal(expected, DnsMessage.Age(message, 0));
+        Assert.Equal(expected, System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(message.AsSpan(17)));
+    }
+
+    /// <summary>What upstream says to one who wants no recursion is not for who does.</summary>
+    [Fact]
+    public void CacheKey_FlagsThatChangeAnswers_TellQuestionsApart()
+    {
+        string Key(int flags)
+        {
+            byte[] message = PlainDns.Query("Web.mesh.example", A, flags: flags);
+            NameQuery.Read(message, out NameQuery query);
+            return NameCache.KeyOf("net", message, in query);
+        }
+
+        Assert.Equal(3, new[] { Key(0x0000), Key(0x0100), Key(0x0110) }.Distinct().Count());
     }
 
     [Fact]

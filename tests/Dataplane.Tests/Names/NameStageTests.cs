@@ -68,6 +68,14 @@ public sealed class NameStageTests
         plane.SendForDrop("wan", NameNet.Frame(response, sourcePort: 53), DropReason.LocalUnreachable);
     }
 
+    /// <summary>Port 0 is none: nobody could be answered there.</summary>
+    [Fact]
+    public async Task Query_FromPortZero_IsDropped()
+    {
+        await using TestPlane plane = NameNet.Create();
+        Assert.Empty(plane.SendForDrop("wan", NameNet.Frame(PlainDns.Query("web.mesh.example", 1), sourcePort: 0), DropReason.DnsInvalid));
+    }
+
     [Fact]
     public async Task Query_DamagedOnItsWay_IsDropped()
     {

@@ -259,6 +259,66 @@ public sealed class NameStreamTests
         Assert.Equal((NameStreams.PerSource + 1 + 100, NameStreams.PerSource + 1 + 100 - NameStreams.Places), ((int)plane.Engine.ReadNames().Connections, (int)plane.Engine.ReadNames().ConnectionsReset));
     }
 
+    /// <summary>Anybody has as many addresses as he likes in his /64.</summary>
+    [Fact]
+    public async Task Places_OfANetworkOfIpv6_AreThoseOfOneSource()
+    {
+        await using TestPlane plane = Create(builder => builder.Route("2001:db8:9::/64", "2001:db8:1::2"));
+        PlainTcp[] own = [.. Enumerable.Range(1, NameStreams.PerSource + 1)
+            .Select(host => new PlainTcp(plane, isV4: false, from: string.Create(CultureInfo.InvariantCulture, $"2001:db8:9::{host:x}")).Connect())];
+        foreach (PlainTcp client in own)
+        {
+            plane.Clock.Advance(TimeSpan.FromMilliseconds(1));
+            client.Say(Query("web.mesh.example"));
+        }
+
+        own[0].Say(Query("web.mesh.example"));
+        Assert.True(own[0].WasReset);
+    }
+
+    /// <summary>Whoever holds all places and takes no answer in gives way to one that asks after a while.</summary>
+    [Fact]
+    public async Task Places_HeldByClientsThatTakeNothingIn_AreGivenToOthers()
+    {
+        await using TestPlane plane = Create(builder => builder.Route("203.0.113.0/24", "198.51.100.2"));
+        PlainTcp[] holders = [.. Enumerable.Range(0, NameStreams.Places)
+            .Select(number => new PlainTcp(plane, isV4: true, (ushort)(1000 + number), window: 0, from: string.Create(CultureInfo.InvariantCulture, $"203.0.113.{1 + (number / NameStreams.PerSource)}")).Connect())];
+        foreach (PlainTcp holder in holders)
+        {
+            holder.Send(TcpFlags.Ack | TcpFlags.Psh, holder.Next, Query("all.large.test"));
+        }
+
+        PlainTcp early = new PlainTcp(plane, isV4: true).Connect();
+        early.Say(Query("web.mesh.example"));
+        Assert.True(early.WasReset);
+        plane.Wait(TimeSpan.FromSeconds(11));
+        PlainTcp late = new PlainTcp(plane, isV4: true, port: 4001).Connect();
+        late.Say(Query("web.mesh.example"));
+        Assert.False(late.WasReset);
+        Assert.Single(late.Messages());
+        Assert.Equal(1, plane.Engine.ReadNames().ConnectionsReset);
+    }
+
+    /// <summary>The cookie remembers the largest of its sizes that the client takes, never a larger one.</summary>
+    [Theory]
+    [InlineData(100, 216)]
+    [InlineData(216, 216)]
+    [InlineData(535, 216)]
+    [InlineData(536, 536)]
+    [InlineData(1459, 1440)]
+    [InlineData(9000, 1460)]
+    public void Cookie_OfAnySegmentSize_TellsOneThatFits(int asked, int told)
+    {
+        var cookies = new StreamCookies();
+        var key = FlowKey.Create(IpAddress.Parse("192.0.2.1"), 4000, IpAddress.Parse("198.51.100.1"), 53, IpProtocols.Tcp);
+        const long Now = 1L << 40, Period = 1L << 36;
+        uint cookie = cookies.Make(in key, 7, asked, Now);
+        Assert.Equal(told, cookies.Read(in key, 7, cookie, Now));
+        Assert.Equal(told, cookies.Read(in key, 7, cookie, Now + Period));
+        Assert.Equal(0, cookies.Read(in key, 7, cookie, Now + (2 * Period)));
+        Assert.Equal(0, cookies.Read(in key, 8, cookie, Now));
+    }
+
     [Fact]
     public async Task Rate_OfASource_CountsConnectionsToo()
     {

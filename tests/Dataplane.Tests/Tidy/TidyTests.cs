@@ -85,6 +85,14 @@ public sealed partial class TidyTests
                 .Where(room => room is not ("obj" or "bin") && !Regex.IsMatch(readme, $@"^\|[^|\n]*\b{room}\b", RegexOptions.Multiline)));
     }
 
+    /// <summary>The program in the README is one that is compiled.</summary>
+    [Fact]
+    public void Readme_Program_IsThatOfTheSample()
+    {
+        Match program = Regex.Match(File.ReadAllText(Path.Combine(SourceTree.Root, "README.md")), @"```csharp\n(.*?)```", RegexOptions.Singleline);
+        Assert.Equal(File.ReadAllText(Path.Combine(SourceTree.Root, "samples/Quickstart/Program.cs")), program.Groups[1].Value);
+    }
+
     /// <summary>The scanner itself finds what it is to find.</summary>
     [Fact]
     public void Scanner_KnownText_IsJudgedRight()
