@@ -64,7 +64,9 @@ public sealed unsafe class InterfaceControl : IDisposable
             return InterfaceState.Gone;
         if ((flags.ifr_flags & IFF_UP) == 0)
             return InterfaceState.Down;
-        return HasCarrier(flags) ? InterfaceState.Up : InterfaceState.Down;
+
+        // The kernel's summary first. The driver's own word takes the lock of all interfaces (RTNL), which others may hold for milliseconds, and it is a worker that asks.
+        return (flags.ifr_flags & IFF_RUNNING) != 0 || HasCarrier(flags) ? InterfaceState.Up : InterfaceState.Down;
     }
 
     /// <summary>Puts an interface up or down.</summary>

@@ -12,7 +12,7 @@ internal static class ConfigKeys
     public static readonly string[] NotImplemented = ["capture"];
 
     public static readonly KeyTable Port = new("a port",
-        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "queues", "take", "leave", "offload", "netns", "fd");
+        "kind", "interface", "input", "output", "socket", "endpoint", "id", "role", "tls", "mac", "mtu", "worker", "queues", "take", "leave", "offload", "netns", "fd", "ring");
 
     public static readonly KeyTable Traffic = new("a traffic rule", "to", "protocol", "to_port");
 
@@ -101,6 +101,7 @@ internal static class ConfigKeys
         "offload" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap],
         "queues" => [PortKind.AfPacket, PortKind.AfXdp, PortKind.Tap, PortKind.Memif],
         "netns" or "fd" => [PortKind.Tap],
+        "ring" => [PortKind.AfPacket],
         _ => null,
     };
 

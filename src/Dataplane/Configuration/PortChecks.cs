@@ -29,6 +29,7 @@ internal static class PortChecks
             checks.Known($"{path}.kind", port.Kind, SpecNames.Kinds);
             checks.Known($"{path}.role", port.Role, SpecNames.Roles);
             checks.Known($"{path}.offload", port.Offload, SpecNames.Offloads);
+            checks.Known($"{path}.ring", port.Ring, SpecNames.Rings);
             if (port.Factory is null)
             {
                 CheckKeysOfKind(checks, port, path);
@@ -72,6 +73,7 @@ internal static class PortChecks
             ("netns", port.NetworkNamespace, !string.IsNullOrEmpty(port.NetworkNamespace)),
             ("fd", port.Descriptor?.ToString(CultureInfo.InvariantCulture), port.Descriptor is not null),
             ("offload", SpecNames.Offloads.NameOf(port.Offload) ?? "", port.Offload != PortOffload.Auto),
+            ("ring", SpecNames.Rings.NameOf(port.Ring) ?? "", port.Ring != AfPacketRing.Slots),
         ];
         foreach ((string key, string? value, bool isSet) in values)
         {

@@ -3,6 +3,7 @@ using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Nat;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -28,6 +29,8 @@ internal static class SpecNames
     public static readonly NameTable<PortRole> Roles = new(("client", PortRole.Client), ("server", PortRole.Server));
 
     public static readonly NameTable<PortOffload> Offloads = new(("auto", PortOffload.Auto), ("off", PortOffload.Off), ("xdp", PortOffload.Xdp));
+
+    public static readonly NameTable<AfPacketRing> Rings = new(("slots", AfPacketRing.Slots), ("blocks", AfPacketRing.Blocks));
 
     public static readonly NameTable<RouteReject> Rejects = new(
         ("blackhole", RouteReject.Blackhole), ("unreachable", RouteReject.Unreachable), ("prohibited", RouteReject.Prohibited));

@@ -1,6 +1,7 @@
 using System.Numerics;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -166,6 +167,7 @@ public sealed partial class SpecReader
             NetworkNamespace = map.Text("netns"),
             Descriptor = (int?)map.OptionalInteger("fd", SpecLimits.Descriptor),
             Offload = map.Choice("offload", SpecNames.Offloads) ?? PortOffload.Auto,
+            Ring = map.Choice("ring", SpecNames.Rings) ?? AfPacketRing.Slots,
         };
 
         // Without a kind nothing can be said about the keys that belong to kinds.

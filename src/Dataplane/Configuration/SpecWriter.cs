@@ -2,6 +2,7 @@ using System.Globalization;
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Nat;
+using Dataplane.Native;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -79,6 +80,7 @@ public static partial class SpecWriter
         map.Text("netns", port.NetworkNamespace);
         map.Optional("fd", port.Descriptor);
         map.Word("offload", port.Offload, SpecNames.Offloads, PortOffload.Auto);
+        map.Word("ring", port.Ring, SpecNames.Rings, AfPacketRing.Slots);
         return map.ToNode();
     }
 

@@ -59,7 +59,13 @@ internal sealed class PortOpener(Func<XdpFlowMap>? flows = null)
     private IPortFactory Factory(PortSpec spec) => spec.Factory ?? spec.Kind switch
     {
         PortKind.Memory => new MemoryPort(),
-        PortKind.AfPacket => new AfPacketPortFactory(spec.Interface) { Mac = spec.Mac, Mtu = spec.Mtu, Offload = spec.Offload == PortOffload.Auto },
+        PortKind.AfPacket => new AfPacketPortFactory(spec.Interface)
+        {
+            Mac = spec.Mac,
+            Mtu = spec.Mtu,
+            Offload = spec.Offload == PortOffload.Auto,
+            ReceiveOptions = new AfPacketReceiveOptions { Ring = spec.Ring },
+        },
         PortKind.AfXdp => new AfXdpPortFactory(spec.Interface)
         {
             Mac = spec.Mac,

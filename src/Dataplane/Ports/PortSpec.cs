@@ -1,3 +1,4 @@
+using Dataplane.Native;
 using Dataplane.Packets;
 
 namespace Dataplane.Ports;
@@ -57,6 +58,9 @@ public sealed record PortSpec
 
     /// <summary>Whether TCP and UDP data may pass in super-frames with unfinished checksums (af_packet, tap).</summary>
     public PortOffload Offload { get; init; }
+
+    /// <summary>How the kernel hands received frames over (af_packet).</summary>
+    public AfPacketRing Ring { get; init; }
 
     /// <summary>Worker that runs the port, or its first queue, from 0; null: the one with the fewest ports.</summary>
     public int? Worker { get; init; }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Dataplane.Native;
 using Dataplane.Native.Tests;
 using Dataplane.Native.Tests.Packets;
@@ -30,6 +31,23 @@ public class AfPacketPortTests
         Assert.Equal((2000, 2000), (left.TransmittedPackets, right.ReceivedPackets));
         Assert.Equal(left.TransmittedBytes, right.ReceivedBytes);
         Assert.Equal((0, 0, 0, 0), (left.TransmitRefused, left.Errors, right.KernelDrops, right.Errors));
+    }
+
+    [PrivilegedTheory]
+    [InlineData(AfPacketRing.Slots, 1)]
+    [InlineData(AfPacketRing.Blocks, 2)]
+    public void Open_ByConfiguration_HasTheRingThatItNames(AfPacketRing ring, int version)
+    {
+        // SOL_PACKET and PACKET_VERSION of linux/if_packet.h; TPACKET_V2 is 1, TPACKET_V3 is 2.
+        const int Level = 263, Option = 10;
+        using var home = NetworkNamespace.Create("ring");
+        home.Link("add", "r0", "type", "veth", "peer", "name", "r1");
+        using IPort port = NamespaceThread.Run(home.Name, () => new PortOpener().Open(new PortSpec { Name = "p", Kind = PortKind.AfPacket, Interface = "r0", Ring = ring }));
+        using var handle = new SafeSocketHandle(port.PollDescriptor!.Number, ownsHandle: false);
+        using var socket = new Socket(handle);
+        byte[] answer = new byte[sizeof(int)];
+        socket.GetRawSocketOption(Level, Option, answer);
+        Assert.Equal(version, BitConverter.ToInt32(answer));
     }
 
     [PrivilegedFact]

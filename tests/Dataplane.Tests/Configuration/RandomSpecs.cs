@@ -3,6 +3,7 @@ using Dataplane.Bridging;
 using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Nat;
+using Dataplane.Native;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
@@ -114,6 +115,7 @@ internal sealed class RandomSpecs(int seed, bool isWild)
             NetworkNamespace = (kind == PortKind.Tap && Coin()) || isWild ? Text() : "",
             Descriptor = isWild ? Null(In(0, 2_000_000)) : kind == PortKind.Tap ? Null(In(3, 1_048_576)) : null,
             Offload = kind == PortKind.AfXdp || isWild ? Pick<PortOffload>() : kind == PortKind.Tap && Coin() ? PortOffload.Off : PortOffload.Auto,
+            Ring = kind == PortKind.AfPacket || isWild ? Pick<AfPacketRing>() : default,
         };
     }
 

@@ -3,6 +3,7 @@ using Dataplane.Configuration;
 using Dataplane.Filtering;
 using Dataplane.Health;
 using Dataplane.Nat;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
@@ -83,6 +84,8 @@ public class SpecValidatorTests
             "ports.x.offload: \"off\": is of no use to kind memory: it belongs to af_packet, af_xdp or tap; remove it"),
         ["fast path of another kind"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Kind = PortKind.Tap, Interface = "t0", Offload = PortOffload.Xdp }] },
             "ports.x.offload: \"xdp\": is for kind af_xdp, whose programs forward by themselves; auto and off are allowed"),
+        ["ring of a kind without"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Ring = AfPacketRing.Blocks }] },
+            "ports.x.ring: \"blocks\": is of no use to kind memory: it belongs to af_packet; remove it"),
         ["queues of a kind without"] = (s_good with { Ports = [.. s_good.Ports, Memory("x") with { Queues = 2 }] },
             "ports.x.queues: \"2\": is of no use to kind memory: it belongs to af_packet, af_xdp, tap or memif; remove it"),
         ["no queues"] = (s_good with { Ports = [.. s_good.Ports, Xdp([]) with { Queues = 0 }] }, "ports.x.queues: \"0\": is not a number of queues from 1 to 16"),
