@@ -9,8 +9,9 @@ internal sealed class LinkSettings
 {
     private readonly DhcpOffer[] _offers;
 
-    private LinkSettings(byte[]? advertisement, DhcpOffer[] offers)
+    private LinkSettings(byte[]? advertisement, DhcpOffer[] offers, Dhcpv6Offer? offer6)
     {
+        Offer6 = offer6;
         Advertisement = advertisement;
         _offers = offers;
     }
@@ -23,8 +24,15 @@ internal sealed class LinkSettings
         IReadOnlyList<IpAddress> names = NameServersOf(network, servers);
         return new LinkSettings(
             network.RouterAdvertisements is null ? null : RouterAdvertisementMessage.Build(network, names),
-            network.Dhcp is null ? [] : [.. network.Subnets.Where(subnet => subnet.Address.IsIpv4).Select(subnet => DhcpOffer.Compile(network, subnet, names))]);
+            network.Dhcp is null ? [] : [.. network.Subnets.Where(subnet => subnet.Address.IsIpv4).Select(subnet => DhcpOffer.Compile(network, subnet, names))],
+            AnswersDhcpv6(network) ? Dhcpv6Offer.Compile(network, names) : null);
     }
+
+    /// <summary>What endpoints are told by DHCPv6; null: they are not answered.</summary>
+    public Dhcpv6Offer? Offer6 { get; }
+
+    /// <summary>Whether endpoints of a network that ask by DHCPv6 are answered.</summary>
+    public static bool AnswersDhcpv6(NetworkSpec network) => network.Dhcp is not null && network.Subnets.Any(subnet => subnet.Address.IsIpv6);
 
     /// <summary>The name servers that endpoints are told of: those of the network, else those of this configuration that are in its subnets.</summary>
     public static IReadOnlyList<IpAddress> NameServersOf(NetworkSpec network, IReadOnlyList<NameServerSpec> servers) => network.Dns.Count > 0 ? network.Dns

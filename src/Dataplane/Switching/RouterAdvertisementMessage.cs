@@ -28,8 +28,8 @@ internal static class RouterAdvertisementMessage
         var fields = new RouterAdvertisementFields
         {
             HopLimit = HopLimit,
-            IsManaged = spec.Managed,
-            HasOtherConfiguration = spec.Other,
+            IsManaged = spec.Managed || LinkSettings.AnswersDhcpv6(network),
+            HasOtherConfiguration = spec.Other || LinkSettings.AnswersDhcpv6(network),
             LifetimeSeconds = LifetimeSecondsOf(network),
             SourceLinkLayerAddress = network.GatewayMac,
             MtuBytes = (uint)network.Mtu,

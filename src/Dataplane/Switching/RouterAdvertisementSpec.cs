@@ -12,10 +12,10 @@ public sealed record RouterAdvertisementSpec
     /// internal network, from which no way leads out.</summary>
     public TimeSpan? Lifetime { get; init; }
 
-    /// <summary>Whether endpoints are to ask for addresses by DHCPv6, which the engine does not answer (RFC 4861, 4.2: flag M).</summary>
+    /// <summary>Whether endpoints are to ask for addresses by DHCPv6 (RFC 4861, 4.2: flag M). In a network with <see cref="NetworkSpec.Dhcp"/>, whose endpoints the engine answers, they are in any case.</summary>
     public bool Managed { get; init; }
 
-    /// <summary>Whether endpoints are to ask for other settings by DHCPv6, which the engine does not answer (RFC 4861, 4.2: flag O).</summary>
+    /// <summary>Whether endpoints are to ask for other settings by DHCPv6 (RFC 4861, 4.2: flag O). In a network with <see cref="NetworkSpec.Dhcp"/> they are in any case.</summary>
     public bool Other { get; init; }
 
     /// <summary>Whether endpoints make an address for themselves from each subnet, which must be a /64 (RFC 4862): the one that ends with the modified EUI-64 of their hardware address is

@@ -19,6 +19,7 @@ internal sealed class Station
         Spec = spec;
         Network = network;
         Mac = spec.Mac.Bits;
+        OfferedAddresses6 = network.Settings.Offer6 is null ? [] : [.. spec.Addresses.Where(address => address.IsIpv6)];
         if (before is not null && ReferenceEquals(before.Spec, spec) && before.HasSameAddressesIn(network.Spec))
         {
             (Addresses, OfferedAddress, _v4, _v6) = (before.Addresses, before.OfferedAddress, before._v4, before._v6);
@@ -61,6 +62,9 @@ internal sealed class Station
 
     /// <summary>The address that it is given with <see cref="Offer"/>.</summary>
     public uint OfferedAddress { get; }
+
+    /// <summary>The addresses that it is told by DHCPv6, if its network answers that.</summary>
+    public IpAddress[] OfferedAddresses6 { get; }
 
     /// <summary>How often it may ask; with <see cref="Offer"/>.</summary>
     public TokenBucket? DhcpLimit { get; init; }

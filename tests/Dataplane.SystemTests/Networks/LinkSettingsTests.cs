@@ -70,9 +70,40 @@ public sealed class LinkSettingsTests
         await using var client = ChildProgram.Start(bed["db"].Name, ["dhclient", "-d", .. common]);
         await client.AwaitLineAsync(line => line == "BOUND 10.89.0.3 255.255.255.0 10.89.0.1 10.89.0.53 1400 16 172 30 10 89 0 3 0 10 89 0 1");
         (await bed.RunAsync("db", ["dhclient", "-r", .. common])).MustSucceed();
+
+        // Nobody answers a release: it may still be in the device when the client has ended.
+        await bed.AwaitAsync("db", _ => bed.StatusOf("db").DhcpMessages >= 3, "true");
         Accounting accounting = await bed.StopAsync();
         Assert.InRange(accounting.DroppedFor(DropReason.ConsumedDhcp), 3, 20);
         Assert.Equal(0, accounting.DroppedFor(DropReason.SpoofedAddress) + accounting.DroppedFor(DropReason.DhcpInvalid));
+    }
+
+    [SystemTheory("dhclient", "ip")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Dhclient_ByIpv6_IsToldAddressAndNamesOrNamesAlone(bool asksForAddresses)
+    {
+        await using NetworkBed bed = await StartAsync("db");
+        using var files = new ScratchDirectory();
+        string script = files.Write("script", """
+            #!/bin/sh
+            echo "$reason $new_ip6_address $new_dhcp6_name_servers $new_dhcp6_domain_search"
+            exit 0
+            """, isProgram: true);
+        string configuration = files.Write("conf", "also request dhcp6.name-servers, dhcp6.domain-search;\n");
+        string[] common = ["-6", "-cf", configuration, "-sf", script, "-lf", files.PathOf("leases"), "-pf", files.PathOf("pid")];
+        await bed.AwaitAsync("db", output => output.Contains("fe80::", StringComparison.Ordinal) && !output.Contains("tentative", StringComparison.Ordinal), "ip", "-6", "address", "show", "dev", "e0", "scope", "link");
+        await using var client = ChildProgram.Start(bed["db"].Name, ["dhclient", "-d", .. asksForAddresses ? Array.Empty<string>() : ["-S"], .. common, "e0"]);
+        string address = asksForAddresses ? "fd00:89::3" : "";
+        await client.AwaitLineAsync(line => line.EndsWith($" {address} fd00:89::53 blue.example. example.", StringComparison.Ordinal));
+        if (asksForAddresses)
+        {
+            (await bed.RunAsync("db", ["dhclient", "-r", .. common, "e0"])).MustSucceed();
+        }
+
+        Accounting accounting = await bed.StopAsync();
+        Assert.InRange(accounting.DroppedFor(DropReason.ConsumedDhcp), asksForAddresses ? 3 : 1, 20);
+        Assert.Equal(0, accounting.DroppedFor(DropReason.DhcpInvalid));
     }
 
     [SystemFact("rdisc6", "ping", "ip")]

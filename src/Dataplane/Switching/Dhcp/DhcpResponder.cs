@@ -14,7 +14,7 @@ internal static class DhcpResponder
     /// <summary>Takes in a message and answers it, if it wants an answer.</summary>
     public static DropReason Respond(WorkerContext context, PacketBatch batch, int i, Station station, DhcpOffer offer)
     {
-        if (!TryRead(batch, i, out DhcpRequest request) || request.Mac != station.Mac)
+        if (!DhcpDatagram.TryRead(batch, i, out ReadOnlySpan<byte> message) || !DhcpRequest.TryParse(message, out DhcpRequest request) || request.Mac != station.Mac)
         {
             return DropReason.DhcpInvalid;
         }
@@ -42,24 +42,6 @@ internal static class DhcpResponder
 
         station.Counters.DhcpMessages++;
         return DropReason.ConsumedDhcp;
-    }
-
-    private static bool TryRead(PacketBatch batch, int i, out DhcpRequest request)
-    {
-        ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-        ref readonly FlowKey key = ref batch.Parsed[i].Key;
-        ReadOnlySpan<byte> datagram = batch.Frame(i)[headers.TransportOffset..headers.EndOffset];
-        int length = datagram.Length < UdpHeader ? 0 : BinaryPrimitives.ReadUInt16BigEndian(datagram[4..]);
-        request = default;
-        if (headers.Fragment != FragmentKind.None || headers.VlanId != 0 || headers.VlanTags > 1 || length < UdpHeader || length > datagram.Length || (batch.Marks[i] & PacketMarks.SuperFrame) != 0)
-        {
-            return false;
-        }
-
-        datagram = datagram[..length];
-        bool isIntact = (batch.Marks[i] & PacketMarks.Unfinished) != 0 || BinaryPrimitives.ReadUInt16BigEndian(datagram[6..]) == 0
-            || InternetChecksum.Verify(datagram, InternetChecksum.PseudoHeader(key.Source, key.Destination, IpProtocols.Udp, (uint)length));
-        return isIntact && DhcpRequest.TryParse(datagram[UdpHeader..], out request);
     }
 
     /// <summary>RFC 2131 4.3.2: who has chosen another server is left alone, who wants another address than its own hears no.</summary>

@@ -5,7 +5,7 @@ using Dataplane.Telemetry;
 
 namespace Dataplane.Switching.Dhcp;
 
-/// <summary>Answers endpoints that ask for their address by DHCP, and lets no endpoint answer another.</summary>
+/// <summary>Answers endpoints that ask for their addresses by DHCP, of either family, and lets no endpoint answer another.</summary>
 /// <remarks>
 /// Input: packets of an endpoint's port whose source the guard has looked at. Output: for a client's message a frame of the engine's own; the message is consumed. Drops: messages that make no
 /// sense or ask too often, answers from endpoints. State: the endpoint's limit and counters. Cost: for other packets a mask and a compare. It stands before the filter, as ARP does: an
@@ -14,6 +14,10 @@ namespace Dataplane.Switching.Dhcp;
 internal static class DhcpStage
 {
     private const ulong Ports = 0xFFFF_0000_FF00, ToServer = ((ulong)DhcpWire.ServerPort << 32) | (IpProtocols.Udp << 8), ToClient = ((ulong)DhcpWire.ClientPort << 32) | (IpProtocols.Udp << 8);
+    private const ulong ToServer6 = ((ulong)Dhcpv6Wire.ServerPort << 32) | (IpProtocols.Udp << 8), ToClient6 = ((ulong)Dhcpv6Wire.ClientPort << 32) | (IpProtocols.Udp << 8);
+
+    /// <summary>All servers and relays of a link: ff02::1:2 (RFC 8415 7.1). No message is to come to an address of ours, as no client is told that it may.</summary>
+    private const ulong ServersHigh = 0xFF02_0000_0000_0000, ServersLow = 0x1_0002;
 
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
@@ -26,12 +30,19 @@ internal static class DhcpStage
         for (int i = 0; i < batch.Count; i++)
         {
             ulong ports = batch.Parsed[i].Key.Transport & Ports;
-            if ((ports != ToServer && ports != ToClient) || batch.Verdicts[i] != Verdict.Continue || batch.Parsed[i].Headers.IpVersion != 4)
+            if ((ports != ToServer && ports != ToClient && ports != ToServer6 && ports != ToClient6) || batch.Verdicts[i] != Verdict.Continue)
             {
                 continue;
             }
 
-            DropReason reason = ports == ToClient ? Guard(context, in batch.Parsed[i].Key, station) : Answer(context, batch, i, station);
+            DropReason reason = (ports, batch.Parsed[i].Headers.IpVersion) switch
+            {
+                (ToClient, 4) => Guard(context, in batch.Parsed[i].Key, station),
+                (ToServer, 4) => Answer(context, batch, i, station),
+                (ToClient6, 6) => Guard6(context, in batch.Parsed[i].Key, station),
+                (ToServer6, 6) => Answer6(context, batch, i, station),
+                _ => DropReason.None,
+            };
             if (reason == DropReason.None)
             {
                 continue;
@@ -60,6 +71,30 @@ internal static class DhcpStage
 
         station.Counters.Rogue++;
         return DropReason.RogueDhcp;
+    }
+
+    /// <summary>The same over IPv6, where clients are answered by their link-local addresses.</summary>
+    private static DropReason Guard6(WorkerContext context, in FlowKey key, Station station)
+    {
+        IpAddress target = key.Destination;
+        if (!target.IsMulticast && !target.IsLinkLocal && context.Tables.Bridges.Find(target) is null)
+        {
+            return DropReason.None;
+        }
+
+        station.Counters.Rogue++;
+        return DropReason.RogueDhcp;
+    }
+
+    private static DropReason Answer6(WorkerContext context, PacketBatch batch, int i, Station station)
+    {
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
+        if (station.IsTrunk || station.Peer >= 0 || station.Network.Settings.Offer6 is not { } offer || key.DestinationHigh != ServersHigh || key.DestinationLow != ServersLow)
+        {
+            return DropReason.None;
+        }
+
+        return station.DhcpLimit!.TryTake(context.NowNs) ? Dhcpv6Responder.Respond(context, batch, i, station, offer) : DropReason.RateLimited;
     }
 
     private static DropReason Answer(WorkerContext context, PacketBatch batch, int i, Station station)
