@@ -41,6 +41,7 @@ internal readonly struct FlowHash
         (byte)key.Transport == 6 ? OfV6(in key, transport) : OfV4((key.SourceLow << 32) | key.DestinationLow, transport);
 
     /// <summary>Hash of an IPv6 key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Likewise.
     public uint OfV6(in FlowKey key, ulong transport)
     {
         ulong source = Fold(key.SourceHigh ^ _k0, key.SourceLow ^ _k1);

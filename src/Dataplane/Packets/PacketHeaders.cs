@@ -28,17 +28,17 @@ public struct PacketHeaders
     [FieldOffset(8)]
     public ushort VlanId;
 
-    /// <summary>IP protocol number of the transport header, behind any extension headers.</summary>
+    /// <summary>TTL or hop limit.</summary>
     [FieldOffset(10)]
+    public byte Ttl;
+
+    /// <summary>IP protocol number of the transport header, behind any extension headers.</summary>
+    [FieldOffset(11)]
     public byte Protocol;
 
     /// <summary>TCP flags byte (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32); 0 for other protocols.</summary>
-    [FieldOffset(11)]
-    public byte TcpFlags;
-
-    /// <summary>TTL or hop limit.</summary>
     [FieldOffset(12)]
-    public byte Ttl;
+    public byte TcpFlags;
 
     /// <summary>Type of service or traffic class.</summary>
     [FieldOffset(13)]
@@ -76,19 +76,27 @@ public struct PacketHeaders
     internal readonly bool IsPlainIpv6 => BitConverter.IsLittleEndian && (_places & 0xFFFF_FFFF_FFFF) == 0x0036_000E_86DD;
 
     /// <summary>Sets everything for a whole, untagged packet in three stores instead of thirteen.</summary>
+    /// <param name="etherType">EtherType.</param>
+    /// <param name="network">Offset of the network header.</param>
+    /// <param name="transport">Offset of the transport header.</param>
+    /// <param name="end">Offset behind the packet.</param>
+    /// <param name="version">4 or 6.</param>
+    /// <param name="ttlAndProtocol">TTL in the lower byte, protocol in the upper, as they stand side by side in IPv4.</param>
+    /// <param name="tcpFlags">TCP flags, or 0.</param>
+    /// <param name="tos">Type of service in the second byte; the others do not count.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet; the arguments are in registers already.
-    internal void SetWhole(ushort etherType, uint network, uint transport, uint end, uint version, uint protocol, uint tcpFlags, byte ttl, byte tos)
+    internal void SetWhole(ushort etherType, uint network, uint transport, uint end, uint version, uint ttlAndProtocol, uint tcpFlags, uint tos)
     {
         if (BitConverter.IsLittleEndian)
         {
             _places = etherType | ((ulong)network << 16) | ((ulong)transport << 32) | ((ulong)end << 48);
-            _facts = (protocol << 16) | (tcpFlags << 24) | ((ulong)ttl << 32) | ((ulong)tos << 40) | ((ulong)version << 56);
+            _facts = (ttlAndProtocol << 16) | ((ulong)(tcpFlags | (tos & 0xFF00)) << 32) | ((ulong)version << 56);
             _tags = 0;
             return;
         }
 
         this = default;
         (EtherType, NetworkOffset, TransportOffset, EndOffset) = (etherType, (ushort)network, (ushort)transport, (ushort)end);
-        (IpVersion, Protocol, TcpFlags, Ttl, Tos) = ((byte)version, (byte)protocol, (byte)tcpFlags, ttl, tos);
+        (IpVersion, Protocol, TcpFlags, Ttl, Tos) = ((byte)version, (byte)(ttlAndProtocol >> 8), (byte)tcpFlags, (byte)ttlAndProtocol, (byte)(tos >> 8));
     }
 }

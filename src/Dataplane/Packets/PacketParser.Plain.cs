@@ -13,35 +13,37 @@ internal static partial class PacketParser
     private const int PlainIpv4Transport = EthernetHeader + MinIpv4Header;
     private const int PlainIpv6Transport = EthernetHeader + Ipv6Header;
 
+    /// <summary>The EtherType of IPv4 as it is read from a frame.</summary>
+    private const ushort WireIpv4 = 0x0008;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // The call and its arguments would cost a quarter of the work.
     private static bool TryParsePlainIpv4(ReadOnlySpan<byte> frame, ref ParsedFrame parsed, in FlowHash hasher)
     {
-        if (!BitConverter.IsLittleEndian || frame.Length < PlainIpv4Wire.Bytes)
+        if (!BitConverter.IsLittleEndian || (uint)frame.Length < PlainIpv4Wire.Bytes)
         {
             return false;
         }
 
-        // EtherType 0x0800, version 4 and no options; neither fragment nor more to come.
         ref readonly PlainIpv4Wire wire = ref MemoryMarshal.AsRef<PlainIpv4Wire>(frame);
         ulong first = wire.First, second = wire.Second;
-        uint third = wire.Third, ports = BinaryPrimitives.ReverseEndianness(wire.Ports);
+        uint third = wire.Third;
         int payload = BinaryPrimitives.ReverseEndianness((ushort)(first >> 16)) - MinIpv4Header;
-        uint protocol = (byte)(second >> 8), tcpFlags = 0;
-        if ((wire.Kind & 0xFFFFFF) != 0x450008 || ((first >> 48) & 0xFF3F) != 0 || payload > frame.Length - PlainIpv4Transport
-            || !SumsUp(first, second, third))
+
+        // Version 4 and no options, neither fragment nor more to come; at least what UDP needs, and all of it in the frame.
+        if (wire.EtherType != WireIpv4 || (first & 0xFF3F_0000_0000_00FF) != 0x45 || !IsWithin(payload, frame.Length - PlainIpv4Transport) || !SumsUp(first, second, third))
         {
             return false;
         }
 
+        uint protocol = (byte)(second >> 8), tcpFlags = 0;
         if (protocol == IpProtocols.Udp ? !IsPlainUdp(wire.UdpLength, payload) : !IsPlainTcp(protocol, frame, PlainIpv4Transport, payload, ref tcpFlags))
         {
             return false;
         }
 
-        parsed.Headers.SetWhole(EtherTypes.Ipv4, EthernetHeader, PlainIpv4Transport, (uint)(PlainIpv4Transport + payload), 4, protocol, tcpFlags,
-            ttl: (byte)second, tos: (byte)(first >> 8));
+        parsed.Headers.SetWhole(EtherTypes.Ipv4, EthernetHeader, PlainIpv4Transport, (uint)(PlainIpv4Transport + payload), 4, (ushort)second, tcpFlags, (ushort)first);
         ulong source = BinaryPrimitives.ReverseEndianness((uint)(second >> 32)), destination = BinaryPrimitives.ReverseEndianness(third);
-        ulong transport = ((ulong)ports << 32) | (protocol << 8) | 4;
+        ulong transport = ((ulong)BinaryPrimitives.ReverseEndianness(wire.Ports) << 32) | (protocol << 8) | 4;
         parsed.Key.SourceHigh = 0;
         parsed.Key.SourceLow = source;
         parsed.Key.DestinationHigh = 0;
@@ -51,10 +53,9 @@ internal static partial class PacketParser
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryParsePlainIpv6(ReadOnlySpan<byte> frame, ref ParsedFrame parsed, in FlowHash hasher)
     {
-        if (!BitConverter.IsLittleEndian || frame.Length < PlainIpv6Wire.Bytes)
+        if (!BitConverter.IsLittleEndian || (uint)frame.Length < PlainIpv6Wire.Bytes)
         {
             return false;
         }
@@ -62,7 +63,7 @@ internal static partial class PacketParser
         ref readonly PlainIpv6Wire wire = ref MemoryMarshal.AsRef<PlainIpv6Wire>(frame);
         int payload = BinaryPrimitives.ReverseEndianness(wire.PayloadLength);
         uint kind = wire.Kind, ports = BinaryPrimitives.ReverseEndianness(wire.Ports), protocol = wire.Protocol, tcpFlags = 0;
-        if ((kind & 0xF0FFFF) != 0x60DD86 || payload > frame.Length - PlainIpv6Transport)
+        if ((kind & 0xF0FFFF) != 0x60DD86 || !IsWithin(payload, frame.Length - PlainIpv6Transport))
         {
             return false;
         }
@@ -73,8 +74,8 @@ internal static partial class PacketParser
         }
 
         // The traffic class lies across two bytes: the lower half of the first, the upper half of the second.
-        parsed.Headers.SetWhole(EtherTypes.Ipv6, EthernetHeader, PlainIpv6Transport, (uint)(PlainIpv6Transport + payload), 6, protocol, tcpFlags,
-            ttl: wire.HopLimit, tos: (byte)((kind >> 12 & 0xF0) | kind >> 28));
+        parsed.Headers.SetWhole(EtherTypes.Ipv6, EthernetHeader, PlainIpv6Transport, (uint)(PlainIpv6Transport + payload), 6,
+            wire.HopLimit | (protocol << 8), tcpFlags, ((kind >> 12 & 0xF0) | kind >> 28) << 8);
         parsed.Key.SourceHigh = BinaryPrimitives.ReverseEndianness(wire.SourceHigh);
         parsed.Key.SourceLow = BinaryPrimitives.ReverseEndianness(wire.SourceLow);
         parsed.Key.DestinationHigh = BinaryPrimitives.ReverseEndianness(wire.DestinationHigh);
@@ -84,10 +85,13 @@ internal static partial class PacketParser
         return true;
     }
 
-    /// <summary>A UDP length from 8 to what there is, in one compare: what is too small wraps around.</summary>
+    /// <summary>A payload from 8 bytes to what there is, which is no less, in one compare: what is too small wraps around.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsPlainUdp(ushort wireLength, int payload) =>
-        payload >= UdpHeader && (uint)(BinaryPrimitives.ReverseEndianness(wireLength) - UdpHeader) <= (uint)(payload - UdpHeader);
+    private static bool IsWithin(int payload, int available) => (uint)(payload - UdpHeader) <= (uint)(available - UdpHeader);
+
+    /// <summary>A UDP length from 8 to what there is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsPlainUdp(ushort wireLength, int payload) => IsWithin(BinaryPrimitives.ReverseEndianness(wireLength), payload);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsPlainTcp(uint protocol, ReadOnlySpan<byte> frame, int offset, int payload, ref uint tcpFlags)
@@ -106,10 +110,8 @@ internal static partial class PacketParser
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool SumsUp(ulong first, ulong second, uint third)
     {
-        // Three 64-bit words added with the carries of two; then 32-bit halves, then 16-bit halves, each the one above the other.
-        ulong sum = first + second;
-        sum += third + (sum < first ? 1UL : 0);
-        sum += sum < third ? 1UL : 0;
+        // 32-bit words into 64 bits cannot overflow; then 32-bit halves, then 16-bit halves, each the one above the other.
+        ulong sum = (uint)first + (first >> 32) + (uint)second + (second >> 32) + third;
         sum += BitOperations.RotateLeft(sum, 32);
         uint folded = (uint)(sum >> 32);
         folded += BitOperations.RotateLeft(folded, 16);
