@@ -14,6 +14,8 @@ namespace Dataplane.Native;
 public sealed unsafe class MappedArray<T>
     where T : unmanaged
 {
+    private const int LineBytes = 64;
+
     private readonly T* _first;
     private readonly PageMapping _pages;
 
@@ -69,6 +71,19 @@ public sealed unsafe class MappedArray<T>
     {
         if ((uint)index < (uint)Length && Sse.IsSupported)
             Sse.Prefetch0((byte*)(_first + (uint)index) + offsetBytes);
+    }
+
+    /// <summary>Asks the processor for all cache lines of an element that begins with one. A hint: it never faults.</summary>
+    /// <param name="index">Any number; one that is no element's asks for nothing.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchWhole(int index)
+    {
+        if ((uint)index < (uint)Length && Sse.IsSupported)
+        {
+            byte* element = (byte*)(_first + (uint)index);
+            for (int at = 0; at < sizeof(T); at += LineBytes)
+                Sse.Prefetch0(element + at);
+        }
     }
 
     [DoesNotReturn]

@@ -33,6 +33,7 @@ public class MappedArrayTests
         Assert.Throws<ArgumentOutOfRangeException>(() => array[index]);
         Assert.Throws<ArgumentOutOfRangeException>(() => array.Slice(index, 1).Length);
         array.Prefetch(index, 64);
+        array.PrefetchWhole(index);
     }
 
     [Theory]

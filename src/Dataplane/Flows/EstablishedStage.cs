@@ -24,8 +24,6 @@ namespace Dataplane.Flows;
 /// </remarks>
 internal static class EstablishedStage
 {
-    private const ulong MacMask = 0xFFFF_FFFF_FFFF;
-
     public static void Process<TTracing>(WorkerContext context, PacketBatch batch)
         where TTracing : struct, ITracing
     {
@@ -43,7 +41,7 @@ internal static class EstablishedStage
         where TTracing : struct, ITracing
     {
         ForwardingTables tables = context.Tables;
-        ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits << 16);
+        ulong station = BinaryPrimitives.ReverseEndianness(tables.Interfaces[untagged].Mac.Bits);
         FlowTable table = context.Flows;
         FilterProgram filter = tables.Filter;
         OutgoingWays ways = context.Ways;
@@ -51,9 +49,9 @@ internal static class EstablishedStage
         Span<byte> memory = batch.Memory;
         ReadOnlySpan<ParsedFrame> frames = batch.Parsed.Slice(0, batch.Count);
         Span<int> candidates = batch.Flows.AsSpan(0, frames.Length);
-        int rule = FilterProgram.NoRule;
+        uint ticks = FlowTable.Ticks(context.NowNs);
         bool follows = filter.HasStates;
-        long packets = 0, bytes = 0;
+        var run = new RuleRun(filter);
         for (int i = 0; i < frames.Length; i++)
         {
             int flow = Candidate(table, frames, candidates, i, follows);
@@ -64,23 +62,23 @@ internal static class EstablishedStage
 
             ref FlowEntry entry = ref table[flow];
             ref readonly PacketHeaders headers = ref frames[i].Headers;
-            if (!entry.Key.Equals(in frames[i].Key) || entry.TablesVersion != tables.Version || entry.InPort != batch.Port.Value
-                || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !IsOrdinary(in headers, entry.State)
-                || !ConnectionIdSteering.Passes(context, batch, i, in entry, out ConnectionIdCounter? asked, out ConnectionIdOutcome said))
+            if (!entry.Key.Equals(in frames[i].Key) || entry.InPort != batch.Port.Value || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt)
+                || !IsOrdinary(in headers, entry.State))
             {
                 continue;
             }
 
-            int offset = batch.Offsets[i], length = headers.EndOffset - headers.NetworkOffset;
+            Span<byte> frame = memory[batch.Offsets[i]..];
             ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
-            int mtu = way.Mtu - entry.OuterBytes;
-            if ((BinaryPrimitives.ReadUInt64LittleEndian(memory[offset..]) & MacMask) != station || (length > mtu && batch.IsTooLong(i, mtu))
-                || (follows && !ConnectionFlows.TryPass(context, batch, i, flow, in entry))
-                || !PlainTranslation.TryWrite(memory, offset, in headers, in entry, way.LinkStart, way.LinkEnd))
+            int length = headers.EndOffset - headers.NetworkOffset, limit = way.LimitBytes - entry.OuterBytes;
+            if (!PlainTranslation.Fits(in headers, frame) || BinaryPrimitives.ReadUInt64LittleEndian(frame) << 16 != station
+                || (length >= limit && batch.IsTooLong(i, limit - 1)) || (follows && !ConnectionFlows.TryPass(context, batch, i, flow, in entry))
+                || !ConnectionIdSteering.TryPass<TTracing>(context, batch, i, in entry))
             {
                 continue;
             }
 
+            PlainTranslation.Write(frame, in headers, in entry, way.LinkStart, way.LinkEnd);
             int received = batch.Lengths[i];
             batch.Lengths[i] = length + PlainTranslation.LinkBytes;
             batch.OutPorts[i] = way.Port;
@@ -96,18 +94,11 @@ internal static class EstablishedStage
                 continue;
             }
 
-            Book(ref entry, FlowTable.Ticks(context.NowNs), ref counters[entry.Backend].Counts, received, asked, said);
-            if (entry.FilterRule != rule)
-            {
-                Count(filter, rule, packets, bytes);
-                (rule, packets, bytes) = (entry.FilterRule, 0, 0);
-            }
-
-            packets++;
-            bytes += received;
+            Book(ref entry, ticks, ref counters[entry.Backend].Counts, received);
+            run.Add(entry.FilterRule, received);
         }
 
-        Count(filter, rule, packets, bytes);
+        run.End();
     }
 
     /// <summary>The flow a packet most likely belongs to. For every packet: the look at the buckets is cheaper than asking whether it is needed.</summary>
@@ -144,18 +135,10 @@ internal static class EstablishedStage
     internal static bool IsOrdinary(in PacketHeaders headers, FlowState state) =>
         headers.Fragment == FragmentKind.None && headers.Ttl > 1 && !TcpStates.Matters(state, headers.TcpFlags);
 
-    /// <summary>Counts packets that passed by one rule one after the other.</summary>
-    internal static void Count(FilterProgram filter, int rule, long packets, long bytes)
+    /// <summary>Notes that a packet of a flow has left.</summary>
+    internal static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes)
     {
-        if (packets > 0 && !filter.IsEmpty)
-        {
-            filter.CounterOf(rule).Add(packets, bytes);
-        }
-    }
-
-    internal static void Book(ref FlowEntry entry, uint ticks, ref BackendCounts counts, int bytes, ConnectionIdCounter? asked, ConnectionIdOutcome said)
-    {
-        asked?.Count(said);
+        // Written only when it changes, so that the lines of busy flows stay clean.
         if (entry.LastSeen != ticks)
         {
             entry.LastSeen = ticks;
@@ -170,8 +153,8 @@ internal static class EstablishedStage
     {
         ForwardingTables tables = context.Tables;
         ref readonly FlowEntry entry = ref context.Flows[flow];
-        NextHop hop = tables.NextHops[entry.NextHop];
-        (batch.NextHops[i], batch.Neighbours[i]) = (entry.NextHop, entry.Neighbour);
+        NextHop hop = tables.NextHops[entry.Path.NextHop];
+        (batch.NextHops[i], batch.Neighbours[i]) = (entry.Path.NextHop, entry.Path.Neighbour);
         IngressStage.Explain(context, batch, i, untagged);
         (batch.States[i], batch.StateReasons[i]) = tables.Filter.HasStates ? (ConnectionStates.Established, StateReason.Answered) : default;
         if (tables.Filter.HasStates)
@@ -182,7 +165,7 @@ internal static class EstablishedStage
         FilterStage.Explain(context, batch, i, tables.Filter, entry.FilterRule, FilterAction.Allow);
         FlowStage.Explain(context, batch, in entry);
         RouteStage.ExplainNextHop(context, batch, i, hop);
-        NeighbourStage.Explain(context, batch, i, hop, entry.Neighbour);
+        NeighbourStage.Explain(context, batch, i, hop, entry.Path.Neighbour);
         RewriteStage.Explain(context, batch, i, hop.Interface, flow, takeTtl: true);
     }
 }

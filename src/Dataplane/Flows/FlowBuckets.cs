@@ -33,7 +33,7 @@ internal sealed class FlowBuckets
 
     private const int LineInts = 16, IndicesAt = 4, OverflowAt = 12, AwayAt = 13, FilterAt = 14;
 
-    private readonly MappedArray<int> _lines;
+    private readonly MappedArray<Line> _lines;
     private readonly uint _mask;
     private readonly (uint Bucket, int Parent, int Way)[] _search = new (uint, int, int)[MaxSearched];
 
@@ -42,7 +42,7 @@ internal sealed class FlowBuckets
     public FlowBuckets(int buckets)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(buckets, 2);
-        _lines = new MappedArray<int>(buckets * LineInts);
+        _lines = new MappedArray<Line>(buckets);
         _mask = (uint)buckets - 1;
     }
 
@@ -52,50 +52,42 @@ internal sealed class FlowBuckets
     /// <summary>Bytes of all buckets.</summary>
     public long MemoryBytes => _lines.LengthBytes;
 
-    /// <summary>For each packet the first entry in its first bucket whose tag is that of its hash; keys are still to be compared.</summary>
-    /// <param name="packets">Hashes.</param>
-    /// <param name="candidates">
-    /// Receives as many indices; <see cref="None"/> where no entry can have the hash; <see cref="Away"/> where one may be in the other bucket,
-    /// which is asked for.
-    /// </param>
-    public void FindCandidates(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates)
+    /// <summary>The first entry in the first bucket of a hash whose tag is that of the hash; keys are still to be compared.</summary>
+    /// <returns>An index; <see cref="None"/> where no entry can have the hash; <see cref="Away"/> where one may be in the other bucket, which is asked for.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    public int Candidate(uint hash)
     {
-        ReadOnlySpan<int> lines = _lines.Slice(0, _lines.Length);
-        uint mask = _mask;
-        candidates = candidates[..packets.Length];
-        for (int i = 0; i < candidates.Length; i++)
-        {
-            uint hash = packets[i].Hash;
-            ReadOnlySpan<int> line = lines.Slice((int)(hash & mask) * LineInts, LineInts);
-            ushort tag = TagOf(hash);
-            uint matches = Matches(line, tag);
-            candidates[i] = matches != 0 ? line[IndicesAt + BitOperations.TrailingZeroCount(matches)] : CandidateElsewhere(hash, line, tag);
-        }
+        Span<int> line = LineOf(hash & _mask);
+        uint matches = Matches(line, TagOf(hash));
+        return matches != 0 ? line[IndicesAt + FirstOf(matches)] : CandidateElsewhere(hash);
     }
 
-    private int CandidateElsewhere(uint hash, ReadOnlySpan<int> line, ushort tag)
+    [MethodImpl(MethodImplOptions.NoInlining)] // Of packets of flows few come here; inlined, it would take registers from their loop.
+    private int CandidateElsewhere(uint hash)
     {
-        if (!MayBeAway(line, tag))
+        uint bucket = hash & _mask;
+        ushort tag = TagOf(hash);
+        if (!MayBeAway(LineOf(bucket), tag))
         {
             return None;
         }
 
-        _lines.Prefetch((int)OtherOf(hash & _mask, tag) * LineInts);
+        _lines.Prefetch((int)OtherOf(bucket, tag));
         return Away;
     }
 
-    /// <summary>What <see cref="FindCandidates"/> says of the other bucket.</summary>
+    /// <summary>What <see cref="Candidate"/> says of the other bucket.</summary>
     public int CandidateInOther(uint hash)
     {
         ushort tag = TagOf(hash);
         ReadOnlySpan<int> line = LineOf(OtherOf(hash & _mask, tag));
         uint matches = Matches(line, tag);
-        return matches == 0 ? None : line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+        return matches == 0 ? None : line[IndicesAt + FirstOf(matches)];
     }
 
     /// <summary>The next entry behind <paramref name="after"/> that may have a hash.</summary>
     /// <param name="hash">The hash.</param>
-    /// <param name="after">An index this method or <see cref="FindCandidates"/> has returned for the hash; -1 for the first.</param>
+    /// <param name="after">An index this method or <see cref="Candidate"/> has returned for the hash; -1 for the first.</param>
     /// <returns>An index, or -1 when there is none.</returns>
     public int Next(uint hash, int after)
     {
@@ -107,7 +99,7 @@ internal sealed class FlowBuckets
             ReadOnlySpan<int> line = LineOf(bucket);
             for (uint matches = Matches(line, tag); matches != 0; matches &= matches - 1)
             {
-                int index = line[IndicesAt + BitOperations.TrailingZeroCount(matches)];
+                int index = line[IndicesAt + FirstOf(matches)];
                 if (passed)
                 {
                     return index;
@@ -125,12 +117,12 @@ internal sealed class FlowBuckets
         return -1;
     }
 
-    /// <summary>Asks the processor for the lines that <see cref="FindCandidates"/> will read.</summary>
+    /// <summary>Asks the processor for the lines that <see cref="Candidate"/> will read.</summary>
     public void Prefetch(ReadOnlySpan<ParsedFrame> packets)
     {
         foreach (ref readonly ParsedFrame packet in packets)
         {
-            _lines.Prefetch((int)(packet.Hash & _mask) * LineInts);
+            _lines.Prefetch((int)(packet.Hash & _mask));
         }
     }
 
@@ -293,12 +285,16 @@ internal sealed class FlowBuckets
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Span<int> LineOf(uint bucket) => _lines.Slice((int)bucket * LineInts, LineInts);
+    private Span<int> LineOf(uint bucket) => _lines[(int)bucket];
 
     /// <summary>A bit for each way whose tag is <paramref name="tag"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Matches(ReadOnlySpan<int> line, ushort tag) =>
         Vector128.Equals(Vector128.Create(line).AsUInt16(), Vector128.Create(tag)).ExtractMostSignificantBits();
+
+    /// <summary>The lowest way of a mask that is not 0; below <see cref="Ways"/> whatever it is, so that nobody has to check.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int FirstOf(uint ways) => BitOperations.TrailingZeroCount(ways) & (Ways - 1);
 
     private static ushort TagAt(Span<int> line, int way) => (ushort)(line[way >> 1] >> ((way & 1) << 4));
 
@@ -314,4 +310,11 @@ internal sealed class FlowBuckets
 
     /// <summary>The other bucket of an entry, and back. Never the same one: what it holds would be found twice, and <see cref="Next"/> would go round in it.</summary>
     private uint OtherOf(uint bucket, ushort tag) => (bucket ^ (tag * 0x5BD1E995u | 1)) & _mask;
+
+    /// <summary>A bucket: its tags, its indices, and what is said of those away.</summary>
+    [InlineArray(LineInts)]
+    private struct Line
+    {
+        private int _first;
+    }
 }

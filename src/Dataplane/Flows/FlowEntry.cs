@@ -42,20 +42,11 @@ internal struct FlowEntry
     /// <summary>Slot of the backend, and the generation of the slot when the flow was made: a mismatch means the backend is gone.</summary>
     public int Backend;
 
+    /// <summary>Where its packets go, as far as it is known.</summary>
+    public FlowPath Path;
+
     /// <inheritdoc cref="Backend"/>
     public uint BackendGeneration;
-
-    /// <summary>Version of the tables that <see cref="NextHop"/> belongs to.</summary>
-    public int TablesVersion;
-
-    /// <summary>Index into the tables' next hops.</summary>
-    public int NextHop;
-
-    /// <summary>Neighbour behind the next hop, and its generation when it was looked up.</summary>
-    public int Neighbour;
-
-    /// <inheritdoc cref="Neighbour"/>
-    public uint NeighbourGeneration;
 
     /// <summary>When the last packet came, in <see cref="FlowTable"/> ticks.</summary>
     public uint LastSeen;
@@ -83,7 +74,7 @@ internal struct FlowEntry
     /// <summary>What its packets have shown of it.</summary>
     public FlowMarks Marks;
 
-    /// <summary>Bytes of the outer header that its packets leave in, by the tables of <see cref="TablesVersion"/>; 0 for most.</summary>
+    /// <summary>Bytes of the outer header that its packets leave in, by the tables of <see cref="Path"/>; 0 for most.</summary>
     public byte OuterBytes;
 
     /// <summary>How a flow that changes the family remembers a port: so that those who forward within a family need not ask.</summary>

@@ -69,7 +69,7 @@ internal static class FlowStage
         ref FlowEntry entry = ref context.Flows[index];
         byte flags = batch.Parsed[i].Headers.TcpFlags;
         ForwardingTables tables = context.Tables;
-        if (entry.TablesVersion != tables.Version && tables.FateOf(entry.Backend, entry.BackendGeneration) is var fate && fate != BackendFate.Stay)
+        if (entry.Path.TablesVersion != tables.Version && tables.FateOf(entry.Backend, entry.BackendGeneration) is var fate && fate != BackendFate.Stay)
         {
             Leave<TTracing>(context, batch, i, index, fate);
             return;

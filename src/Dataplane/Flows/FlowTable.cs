@@ -246,7 +246,7 @@ internal sealed partial class FlowTable
             Look(packets, candidates, first, wholeEntries);
         }
 
-        LookInOthers(packets, candidates, 0, wholeEntries);
+        LookInOthers(packets, candidates, 0);
     }
 
     /// <summary>
@@ -263,7 +263,7 @@ internal sealed partial class FlowTable
     {
         AskForBuckets(packets, at + (BucketSteps * Step));
         Look(packets, candidates, at + (EntrySteps * Step), wholeEntries);
-        LookInOthers(packets, candidates, at + Step, wholeEntries);
+        LookInOthers(packets, candidates, at + Step);
     }
 
     private void AskForBuckets(ReadOnlySpan<ParsedFrame> packets, int first)
@@ -282,36 +282,41 @@ internal sealed partial class FlowTable
             return;
         }
 
-        Span<int> some = candidates.Slice(first, Math.Min(Step, packets.Length - first));
-        _buckets.FindCandidates(packets.Slice(first, some.Length), some);
-        foreach (int candidate in some)
+        packets = packets.Slice(first, Math.Min(Step, packets.Length - first));
+        candidates = candidates.Slice(first, packets.Length);
+        FlowBuckets buckets = _buckets;
+        MappedArray<FlowEntry> entries = _entries;
+        for (int i = 0; i < candidates.Length; i++)
         {
-            Ask(candidate, wholeEntries);
+            int candidate = buckets.Candidate(packets[i].Hash);
+            candidates[i] = candidate;
+            if (wholeEntries)
+            {
+                entries.PrefetchWhole(candidate);
+            }
+            else
+            {
+                entries.Prefetch(candidate);
+            }
         }
     }
 
     /// <summary>One step of packets behind <see cref="Look"/>: those whose entries may be in their other buckets, which have been asked for.</summary>
-    private void LookInOthers(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, int first, bool wholeEntries)
+    private void LookInOthers(ReadOnlySpan<ParsedFrame> packets, Span<int> candidates, int first)
     {
         int end = Math.Min(first + Step, packets.Length);
+        if (first >= end || !candidates[first..end].Contains(FlowBuckets.Away))
+        {
+            return;
+        }
+
         for (int i = first; i < end; i++)
         {
             if (candidates[i] == FlowBuckets.Away)
             {
                 candidates[i] = _buckets.CandidateInOther(packets[i].Hash);
-                Ask(candidates[i], wholeEntries);
+                _entries.PrefetchWhole(candidates[i]);
             }
-        }
-    }
-
-    /// <summary>Asks the processor for an entry; for none when the index is none.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Ask(int index, bool whole)
-    {
-        _entries.Prefetch(index);
-        if (whole)
-        {
-            _entries.Prefetch(index, CacheLineArray<byte>.LineBytes);
         }
     }
 

@@ -66,9 +66,7 @@ internal static class NatFlows
             ChangesFamily = (byte)target.Family != key.Family,
             Backend = slot,
             BackendGeneration = generation,
-            TablesVersion = -1,
-            NextHop = -1,
-            Neighbour = -1,
+            Path = FlowPath.None,
             InPort = FlowEntry.NoPort,
         };
         SetDeltas(ref entry);

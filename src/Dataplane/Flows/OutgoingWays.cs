@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Dataplane.Pipeline;
@@ -13,39 +14,50 @@ internal sealed class OutgoingWays
     private const int Count = 64;
 
     private readonly Way[] _ways = new Way[Count];
-    private long _batch;
+    private ulong _used;
 
     /// <summary>Forgets what was looked up for the batch before.</summary>
-    public void Begin() => _batch++;
+    public void Begin()
+    {
+        for (; _used != 0; _used &= _used - 1)
+        {
+            _ways[BitOperations.TrailingZeroCount(_used)] = default;
+        }
+    }
 
     /// <summary>The way of a flow's packets.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
     public ref readonly Way Of(WorkerContext context, in FlowEntry entry)
     {
-        ref Way way = ref _ways[entry.Neighbour & (Count - 1)];
-        if (way.Batch != _batch || way.NextHop != entry.NextHop || way.Neighbour != entry.Neighbour || way.Generation != entry.NeighbourGeneration)
+        ref Way way = ref _ways[entry.Path.Neighbour & (Count - 1)];
+        if (!way.Path.IsSameAs(in entry.Path))
         {
-            LookUp(context, in entry, ref way);
+            LookUp(context, in entry.Path, ref way);
         }
 
         return ref way;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)] // Once per neighbour and batch.
-    private void LookUp(WorkerContext context, in FlowEntry entry, ref Way way)
+    private void LookUp(WorkerContext context, in FlowPath path, ref Way way)
     {
-        L3Interface target = context.Tables.NextHops[entry.NextHop].Interface;
-        way = new Way { Batch = _batch, NextHop = entry.NextHop, Neighbour = entry.Neighbour, Generation = entry.NeighbourGeneration, Port = target.Port };
-        if (target.Vlan != 0 || !context.Neighbours.IsConfirmed(entry.Neighbour, entry.NeighbourGeneration))
+        _used |= 1UL << (path.Neighbour & (Count - 1));
+        way = new Way { Path = path };
+        if (path.TablesVersion != context.Tables.Version || !context.Neighbours.IsConfirmed(path.Neighbour, path.NeighbourGeneration))
         {
-            // Nothing is short enough for it: such packets go through the stages.
-            way.Mtu = -1;
+            return;
+        }
+
+        L3Interface target = context.Tables.NextHops[path.NextHop].Interface;
+        if (target.Vlan != 0)
+        {
             return;
         }
 
         ulong source = target.Mac.Bits;
-        way.Mtu = target.Mtu;
-        way.LinkStart = BinaryPrimitives.ReverseEndianness((context.Neighbours[entry.Neighbour].Mac << 16) | (source >> 32));
+        way.Port = target.Port;
+        way.LimitBytes = target.Mtu + 1;
+        way.LinkStart = BinaryPrimitives.ReverseEndianness((context.Neighbours[path.Neighbour].Mac << 16) | (source >> 32));
         way.LinkEnd = BinaryPrimitives.ReverseEndianness((uint)source);
     }
 
@@ -53,8 +65,8 @@ internal sealed class OutgoingWays
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     internal struct Way
     {
-        /// <summary>Number of the batch it was looked up for.</summary>
-        public long Batch;
+        /// <summary>What the flow remembers and this was looked up from.</summary>
+        public FlowPath Path;
 
         /// <summary>Hardware addresses as they stand in the frame: the neighbour's, and the first two bytes of ours.</summary>
         public ulong LinkStart;
@@ -62,14 +74,11 @@ internal sealed class OutgoingWays
         /// <summary>The rest of ours.</summary>
         public uint LinkEnd;
 
-        /// <summary>What the flow remembers and this was looked up from.</summary>
-        public int NextHop, Neighbour;
-
-        /// <inheritdoc cref="NextHop"/>
-        public uint Generation;
+        /// <summary>The first length of IP packets that is too long, in bytes; 0 when nothing can be sent this way at once, and packets go through the stages.</summary>
+        public int LimitBytes;
 
         /// <summary>Longest IP packet; -1 when nothing can be sent this way at once.</summary>
-        public int Mtu;
+        public readonly int Mtu => LimitBytes - 1;
 
         /// <summary>Port it leaves by.</summary>
         public ushort Port;

@@ -72,7 +72,7 @@ internal static class NatStage
         {
             ref FlowEntry entry = ref context.Flows[flow];
             batch.Flows[i] = flow;
-            (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (batch.NextHops[i], context.Tables.Version, -1);
+            (entry.Path.NextHop, entry.Path.TablesVersion, entry.Path.Neighbour) = (batch.NextHops[i], context.Tables.Version, -1);
             if (isNew)
             {
                 ConnectionFlows.Begin(context, batch, i, flow);

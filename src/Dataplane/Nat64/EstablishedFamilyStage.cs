@@ -42,8 +42,8 @@ internal static class EstablishedFamilyStage
         BackendCounter[] counters = tables.BackendCounters;
         Span<byte> memory = batch.Memory;
         ushort port = FlowEntry.PortBetweenFamilies(batch.Port.Value);
-        int rule = FilterProgram.NoRule;
-        long packets = 0, bytes = 0;
+        uint ticks = FlowTable.Ticks(context.NowNs);
+        var run = new RuleRun(filter);
         for (int i = 0; i < batch.Count; i++)
         {
             int flow = batch.Flows[i];
@@ -54,7 +54,7 @@ internal static class EstablishedFamilyStage
 
             ref FlowEntry entry = ref table[flow];
             ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
-            if (entry.InPort != port || !entry.Key.Equals(in batch.Parsed[i].Key) || entry.TablesVersion != tables.Version
+            if (entry.InPort != port || !entry.Key.Equals(in batch.Parsed[i].Key) || entry.Path.TablesVersion != tables.Version
                 || entry.FilterFlags != (headers.TcpFlags & filter.FlagsLookedAt) || !EstablishedStage.IsOrdinary(in headers, entry.State)
                 || (BinaryPrimitives.ReadUInt64LittleEndian(memory[batch.Offsets[i]..]) & MacMask) != station)
             {
@@ -75,17 +75,10 @@ internal static class EstablishedFamilyStage
                 continue;
             }
 
-            EstablishedStage.Book(ref entry, FlowTable.Ticks(context.NowNs), ref counters[entry.Backend].Counts, received, asked: null, said: default);
-            if (entry.FilterRule != rule)
-            {
-                EstablishedStage.Count(filter, rule, packets, bytes);
-                (rule, packets, bytes) = (entry.FilterRule, 0, 0);
-            }
-
-            packets++;
-            bytes += received;
+            EstablishedStage.Book(ref entry, ticks, ref counters[entry.Backend].Counts, received);
+            run.Add(entry.FilterRule, received);
         }
 
-        EstablishedStage.Count(filter, rule, packets, bytes);
+        run.End();
     }
 }

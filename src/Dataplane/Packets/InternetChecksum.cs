@@ -54,6 +54,7 @@ public static partial class InternetChecksum
     }
 
     /// <summary>Applies a delta to a UDP checksum: 0 means none and stays (RFC 768), and a result of 0 is stored as 0xFFFF.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
     public static ushort AdjustUdp(ushort checksum, ushort delta)
     {
         if (checksum == 0)

@@ -20,7 +20,7 @@ internal static class XdpFlowWriter
         bool isTcp = entry.State == FlowState.TcpEstablished;
         // Programs do not read connection IDs.
         bool isAsked = entry.IsForward && (entry.Marks & FlowMarks.ConnectionIds) != 0;
-        if (isAsked || entry.State is not (FlowState.TcpEstablished or FlowState.Udp) || entry.TablesVersion != tables.Version || entry.InPort >= ports.Length
+        if (isAsked || entry.State is not (FlowState.TcpEstablished or FlowState.Udp) || entry.Path.TablesVersion != tables.Version || entry.InPort >= ports.Length
             || ports[entry.InPort] is null || entry.OuterBytes != 0 || tables.Bridges.OfPort(entry.InPort) is not null
             // Windows are followed segment by segment where rules ask for states; and programs do not tell segments with PSH, ECE or CWR from those without.
             || (isTcp && (filter.HasStates || (filter.FlagsLookedAt & ~XdpFastPath.FlagsLookedAt) != 0 || entry.FilterFlags != (TcpStates.Ack & filter.FlagsLookedAt))))

@@ -220,7 +220,7 @@ internal sealed class XdpOffloadShare(XdpFlowMap map, Stack<int> slots) : IOfflo
                 Key = XdpFlowWriter.KeyOf(in entry.Key, received!.InterfaceIndex),
                 Value = value,
                 Index = index,
-                Neighbour = entry.Neighbour,
+                Neighbour = entry.Path.Neighbour,
                 Backend = entry.Backend,
                 In = received,
                 Out = sent!,

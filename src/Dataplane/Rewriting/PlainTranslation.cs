@@ -15,35 +15,33 @@ internal static class PlainTranslation
 
     private const int TcpChecksumAt = 16;
 
-    /// <summary>Writes the packet as it is to leave, its TTL less one, where it lies; its EtherType stays what it is.</summary>
-    /// <param name="memory">The batch's memory.</param>
-    /// <param name="offset">Of the frame.</param>
+    /// <summary>Whether a packet is of those that <see cref="Write"/> writes.</summary>
     /// <param name="headers">What the parser found.</param>
+    /// <param name="frame">The memory from the frame's first byte on.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
+    public static bool Fits(in PacketHeaders headers, ReadOnlySpan<byte> frame) => headers.IsPlainIpv4 ? frame.Length >= PlainIpv4Wire.Bytes : headers.IsPlainIpv6 && frame.Length >= PlainIpv6Wire.Bytes;
+
+    /// <summary>Writes the packet as it is to leave, its TTL less one, where it lies; its EtherType stays what it is.</summary>
+    /// <param name="frame">The memory from the frame's first byte on.</param>
+    /// <param name="headers">What the parser found; of a packet that <see cref="Fits"/>.</param>
     /// <param name="entry">The packet's flow.</param>
     /// <param name="linkStart">Hardware addresses as they are to stand in the frame: the neighbour's, and the first two bytes of ours.</param>
     /// <param name="linkEnd">The rest of ours.</param>
-    /// <returns>False, with nothing written, when the packet is of another kind.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    public static bool TryWrite(Span<byte> memory, int offset, in PacketHeaders headers, in FlowEntry entry, ulong linkStart, uint linkEnd)
+    public static void Write(Span<byte> frame, in PacketHeaders headers, in FlowEntry entry, ulong linkStart, uint linkEnd)
     {
-        Span<byte> frame = memory[offset..];
-        if (headers.IsPlainIpv4 && frame.Length >= PlainIpv4Wire.Bytes)
+        if (headers.IpVersion == 4)
         {
             ref PlainIpv4Wire wire = ref MemoryMarshal.AsRef<PlainIpv4Wire>(frame);
             (wire.LinkStart, wire.LinkEnd) = (linkStart, linkEnd);
             WriteV4(ref wire, frame, in headers, in entry);
-            return true;
         }
-
-        if (headers.IsPlainIpv6 && frame.Length >= PlainIpv6Wire.Bytes)
+        else
         {
             ref PlainIpv6Wire wire = ref MemoryMarshal.AsRef<PlainIpv6Wire>(frame);
             (wire.LinkStart, wire.LinkEnd) = (linkStart, linkEnd);
             WriteV6(ref wire, frame, in headers, in entry);
-            return true;
         }
-
-        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,8 +49,8 @@ internal static class PlainTranslation
     {
         // TTL, protocol and checksum are one word.
         uint word = BinaryPrimitives.ReverseEndianness(wire.TtlWord);
-        ushort checksum = InternetChecksum.Adjust((ushort)word, InternetChecksum.Fold((uint)entry.AddressDelta + InternetChecksum.TtlDecrementDelta));
-        wire.TtlWord = BinaryPrimitives.ReverseEndianness(((word - 0x0100_0000) & 0xFFFF_0000) | checksum);
+        uint sum = (~word & 0xFFFF) + entry.AddressDelta + InternetChecksum.TtlDecrementDelta;
+        wire.TtlWord = BinaryPrimitives.ReverseEndianness(((word - 0x0100_0000) & 0xFFFF_0000) | (ushort)~InternetChecksum.Fold(sum));
         wire.Addresses = BinaryPrimitives.ReverseEndianness((entry.NewSourceLow << 32) | (uint)entry.NewDestinationLow);
         wire.Ports = BinaryPrimitives.ReverseEndianness(entry.NewPorts);
         if (headers.Protocol != IpProtocols.Udp)
@@ -90,6 +88,7 @@ internal static class PlainTranslation
     private static ushort Adjusted(ushort wire, ushort delta) =>
         BinaryPrimitives.ReverseEndianness(InternetChecksum.AdjustUdp(BinaryPrimitives.ReverseEndianness(wire), delta));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AdjustTcp(Span<byte> frame, int transport, ushort delta)
     {
         Span<byte> field = frame.Slice(transport + TcpChecksumAt, sizeof(ushort));

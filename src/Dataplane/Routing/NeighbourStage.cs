@@ -54,7 +54,7 @@ internal static partial class NeighbourStage
         if (flow >= 0)
         {
             ref FlowEntry entry = ref context.Flows[flow];
-            return neighbours.IsUsable(entry.Neighbour, entry.NeighbourGeneration) ? entry.Neighbour : -1;
+            return neighbours.IsUsable(entry.Path.Neighbour, entry.Path.NeighbourGeneration) ? entry.Path.Neighbour : -1;
         }
 
         return !hop.Gateway.IsNone && neighbours.IsUsable(hop.CachedNeighbour, hop.CachedGeneration) ? hop.CachedNeighbour : -1;
@@ -72,7 +72,7 @@ internal static partial class NeighbourStage
             uint generation = neighbours[index].Generation;
             if (flow >= 0)
             {
-                (context.Flows[flow].Neighbour, context.Flows[flow].NeighbourGeneration) = (index, generation);
+                (context.Flows[flow].Path.Neighbour, context.Flows[flow].Path.NeighbourGeneration) = (index, generation);
             }
             else if (!hop.Gateway.IsNone)
             {

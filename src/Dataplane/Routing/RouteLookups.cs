@@ -30,7 +30,7 @@ internal sealed class RouteLookups
             }
 
             int flow = batch.Flows[i];
-            if (flow >= 0 && context.Flows[flow].TablesVersion == context.Tables.Version)
+            if (flow >= 0 && context.Flows[flow].Path.TablesVersion == context.Tables.Version)
             {
                 batch.Routes[i] = Remembered;
                 continue;

@@ -34,7 +34,7 @@ internal static class RouteStage
             int route = batch.Routes[i];
             if (route == RouteLookups.Remembered)
             {
-                Forward<TTracing>(context, batch, i, context.Flows[batch.Flows[i]].NextHop);
+                Forward<TTracing>(context, batch, i, context.Flows[batch.Flows[i]].Path.NextHop);
             }
             else if (Route<TTracing>(context, batch, i, entries[route]))
             {
@@ -120,7 +120,7 @@ internal static class RouteStage
         if (flow >= 0)
         {
             ref FlowEntry entry = ref context.Flows[flow];
-            (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (hop, tables.Version, -1);
+            (entry.Path.NextHop, entry.Path.TablesVersion, entry.Path.Neighbour) = (hop, tables.Version, -1);
             entry.OuterBytes = tables.OuterOf(in entry)?.Bytes ?? 0;
         }
 

@@ -109,7 +109,7 @@ internal static class FlowSnapshots
         entry.Hash = context.Hash.Of(in entry.Key);
         (entry.State, entry.Marks, entry.IsPlain, entry.ChangesFamily) = (flow.State, flow.Marks, flow.IsPlain, flow.ChangesFamily);
         (entry.Backend, entry.BackendGeneration) = (slot, generation);
-        entry.TablesVersion = entry.NextHop = entry.Neighbour = -1;
+        entry.Path = FlowPath.None;
         entry.InPort = FlowEntry.NoPort;
         if (!flow.IsPlain)
         {

@@ -18,7 +18,7 @@ internal static class ConnectionFlows
     public static bool IsLive(WorkerContext context, int index)
     {
         ref readonly FlowEntry entry = ref context.Flows[index];
-        return entry.TablesVersion == context.Tables.Version || context.Tables.FateOf(entry.Backend, entry.BackendGeneration) == BackendFate.Stay;
+        return entry.Path.TablesVersion == context.Tables.Version || context.Tables.FateOf(entry.Backend, entry.BackendGeneration) == BackendFate.Stay;
     }
 
     /// <summary>Gives new connections that are translated by nobody their flows.</summary>
@@ -154,7 +154,7 @@ internal static class ConnectionFlows
         {
             ref FlowEntry entry = ref context.Flows[flow];
             batch.Flows[i] = flow;
-            (entry.NextHop, entry.TablesVersion, entry.Neighbour) = (batch.NextHops[i], context.Tables.Version, -1);
+            (entry.Path.NextHop, entry.Path.TablesVersion, entry.Path.Neighbour) = (batch.NextHops[i], context.Tables.Version, -1);
             Begin(context, batch, i, flow);
             FlowStage.RememberFilter(context, batch, i, ref entry);
             if (!TTracing.IsOn)
@@ -214,9 +214,7 @@ internal static class ConnectionFlows
         Marks = TcpStates.FirstMarks(key.Protocol, tcpFlags),
         Backend = tracked.Slot,
         BackendGeneration = tracked.Generation,
-        TablesVersion = -1,
-        NextHop = -1,
-        Neighbour = -1,
+        Path = FlowPath.None,
         InPort = FlowEntry.NoPort,
     };
 }

@@ -1,8 +1,10 @@
 using Dataplane.Balancing;
 using Dataplane.Filtering;
 using Dataplane.Flows;
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
+using Dataplane.Routing;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using FsCheck;
@@ -44,7 +46,7 @@ public sealed class EstablishedStageTests
                          rig.Load(0, [frame]);
                          PacketParser.Process(rig.Batch, rig.Context.Hash);
                          int flow = rig.Context.Flows.Find(in rig.Batch.KeyOf(0), rig.Batch.HashOf(0));
-                         rig.Context.Flows[flow].TablesVersion = -1;
+                         rig.Context.Flows[flow].Path.TablesVersion = -1;
                          byte[] expected = Forward(rig, frame);
 
                          rig.Load(0, [frame]);
@@ -99,6 +101,40 @@ public sealed class EstablishedStageTests
             EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
             return rig.Batch.Verdicts[0];
         }
+    }
+
+    /// <summary>What was looked up for one batch is not believed in the next: a neighbour may have another hardware address by then, or be lost.</summary>
+    [Fact]
+    public void Process_NeighbourChangedBetweenBatches_HoldsFromTheNextOn()
+    {
+        using var rig = new PipelineRig(builder => ServiceNet.V4.Add(builder, "u4", 53, tcp: false, BalancePolicy.RoundRobin, 11));
+        byte[] packet = Packet(4, false, 2000, 10, 64, TcpFlags.None, true);
+        Forward(rig, packet);
+        Forward(rig, packet);
+        int flow = rig.Context.Flows.Find(in rig.Batch.Parsed[0].Key, rig.Batch.Parsed[0].Hash);
+        ref NeighbourEntry neighbour = ref rig.Context.Neighbours[rig.Context.Flows[flow].Path.Neighbour];
+        neighbour.Mac = 0x0200_0000_0A0B;
+        Assert.Equal(Verdict.Transmit, AfterIt());
+        Assert.Equal("020000000A0B", Convert.ToHexString(rig.Batch.Frame(0)[..6]));
+        neighbour.State = NeighbourState.Incomplete;
+        Assert.Equal(Verdict.Continue, AfterIt());
+
+        Verdict AfterIt()
+        {
+            rig.Load(0, [packet]);
+            PacketParser.Process(rig.Batch, rig.Context.Hash);
+            EstablishedStage.Process<TracingOff>(rig.Context, rig.Batch);
+            return rig.Batch.Verdicts[0];
+        }
+    }
+
+    /// <summary>Entries of another size would cross cache lines, and be found by a multiplication.</summary>
+    [Fact]
+    public void Sizes_OfWhatEachPacketReads_AreWholeCacheLines()
+    {
+        Assert.Equal(128, new MappedArray<FlowEntry>(1).LengthBytes);
+        Assert.Equal(64, new MappedArray<ParsedFrame>(1).LengthBytes);
+        Assert.Equal(64, new MappedArray<OutgoingWays.Way>(1).LengthBytes);
     }
 
     /// <summary>A rule that looks at flags must decide anew when they differ; a rule's counter counts what passes by memory.</summary>

@@ -59,12 +59,22 @@ internal static class ConnectionIdSteering
         flows[entry.Peer].Marks = entry.Marks;
     }
 
-    /// <summary>Whether a packet of a flow stays with the flow's backend: as <see cref="Stays"/>, for flows of which is known whether their packets have to be asked.</summary>
+    /// <summary>Whether a packet of a flow stays with the flow's backend: as <see cref="Stays"/>, for flows of which is known whether their packets have to be asked; counts those that do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet, of which most are of no such flow.
-    public static bool Passes(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry, out ConnectionIdCounter? counter, out ConnectionIdOutcome outcome)
+    public static bool TryPass<TTracing>(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry)
+        where TTracing : struct, ITracing =>
+        (entry.Marks & FlowMarks.ConnectionIds) == 0 || !entry.IsForward || TryPassAsked<TTracing>(context, batch, i, in entry);
+
+    private static bool TryPassAsked<TTracing>(WorkerContext context, PacketBatch batch, int i, in FlowEntry entry)
+        where TTracing : struct, ITracing
     {
-        (counter, outcome) = (null, default);
-        return (entry.Marks & FlowMarks.ConnectionIds) == 0 || !entry.IsForward || Stays(context, batch, i, in entry, out counter, out outcome);
+        bool stays = Stays(context, batch, i, in entry, out ConnectionIdCounter? counter, out ConnectionIdOutcome outcome);
+        if (stays && !TTracing.IsOn)
+        {
+            counter?.Count(outcome);
+        }
+
+        return stays;
     }
 
     /// <summary>Whether a packet of a flow from a client stays with the flow's backend, as far as its connection ID is asked.</summary>
