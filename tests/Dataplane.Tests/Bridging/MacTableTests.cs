@@ -80,6 +80,24 @@ public sealed class MacTableTests
     }
 
     [Fact]
+    public void Learn_InThePlaceOfAgedAddresses_TakesThemFromTheCountOfTheirPort()
+    {
+        var table = new MacTable(8, 2, 10);
+        var moves = new TokenBucket(0, 0);
+        for (ulong number = 1; number <= 8; number++)
+        {
+            Assert.Equal(Learning.Learnt, table.Learn(MacTable.KeyOf(number, 0), 0, 8, moves, Second));
+        }
+
+        for (ulong number = 11; number <= 15; number++)
+        {
+            Assert.Equal(Learning.Learnt, table.Learn(MacTable.KeyOf(number, 0), 1, 8, moves, 20 * Second));
+        }
+
+        Assert.Equal((3, 5), (table.CountOf(0), table.CountOf(1)));
+    }
+
+    [Fact]
     public void Find_WithAClockThatIsBehind_IsNotAged()
     {
         var table = new MacTable(64, 1, 10);

@@ -85,6 +85,32 @@ public sealed class RouteStageTests
         Assert.Equal(1280, frame6.Length - 14);
     }
 
+    /// <summary>RFC 8200 5: a sender sends nothing smaller than 1,280 bytes, whatever it is told; so it is told no less.</summary>
+    [Fact]
+    public async Task Forward_TooBigForALinkBelowTheLeastMtuOfIpv6_AnswersWithThatLeast()
+    {
+        await using TestPlane plane = TestPlane.Create(lanMtu: 1200);
+        (_, byte[] frame) = Assert.Single(plane.SendForDrop("wan", FromClient("2001:db8:1::2", "2001:db8:2::11").Udp(1, 2).PayloadOf(1300).Build(), DropReason.PacketTooBig));
+        Assert.Equal(1280u, ParsedIcmp.Read(frame).Rest);
+    }
+
+    /// <summary>RFC 791 3.1: options whose copied bit is set are in every fragment, all others in the first alone.</summary>
+    [Fact]
+    public async Task Forward_TooBigWithOptions_LaterFragmentsHaveThoseThatAreCopied()
+    {
+        await using TestPlane plane = TestPlane.Create(lanMtu: 600);
+        byte[] once = [7, 7, 4, 0, 0, 0, 0], copied = [0x94, 4, 0, 0];
+        var fields = new Ipv4Fields { Source = IpAddress.Parse("198.51.100.2"), Destination = IpAddress.Parse("10.1.0.11"), Ttl = 64 };
+        byte[] big = PacketBuilder.Ethernet(TestPlane.ClientMac, TestPlane.WanMac).Ipv4(fields, [.. once, 1, .. copied]).Udp(1, 2).PayloadOf(1400).Build();
+        IReadOnlyList<(string Port, byte[] Frame)> sent = plane.Send("wan", big);
+        Assert.Equal(3, sent.Count);
+        Assert.Equal([32, 24, 24], sent.Select(frame => (frame.Frame[14] & 15) * 4).OrderDescending());
+        Assert.All(sent, frame => Assert.True(frame.Frame[14] == 0x48
+            ? frame.Frame.AsSpan(34, 12).SequenceEqual((byte[])[.. once, 1, .. copied])
+            : frame.Frame.AsSpan(34, 4).SequenceEqual(copied)));
+        Assert.All(sent, frame => Assert.True(InternetChecksum.Verify(frame.Frame.AsSpan(14, (frame.Frame[14] & 15) * 4))));
+    }
+
     [Fact]
     public async Task Forward_TooBigWithoutDontFragment_IsFragmentedAndReassemblesToTheSame()
     {
