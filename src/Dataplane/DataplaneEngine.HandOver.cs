@@ -87,6 +87,7 @@ public sealed partial class DataplaneEngine
         {
             ThrowIfNotRunning();
             IReadOnlyList<PassedQueue> taken = Offer(channel);
+            channel.SendMemory(SuccessionKind.Knowledge, KnowledgeBytes(isLast: false));
             uint since = await PassFlowsAsync(channel, cancellationToken).ConfigureAwait(false);
             return await SwitchAsync(channel, taken, since).ConfigureAwait(false);
         }
@@ -168,6 +169,7 @@ public sealed partial class DataplaneEngine
             }
 
             channel.SendMemory(SuccessionKind.Neighbours, NeighbourBytes());
+            channel.SendMemory(SuccessionKind.Knowledge, KnowledgeBytes(isLast: true));
             await SendFlowsAsync(channel, SuccessionKind.LastFlows, since, CancellationToken.None).ConfigureAwait(false);
             isOver = channel.Send(SuccessionKind.Stopped, StoppedBytes(stoppedNs, taken)) && IsTaken(channel);
             return isOver ? true : throw new SuccessionException("the successor did not take over; this process goes on");

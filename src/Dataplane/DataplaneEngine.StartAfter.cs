@@ -171,12 +171,20 @@ public sealed partial class DataplaneEngine
         var waiting = new List<StateReader>();
         var state = new StateReceipt(StateRefusal.None, 0);
         byte[] neighbours = [];
+        var known = new List<Knowledge>();
         SuccessionMessage message;
         while ((message = channel.Receive(s_patience)).Kind != SuccessionKind.Stopped)
         {
             if (message.Kind == SuccessionKind.Neighbours)
             {
                 neighbours = SuccessionChannel.BytesOf(message);
+                continue;
+            }
+
+            if (message.Kind == SuccessionKind.Knowledge)
+            {
+                known.Add(Knowledge.FromBytes(SuccessionChannel.BytesOf(message)));
+                LearnIfOpen(known, isWhole);
                 continue;
             }
 
@@ -202,10 +210,11 @@ public sealed partial class DataplaneEngine
         if (!isWhole)
         {
             Open();
+            LearnIfOpen(known, isOpen: true);
             state = await LoadAsync(waiting, state).ConfigureAwait(false);
         }
 
-        int known = LoadNeighbours(neighbours);
+        int neighboursKnown = LoadNeighbours(neighbours);
         SetPositions(message.Body, taken);
         if (!channel.Send(SuccessionKind.Taken))
         {
@@ -217,9 +226,18 @@ public sealed partial class DataplaneEngine
         {
             PortsPassed = [.. _passed.Keys],
             PortsReopened = [.. Spec.Ports.Select(port => port.Name).Except(_passed.Keys)],
-            Neighbours = known,
+            Neighbours = neighboursKnown,
             Blocked = TimeSpan.FromMicroseconds((MonotonicClock.NowNs - BinaryPrimitives.ReadInt64LittleEndian(message.Body)) / 1000.0),
         };
+    }
+
+    private void LearnIfOpen(List<Knowledge> known, bool isOpen)
+    {
+        if (isOpen)
+        {
+            known.ForEach(Learn);
+            known.Clear();
+        }
     }
 
     /// <summary>Puts the flows in; what has become of those that are there already takes their place.</summary>

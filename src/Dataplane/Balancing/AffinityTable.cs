@@ -71,6 +71,32 @@ internal sealed class AffinityTable
         Volatile.Write(ref _words[place], word);
     }
 
+    /// <summary>All clients heard of within the timeout. While others note theirs.</summary>
+    public List<AffinityEntry> Read(long nowSeconds, int timeoutSeconds)
+    {
+        List<AffinityEntry> clients = [];
+        for (int place = 0; place < _words.Length; place++)
+        {
+            long word = Volatile.Read(ref _words[place]);
+            if (word != 0 && Age(word, nowSeconds) < timeoutSeconds)
+            {
+                clients.Add(new AffinityEntry(place, (int)(word >>> (SlotBits + TickBits)), (int)(word >> TickBits & SlotMask), (int)Age(word, nowSeconds)));
+            }
+        }
+
+        return clients;
+    }
+
+    /// <summary>Puts clients in that another table had, at their places.</summary>
+    public void Restore(IEnumerable<AffinityEntry> clients, long nowSeconds)
+    {
+        foreach (AffinityEntry client in clients.Where(client => client.Slot <= SlotMask))
+        {
+            long word = ((long)client.Tag << (SlotBits + TickBits)) | ((long)client.Slot << TickBits) | ((nowSeconds - client.AgeSeconds) & TickMask);
+            Volatile.Write(ref _words[client.Place], word);
+        }
+    }
+
     /// <summary>Never 0, which marks a free word.</summary>
     private static long TagOf(uint hash) => Math.Max(hash >> (32 - TagBits), 1);
 

@@ -13,6 +13,15 @@ internal sealed class LearntRoutes
     public IReadOnlyCollection<RouteSpec> ReachableBy(IReadOnlyList<InterfaceSpec> interfaces) =>
         [.. _routes.Values.Where(route => route.Via.All(hop => IsReachable(hop, interfaces)))];
 
+    /// <summary>Notes routes that another process had learnt; the tables are compiled with them afterwards.</summary>
+    public void Restore(IEnumerable<RouteSpec> routes)
+    {
+        foreach (RouteSpec route in routes)
+        {
+            _routes[route.To.Network] = route;
+        }
+    }
+
     /// <summary>Forgets the routes that a configuration leaves no way for.</summary>
     /// <returns>Their number.</returns>
     public int DropUnreachable(IReadOnlyList<InterfaceSpec> interfaces)

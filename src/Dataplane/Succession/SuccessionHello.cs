@@ -7,7 +7,7 @@ namespace Dataplane.Succession;
 /// <summary>The first message of a successor: by it the process before knows whether it can hand over to it.</summary>
 internal static class SuccessionHello
 {
-    private const int Version = 1;
+    private const int Version = 2;
 
     private static ReadOnlySpan<byte> Magic => "dataplane"u8;
 

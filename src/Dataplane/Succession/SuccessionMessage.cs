@@ -43,6 +43,9 @@ internal enum SuccessionKind : byte
 
     /// <summary>Successor: from here on everything is its own.</summary>
     Taken,
+
+    /// <summary>Predecessor: learnt routes, backends that are down, clients with affinity, in shared memory: before the flows, and what of it packets change once more at the end. Not answered.</summary>
+    Knowledge,
 }
 
 /// <summary>A message as it was received.</summary>

@@ -115,7 +115,7 @@ public sealed class HandOverTests : IAsyncDisposable
             using var other = new SuccessionChannel(await ConnectAsync());
             Assert.True(other.Send(SuccessionKind.Hello, hello));
             SuccessionMessage answer = await Task.Run(() => other.Receive(s_patience));
-            Assert.Equal((SuccessionKind.Refused, "hand-over version 2, the running process has 1"), (answer.Kind, Encoding.UTF8.GetString(answer.Body)));
+            Assert.Equal((SuccessionKind.Refused, "hand-over version 3, the running process has 2"), (answer.Kind, Encoding.UTF8.GetString(answer.Body)));
             Assert.False(handed.IsCompleted);
             if (times == 1)
             {
@@ -256,6 +256,7 @@ public sealed class HandOverTests : IAsyncDisposable
         }
 
         channel.Send(SuccessionKind.Takes);
+        Knowledge.FromBytes(SuccessionChannel.BytesOf(channel.Expect(SuccessionKind.Knowledge, s_patience)));
         while (until > Moment.Chosen)
         {
             SuccessionMessage message = channel.Receive(s_patience);
