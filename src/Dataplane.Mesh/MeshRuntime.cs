@@ -276,6 +276,11 @@ public sealed partial class MeshRuntime : IAsyncDisposable
             }
         }
 
+        if (isValid)
+        {
+            SpecValidator.Vouch(expanded);
+        }
+
         if (refused.Count == 0)
         {
             return expanded;

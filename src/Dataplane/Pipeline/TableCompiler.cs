@@ -69,7 +69,7 @@ internal static class TableCompiler
             FilterPorts = filterPorts,
             Filter = FilterProgram.Compile(spec.Filter, name => filterPorts[ports.IdOf(name)], previous?.Filter),
             Services = new ServiceTable(services, previous?.Services),
-            Returns = new ReturnTable(services),
+            Returns = previous is not null && compiler.HasSameBackends ? previous.Returns : new ReturnTable(services),
             Nat = nat,
             Siit = SiitTable.Compile(spec.Siit),
             Tunnels = TunnelTable.Compile(spec.Encapsulation, previous?.Tunnels),

@@ -28,6 +28,30 @@ public sealed class ServiceReuseTests
         Assert.Equal([7], Enumerable.Range(0, Services).Where(i => !ReferenceEquals(before[i], after[i])));
     }
 
+    /// <summary>A service that comes or goes has the routes made anew, but answers of backends only where there are others.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Update_ServiceComesAndGoes_MakesReturnsAnewForItsBackendsAlone(int backends)
+    {
+        await using TestPlane plane = Create();
+        ReturnTable before = plane.Engine.Workers.Tables!.Returns;
+        ServiceSpec more = plane.Engine.Spec.Services[3] with
+        {
+            Name = "more",
+            Address = IpAddress.Parse("198.51.100.250"),
+            Backends = [.. Enumerable.Range(0, backends).Select(_ => new BackendSpec { Address = IpAddress.Parse("10.1.0.77"), Port = 7777 })],
+        };
+        await plane.Engine.UpdateAsync(spec => spec with { Services = [.. spec.Services.Take(5), more, .. spec.Services.Skip(5)] });
+        ReturnTable with = plane.Engine.Workers.Tables!.Returns;
+        Assert.Equal(backends == 0, ReferenceEquals(before, with));
+        var backend = IpAddress.Parse("10.1.0.77");
+        var key = new FlowKey { SourceHigh = backend.High, SourceLow = backend.Low, Transport = (7777ul << 48) | ((ulong)more.Protocol << 8) | (byte)backend.Family };
+        Assert.Equal(backends > 0, with.TryFind(in key, out _));
+        await plane.Engine.UpdateAsync(spec => spec with { Services = [.. spec.Services.Where(service => service.Name != "more")] });
+        Assert.False(plane.Engine.Workers.Tables!.Returns.TryFind(in key, out _));
+    }
+
     [Fact]
     public async Task Update_ThatSaysTheSameInOtherObjects_CompilesNothing()
     {

@@ -436,4 +436,16 @@ public class SpecValidatorTests
 
     private static ServiceSpec Service(string name, string address, ushort port, params BackendSpec[] backends) =>
         new() { Name = name, Address = IpAddress.Parse(address), Port = port, Backends = backends };
+
+    [Fact]
+    public void Vouch_ForASpecification_IsBelievedOnceAndOfThatObjectAlone()
+    {
+        DataplaneSpec wrong = s_good with { Services = [Service("x", "192.0.2.9", 1), Service("x", "192.0.2.9", 1)] };
+        int errors = SpecValidator.Validate(wrong).Count;
+        Assert.NotEqual(0, errors);
+        SpecValidator.Vouch(wrong);
+        Assert.Equal(errors, SpecValidator.Validate(wrong with { }).Count);
+        Assert.Empty(SpecValidator.Validate(wrong));
+        Assert.Equal(errors, SpecValidator.Validate(wrong).Count);
+    }
 }
