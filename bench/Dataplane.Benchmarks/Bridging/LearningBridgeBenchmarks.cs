@@ -44,13 +44,15 @@ public class LearningBridgeBenchmarks
         _known = Frames(host => (Target(host), Sender(host)));
         _broadcasts = Frames(host => (0xFFFF_FFFF_FFFF, Sender(host)));
         byte[] answers = Frames(host => (Sender(host), Target(host)));
-        for (int i = 0; i < (Hosts / Batch) + 1; i++)
+        foreach ((int port, byte[] frames) in ((int, byte[])[])[(1, answers), (0, _known)])
         {
-            Pass(1, answers);
-            Pass(0, _known);
+            _next = 0;
+            for (int i = 0; i < (Hosts / Batch) + 1; i++)
+            {
+                Pass(port, frames);
+            }
         }
 
-        _next = 0;
         int known = _engine.ReadBridgeAddresses().Count;
         if (known < Hosts * 2 * 99 / 100)
         {
