@@ -47,8 +47,8 @@ internal sealed class Leg : IDisposable
 
     /// <summary>Waits until there is something to read, or the end.</summary>
     /// <remarks>
-    /// Where only the socket can have more, it alone is waited for: the reading of TLS then runs through without a stop, which costs a third of one with
-    /// several. Nothing is decided by the wait; a read after it may wait as well.
+    /// Where only the socket can have more, it alone is waited for: the reading of TLS then runs through without a stop. Nothing is decided by the wait; a
+    /// read after it may wait as well.
     /// </remarks>
     internal ValueTask<int> WaitAsync()
     {
