@@ -24,20 +24,7 @@ struct frame {
 } __attribute__((packed));
 _Static_assert(sizeof(struct frame) == FRAME_BYTES, "the frame has 64 bytes");
 
-static __always_inline __u16 fold(__u64 sum)
-{
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (sum & 0xffff) + (sum >> 16);
-}
-
-// Sums of the ones' complement (RFC 1071) do not mind the width of the words: 0xffff says that the checksum in the bytes is right.
-static __always_inline __u16 sum_ip(struct frame *f)
-{
-    __u32 *w = (void *)&f->ip;
-    return fold((__u64)w[0] + w[1] + w[2] + w[3] + w[4]);
-}
+#include "pace.bpf.h"
 
 static __always_inline __u16 sum_udp(struct frame *f)
 {
@@ -48,28 +35,6 @@ static __always_inline __u16 sum_udp(struct frame *f)
 
 static __always_inline __u32 address_of(__u32 flow) { return bpf_htonl(0x0a000000 | ((flow * 2654435761u) >> 8)); }
 static __always_inline __u16 port_of(__u32 flow) { return bpf_htons(1024 + (flow & 0x7fff)); }
-
-// Lets one frame pass each 1/rate seconds. What was missed while another program had the processor is not made up for beyond 64 frames,
-// for a burst is not what is to be measured; what was sent is counted, not what was meant to be.
-static __always_inline int is_due(struct plan *p, struct source_state *s)
-{
-    if (!p->rate)
-        return 1;
-    if (s->credit == 0) {
-        __u64 now = bpf_ktime_get_ns(), due = (now - s->last_ns) * p->rate / 1000000000;
-        if (due == 0)
-            return 0;
-        if (due > 64) {
-            due = 64;
-            s->last_ns = now;
-        } else {
-            s->last_ns += due * 1000000000 / p->rate;
-        }
-        s->credit = due;
-    }
-    s->credit--;
-    return 1;
-}
 
 SEC("xdp") int source(struct xdp_md *ctx)
 {
@@ -98,7 +63,7 @@ SEC("xdp") int source(struct xdp_md *ctx)
     f->ip.saddr = address_of(flow);
     f->ip.daddr = bpf_htonl(bpf_ntohl(p->destination) + (flow >> (p->shift & 31)));
     f->ip.check = 0;
-    f->ip.check = ~sum_ip(f);
+    f->ip.check = ~sum_ip(&f->ip);
     f->udp.source = port_of(flow);
     f->udp.dest = p->port;
     f->udp.len = bpf_htons(FRAME_BYTES - ETH_HLEN - sizeof(struct iphdr));
@@ -145,7 +110,7 @@ SEC("tc") int sink(struct __sk_buff *ctx)
         return count(BAD_LENGTH);
     if (p->check_mac && is_other(f->eth.h_dest, p->expected_mac))
         return count(BAD_MAC);
-    if (*(__u8 *)&f->ip != 0x45 || f->ip.tot_len != bpf_htons(FRAME_BYTES - ETH_HLEN) || f->ip.frag_off != bpf_htons(0x4000) || sum_ip(f) != 0xffff)
+    if (*(__u8 *)&f->ip != 0x45 || f->ip.tot_len != bpf_htons(FRAME_BYTES - ETH_HLEN) || f->ip.frag_off != bpf_htons(0x4000) || sum_ip(&f->ip) != 0xffff)
         return count(BAD_IP_HEADER);
     if (f->ip.ttl != p->expected_ttl)
         return count(BAD_TTL);

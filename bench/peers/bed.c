@@ -29,7 +29,7 @@ struct result {
     __u64 sent, good, counts[COUNTERS];
 };
 
-static int realtime, plan_map, state_map, counter_map, source_program, source_namespace, sink_namespace;
+static int frame_bytes = FRAME_BYTES, realtime, plan_map, state_map, counter_map, source_program, source_namespace, sink_namespace;
 static struct plan plan;
 static __u64 totals[COUNTERS];
 static volatile sig_atomic_t stopped;
@@ -117,8 +117,8 @@ static void raise_priority(int priority)
 // One call for the whole trial: each takes tens of milliseconds to set up and to end. A signal ends it.
 static void *run_source(void *unused)
 {
-    static unsigned char bytes[FRAME_BYTES];
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = FRAME_BYTES, .repeat = 1 << 30,
+    static unsigned char bytes[256];
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = frame_bytes, .repeat = 1 << 30,
                 .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
     (void)unused;
     raise_priority(1);
@@ -257,7 +257,7 @@ static void print_checks(void)
     static const char *const names[COUNTERS] = {
         [BAD_LENGTH] = "length", [BAD_MAC] = "mac", [BAD_IP_HEADER] = "ip_header", [BAD_TTL] = "ttl",
         [BAD_DESTINATION] = "destination", [BAD_UDP_CHECKSUM] = "udp_checksum", [BAD_CONTENT] = "content",
-        [BAD_BINDING] = "binding",
+        [BAD_BINDING] = "binding", [BAD_ANSWER] = "answer", [BAD_TWICE] = "twice",
     };
     __u64 bad = 0;
     for (int k = BAD_LENGTH; k < COUNTERS; k++)
@@ -294,6 +294,7 @@ int main(int count, char **arguments)
         else if (!strcmp(key, "expect")) read_endpoint(value, &plan.expected, &plan.expected_port);
         else if (!strcmp(key, "expect_mac")) read_mac(value, plan.expected_mac), plan.check_mac = 1;
         else if (!strcmp(key, "expect_ttl")) plan.expected_ttl = atoi(value);
+        else if (!strcmp(key, "bytes")) frame_bytes = atoi(value);
         else if (!strcmp(key, "flows")) plan.flows = atoi(value);
         else if (!strcmp(key, "shift")) plan.shift = atoi(value) & 31;
         else if (!strcmp(key, "backends")) plan.backends = atoi(value);
@@ -303,9 +304,9 @@ int main(int count, char **arguments)
         else if (!strcmp(key, "realtime")) realtime = atoi(value);
         else fail("unknown key %s", key);
     }
-    if (!mode || !source_at || !sink_at || !plan.flows || plan.flows > MAX_FLOWS)
+    if (!mode || !source_at || !sink_at || !plan.flows || plan.flows > MAX_FLOWS || frame_bytes < FRAME_BYTES || frame_bytes > 256)
         fail("usage: bed search|offer source=NAMESPACE/IF sink=NAMESPACE/IF mac=MAC to=IP:PORT expect=IP:PORT "
-             "[expect_mac=MAC] [expect_ttl=N] [expect_source=IP] [backends=N] [flows=N] [shift=BITS] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
+             "[expect_mac=MAC] [expect_ttl=N] [expect_source=IP] [backends=N] [flows=N] [bytes=N] [shift=BITS] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
 
     char source_name[128], source_if[32], sink_name[128], sink_if[32];
     if (sscanf(source_at, "%127[^/]/%31s", source_name, source_if) != 2 || sscanf(sink_at, "%127[^/]/%31s", sink_name, sink_if) != 2)
@@ -335,7 +336,7 @@ int main(int count, char **arguments)
 
     if (!strcmp(mode, "offer")) {
         struct result r = run_trial(rate, seconds);
-        printf("offered=%.4f delivered=%.4f", r.offered / 1e6, r.delivered / 1e6);
+        printf("sent=%llu offered=%.4f delivered=%.4f", (unsigned long long)r.sent, r.offered / 1e6, r.delivered / 1e6);
     } else if (!strcmp(mode, "search")) {
         struct result most = run_trial(0, seconds);
         double free_of_loss = find_rate_without_loss(seconds, most.delivered);

@@ -37,7 +37,7 @@ struct source_state {
 };
 
 // Per processor. What is not GOOD, LATE or STRANGER failed a check: contents are verified in every frame, not in a sample.
-enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, BAD_BINDING, COUNTERS };
+enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, BAD_BINDING, BAD_ANSWER, BAD_TWICE, COUNTERS };
 
 // Behind the UDP header: 20 of 22 bytes of payload.
 struct mark {
