@@ -20,6 +20,7 @@ Command[] commands =
     new ExplainCommand(),
     new ReplayCommand(),
     new DemoCommand(),
+    new FlowsCommand(),
     new BridgeShowCommand(),
     new BridgeAddressesCommand(),
     new BridgeFlushCommand(),

@@ -43,15 +43,16 @@ public sealed partial class DataplaneEngine
     /// <summary>The flows known now, each with both its directions. A worker is asked for a few thousand entries at a time, and forwards in between:
     /// what begins or ends meanwhile may be missing.</summary>
     /// <param name="most">The largest number of directions to return.</param>
+    /// <param name="where">Which directions to return, asked on the caller's thread; all when null.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="most"/> is negative.</exception>
     /// <exception cref="InvalidOperationException">The engine has not been started.</exception>
-    public IReadOnlyList<FlowStatus> ReadFlows(int most = 10_000)
+    public IReadOnlyList<FlowStatus> ReadFlows(int most = 10_000, Predicate<FlowStatus>? where = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(most);
         var result = new List<FlowStatus>();
         for (int worker = 0; worker < (_workers?.Count ?? 1); worker++)
         {
-            AddFlows(worker, most, result);
+            AddFlows(worker, most, where, result);
         }
 
         return result;
@@ -109,7 +110,7 @@ public sealed partial class DataplaneEngine
         _ => 0,
     };
 
-    private void AddFlows(int worker, int most, List<FlowStatus> result)
+    private void AddFlows(int worker, int most, Predicate<FlowStatus>? where, List<FlowStatus> result)
     {
         const int Some = 512, Looks = 8192;
         var entries = new FlowEntry[Some];
@@ -124,7 +125,11 @@ public sealed partial class DataplaneEngine
             });
             for (int i = 0; i < count && result.Count < most; i++)
             {
-                result.Add(FlowStatus.Of(in entries[i], nowNs));
+                var flow = FlowStatus.Of(in entries[i], nowNs);
+                if (where is null || where(flow))
+                {
+                    result.Add(flow);
+                }
             }
         }
     }

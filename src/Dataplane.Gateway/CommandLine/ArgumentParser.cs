@@ -53,7 +53,7 @@ internal static class ArgumentParser
 
     private static void Check(Command command, List<string> positionals, List<(string Name, string Value)> options)
     {
-        if (positionals.Count < command.Positionals.Count)
+        if (positionals.Count < command.Positionals.Count && !command.Positionals[positionals.Count].StartsWith('['))
         {
             throw new UsageException($"{command.Positionals[positionals.Count]} is missing.");
         }

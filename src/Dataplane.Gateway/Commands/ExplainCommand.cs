@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Dataplane.Gateway.CommandLine;
+using Dataplane.Gateway.Networks;
+using Dataplane.Gateway.Status;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Mesh;
 using Dataplane.Pipeline;
@@ -27,15 +29,21 @@ internal sealed class ExplainCommand : Command
     public override string Details => """
         The code is the one that forwards; nothing is opened or sent: all ports are in memory. A port has the hardware
         address that the configuration says, else that of its interface if this machine has it, else one derived from its name.
-        Flows and neighbours that a running gateway has learned are not known here.
+        Flows and neighbours that a running gateway has learned are not known here. Without FILE a running
+        gateway is asked (run --control), which knows them: what would become of the packet now. Nothing is changed or sent either.
         """;
 
-    public override IReadOnlyList<string> Positionals => ["FILE"];
+    public override IReadOnlyList<string> Positionals => ["[FILE]"];
 
-    public override IReadOnlyList<Option> Options => [s_port, s_hex, s_pcap, s_packet, s_json];
+    public override IReadOnlyList<Option> Options => [s_port, s_hex, s_pcap, s_packet, s_json, BridgeOptions.Socket];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
+        if (arguments.Positionals.Count == 0)
+        {
+            return await AskAsync(arguments, output).ConfigureAwait(false);
+        }
+
         DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0], MeshRuntime.ExpandOnce).GetSpec();
         string port = arguments.Get(s_port)!;
         if (spec.Ports.All(known => known.Name != port))
@@ -60,6 +68,31 @@ internal sealed class ExplainCommand : Command
         }
 
         return ExitCode.Ok;
+    }
+
+    private static async Task<int> AskAsync(Arguments arguments, Output output)
+    {
+        using var frame = new ByteArrayContent(ReadFrame(arguments));
+        using ControlClient client = BridgeOptions.Connect(arguments);
+        ExplainReply reply = await client.SendAsync(HttpMethod.Post, $"/v1/explain?port={Uri.EscapeDataString(arguments.Get(s_port)!)}", frame, StatusJson.Default.ExplainReply).ConfigureAwait(false);
+        await output.Out.WriteLineAsync(arguments.Has(s_json) ? Indented(reply.Explanation) : reply.Text).ConfigureAwait(false);
+        if (reply.IsForAnother && !arguments.Has(s_json))
+        {
+            await output.Error.WriteLineAsync("The packet is for another station: its destination is not the hardware address of the port.").ConfigureAwait(false);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static string Indented(JsonElement element)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(text, new JsonWriterOptions { Indented = true }))
+        {
+            element.WriteTo(json);
+        }
+
+        return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
     private static string Json(Explanation explanation)

@@ -17,14 +17,25 @@ internal static class GatewayControl
     {
         ControlServer.On(web, "GET", "/v1/bridges", StatusJson.Default.BridgeReport, _ => Task.FromResult(BridgeReport.Of(engine)));
         ControlServer.On(web, "DELETE", "/v1/bridges/{name}/addresses", StatusJson.Default.Flushed, context => Task.FromResult(Flush(engine, context)));
+        ControlServer.On(web, "GET", "/v1/flows", StatusJson.Default.FlowReport, context => Task.FromResult(FlowReport.Of(engine, name => Asked(context, name))));
+        ControlServer.On(web, "POST", "/v1/explain", StatusJson.Default.ExplainReply, context => ExplainAsync(engine, context));
     });
+
+    private static async Task<ExplainReply> ExplainAsync(DataplaneEngine engine, HttpContext context)
+    {
+        using var frame = new MemoryStream();
+        await context.Request.Body.CopyToAsync(frame, context.RequestAborted).ConfigureAwait(false);
+        return frame.Length <= ushort.MaxValue ? ExplainReply.Of(engine.Explain(frame.ToArray(), Asked(context, "port") ?? ""))
+            : throw new ArgumentException($"The packet has {frame.Length} bytes; 65535 is the most.");
+    }
+
+    private static string? Asked(HttpContext context, string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;
 
     private static BridgeReport.Flushed Flush(DataplaneEngine engine, HttpContext context)
     {
-        string? Asked(string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;
-        int? vlan = Asked("vlan") is not { } text ? null : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
+        int? vlan = Asked(context, "vlan") is not { } text ? null : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
             : throw new FormatException($"VLAN \"{text}\" is not a number from 0 to 4095.");
-        MacAddress? mac = Asked("mac") is { } address ? MacAddress.Parse(address) : null;
-        return new BridgeReport.Flushed(engine.ForgetBridgeAddresses((string)context.GetRouteValue("name")!, Asked("port"), vlan, mac));
+        MacAddress? mac = Asked(context, "mac") is { } address ? MacAddress.Parse(address) : null;
+        return new BridgeReport.Flushed(engine.ForgetBridgeAddresses((string)context.GetRouteValue("name")!, Asked(context, "port"), vlan, mac));
     }
 }

@@ -8,5 +8,7 @@ namespace Dataplane.Gateway.Status;
 [JsonSerializable(typeof(GatewayStatus))]
 [JsonSerializable(typeof(BridgeReport))]
 [JsonSerializable(typeof(BridgeReport.Flushed))]
+[JsonSerializable(typeof(FlowReport))]
+[JsonSerializable(typeof(ExplainReply))]
 [JsonSerializable(typeof(TrafficReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;
