@@ -39,7 +39,11 @@ internal static unsafe partial class UnixSocket
             if (number < 0)
                 throw LinuxException.FromLastError($"open({path}, O_PATH)");
             using var file = new FileDescriptor(number);
-            File.SetUnixFileMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.Number}"), mode);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.Number}"), mode);
+            }
+
             return socket;
         }
         catch

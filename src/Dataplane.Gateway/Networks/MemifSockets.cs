@@ -48,11 +48,20 @@ internal sealed class MemifSockets(string directory)
         if (!Directory.Exists(_directory))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(_directory)!);
-            Directory.CreateDirectory(_directory, OwnerOnly);
+            Own(_directory, OwnerOnly);
         }
 
-        Directory.CreateDirectory(own);
-        File.SetUnixFileMode(own, ForAll);
+        Own(own, ForAll);
+    }
+
+    private static void Own(string directory, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            // Never open to more than it is to be, and then to just that, whatever the process leaves out.
+            Directory.CreateDirectory(directory, mode);
+            File.SetUnixFileMode(directory, mode);
+        }
     }
 
     /// <summary>Removes the directory of a socket, and whatever a container has put there.</summary>
