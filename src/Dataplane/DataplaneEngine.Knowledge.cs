@@ -90,7 +90,7 @@ public sealed partial class DataplaneEngine
     }
 
     /// <summary>A learnt route of another configuration need not be one of this.</summary>
-    private IEnumerable<RouteSpec> Fitting(IReadOnlyList<RouteSpec> routes)
+    private IEnumerable<RouteSpec> Fitting(List<RouteSpec> routes)
     {
         IReadOnlyList<ConfigurationError> errors = routes.Count == 0 ? []
             : SpecValidator.Validate(Spec with { Routes = routes, Services = [], Filter = new FilterSpec(), Neighbours = [] });

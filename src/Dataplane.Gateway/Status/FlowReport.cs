@@ -11,6 +11,8 @@ internal sealed record FlowReport(IReadOnlyList<FlowReport.Flow> Flows, bool Has
 {
     public const int MostFlows = 1_000_000;
 
+    private static readonly string[] s_states = ["tcp_transitory", "tcp_established", "tcp_closing", "udp", "icmp_query", "other"];
+
     /// <summary>Lists what is asked for.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="asked">What is asked by a name: <c>protocol</c>, <c>address</c> (or a prefix; either end, as the packets come or as they leave), <c>port</c> (likewise),
@@ -22,6 +24,11 @@ internal sealed record FlowReport(IReadOnlyList<FlowReport.Flow> Flows, bool Has
         IpPrefix? prefix = asked("address") is { } text ? PrefixOf(text) : null;
         int? port = asked("port") is { } number ? NumberOf("Port", number, ushort.MaxValue) : null;
         string? state = asked("state");
+        if (state is not null && !s_states.Contains(state))
+        {
+            throw new FormatException($"\"{state}\" is not a state; the states are {string.Join(", ", s_states)}.");
+        }
+
         bool both = asked("both") is not null;
         int most = asked("most") is { } count ? NumberOf("Most", count, MostFlows) : 1000;
         IReadOnlyList<FlowStatus> found = engine.ReadFlows(most + 1, flow => (both || flow.IsForward) && (protocol is null || flow.Protocol == protocol || (protocol == IpProtocols.Icmp && flow.Protocol == IpProtocols.Icmpv6))

@@ -26,7 +26,7 @@ public sealed class SiitAllocationTests
         yield return ("lan", FromServer(11, client: V4(12)).Udp(port, 53).Build());
         yield return ("wan", FromClient(dontFragment: false).Udp(port, 53).PayloadOf(1400).Build());
         yield return ("wan", FromClient().Udp(port, 53).PayloadOf(1470).Build());
-        yield return ("wan", FromClient().Icmpv4(new Icmpv4Fields { Type = 11 }).Payload(AtClient(7).Udp(53, port).PayloadOf(30).Build()[14..]).Build());
+        yield return ("wan", FromClient().Icmpv4(new Icmpv4Fields { Type = 11 }).Payload(AtClient(7).Udp(53, port).PayloadOf(30).Build().AsSpan(14)).Build());
         foreach (byte[] fragment in FromServer().EchoRequest(port, 1).PayloadOf(2000).BuildFragments(1232, (uint)turn).Reverse())
         {
             yield return ("lan", fragment);
