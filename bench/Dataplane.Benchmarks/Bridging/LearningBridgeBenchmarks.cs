@@ -37,7 +37,11 @@ public class LearningBridgeBenchmarks
 
         _engine = builder.UseTimeProvider(new HastyClock()).Bridge(new BridgeSpec
         {
-            Name = "lan", Entries = Entries, Ageing = TimeSpan.FromDays(1), Broadcast = Unlimited, Unknown = Unlimited,
+            Name = "lan",
+            Entries = Entries,
+            Ageing = TimeSpan.FromDays(1),
+            Broadcast = Unlimited,
+            Unknown = Unlimited,
             Ports = [.. Enumerable.Range(0, _ports.Length).Select(port => new BridgePortSpec { Port = $"p{port}", Hosts = Entries })],
         }).Build();
         _engine.StartManual();
