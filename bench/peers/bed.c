@@ -204,6 +204,20 @@ static double find_rate_without_loss(double seconds, double most)
     return best;
 }
 
+// Offers ever more until much of it is lost: for what carries less under a flood than before it.
+static struct result find_most(double seconds, double rate)
+{
+    struct result best = { 0 };
+    for (; rate < 1e7 && !stopped; rate *= 1.5) {
+        struct result r = run_trial(rate, seconds);
+        if (r.delivered > best.delivered)
+            best = r;
+        if (r.delivered < 0.7 * rate)
+            break;
+    }
+    return best;
+}
+
 // Puts the sink at the ingress of an interface.
 static void attach(struct bpf_tc_hook *hook, int program, const char *interface)
 {
@@ -338,7 +352,7 @@ int main(int count, char **arguments)
         struct result r = run_trial(rate, seconds);
         printf("sent=%llu offered=%.4f delivered=%.4f", (unsigned long long)r.sent, r.offered / 1e6, r.delivered / 1e6);
     } else if (!strcmp(mode, "search")) {
-        struct result most = run_trial(0, seconds);
+        struct result most = rate > 0 ? find_most(seconds, rate) : run_trial(0, seconds);
         double free_of_loss = find_rate_without_loss(seconds, most.delivered);
         struct result over = run_trial(3 * free_of_loss, 2 * seconds);
         printf("loss_free=%.4f full_offered=%.4f full_delivered=%.4f over_offered=%.4f over_delivered=%.4f",

@@ -7,6 +7,7 @@ using System.Security.Cryptography;
 using Dataplane.Mesh.Authorization;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Tls;
+using Dataplane.Ports;
 
 namespace Dataplane.Mesh.Relay;
 
@@ -167,7 +168,7 @@ internal sealed class Admission
         Func<SslClientHelloInfo, SslServerAuthenticationOptions> greet, Func<RelayEnd> judgement, CancellationToken cancellation)
     {
         long begun = TimeProvider.System.GetTimestamp();
-        var tls = new SslStream(_transport, leaveInnerStreamOpen: false);
+        var tls = new TlsStream(_transport);
         Leg = new Leg(_transport, tls);
         SslProtocols offered = SslProtocols.None;
         try

@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using Dataplane.Mesh.Identity;
 using Dataplane.Mesh.Tls;
+using Dataplane.Ports;
 
 namespace Dataplane.Mesh.Relay;
 
@@ -156,7 +157,7 @@ internal sealed class UpstreamConnector(ListenerState state, Route route, Admiss
         PeerJudge? judge, CancellationToken cancellation)
     {
         long begun = TimeProvider.System.GetTimestamp();
-        var tls = new SslStream(transport, leaveInnerStreamOpen: false);
+        var tls = new TlsStream(transport);
         Leg = new Leg(transport, tls);
         try
         {

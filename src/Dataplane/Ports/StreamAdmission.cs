@@ -61,7 +61,7 @@ internal readonly record struct StreamAdmission(StreamConnection? Connection, St
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(settings.HandshakeTimeout);
-        var stream = new SslStream(plain, leaveInnerStreamOpen: false);
+        var stream = new TlsStream(plain);
         StreamCredentials? credentials = null;
         StreamEnd end;
         try
