@@ -148,9 +148,9 @@ internal static class LinkSettingsChecks
     private static void CheckDhcp(Checks checks, NetworkSpec network, DhcpSpec spec, string path)
     {
         IpPrefix[] subnets = [.. (network.Subnets ?? []).Where(subnet => subnet.Address.IsIpv4)];
-        if (subnets.Length == 0 && network.Subnets is { Count: > 0 })
+        if (subnets.Length == 0 && network.Subnets is { Count: > 0 } && spec.Routes is { Count: > 0 })
         {
-            checks.Error(path, "stands in a network without an IPv4 subnet, so that nobody has an address to be told of; add one to subnets, or leave it out");
+            checks.Error($"{path}.routes", "are told by DHCPv4, and the network has no IPv4 subnet");
         }
 
         CheckSeconds(checks, $"{path}.lease", spec.Lease, SpecLimits.DhcpLease);

@@ -64,6 +64,19 @@ public sealed class Dhcpv6Tests
     }
 
     [Fact]
+    public async Task Solicit_InANetworkWithoutIpv4_IsAnswered()
+    {
+        await using TestPlane plane = Plane(change: blue => blue with
+        {
+            Subnets = [.. blue.Subnets.Where(subnet => subnet.Address.IsIpv6)],
+            Gateways = [.. blue.Gateways.Where(gateway => gateway.IsIpv6)],
+            Endpoints = [.. blue.Endpoints.Select(endpoint => endpoint with { Addresses = [.. endpoint.Addresses.Where(address => address.IsIpv6)] })],
+        });
+        Answer answer = Ask(plane, Solicit, Option(1, ClientId), Association(7));
+        Assert.Equal((Advertise, $"3:{7:X8}{300:X8}{480:X8}00050018{Own}{600:X8}{600:X8}"), (answer.Kind, Assert.Single(answer.Options, option => option.StartsWith("3:", StringComparison.Ordinal))));
+    }
+
+    [Fact]
     public async Task InformationRequest_WithAndWithoutAClient_IsToldNamesAndNoAddress()
     {
         await using TestPlane plane = Plane(change: blue => blue with { Dns = [IpAddress.Parse("fd00:89::53")], Internal = true });

@@ -16,7 +16,7 @@ internal sealed class NetworkCreateCommand : Command
     private static readonly Option s_internal = new("--internal", "", "no way out and none in");
     private static readonly Option s_isolate = new("--isolate", "", "endpoints reach the gateway only, not each other");
     private static readonly Option s_advertise = new("--router-advertisements", "", "the gateway advertises itself over IPv6, with name servers and MTU");
-    private static readonly Option s_dhcp = new("--dhcp", "", "containers that ask by DHCP are told of their IPv4 address");
+    private static readonly Option s_dhcp = new("--dhcp", "", "containers that ask by DHCP or DHCPv6 are told their addresses");
     private static readonly Option s_search = new("--search", "DOMAIN", "domain for short names that is told in both ways") { IsRepeatable = true };
     private static readonly Option s_mtu = new("--mtu", "BYTES", "largest packet, 576 to 9000; 1500 by default");
     private static readonly Option s_underlay = new("--underlay", "KIND", "how hosts that share it carry its frames: vxlan (the default), or tls for encrypted links");
