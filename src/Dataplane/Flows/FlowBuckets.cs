@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -58,21 +59,15 @@ internal sealed class FlowBuckets
     public int Candidate(uint hash)
     {
         Span<int> line = LineOf(hash & _mask);
-        uint matches = Matches(line, TagOf(hash));
-        return matches != 0 ? line[IndicesAt + FirstOf(matches)] : CandidateElsewhere(hash);
+        ushort tag = TagOf(hash);
+        uint matches = Matches(line, tag);
+        return matches != 0 ? line[IndicesAt + FirstOf(matches)] : !MayBeAway(line, tag) ? None : AskForOther(hash);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // Of packets of flows few come here; inlined, it would take registers from their loop.
-    private int CandidateElsewhere(uint hash)
+    [MethodImpl(MethodImplOptions.NoInlining)] // Few packets come here; inlined, it would take registers from their loop.
+    private int AskForOther(uint hash)
     {
-        uint bucket = hash & _mask;
-        ushort tag = TagOf(hash);
-        if (!MayBeAway(LineOf(bucket), tag))
-        {
-            return None;
-        }
-
-        _lines.Prefetch((int)OtherOf(bucket, tag));
+        _lines.Prefetch((int)OtherOf(hash & _mask, TagOf(hash)));
         return Away;
     }
 
@@ -234,7 +229,8 @@ internal sealed class FlowBuckets
                 uint next = OtherOf(bucket, TagAt(line, way));
                 if (Matches(LineOf(next), 0) != 0)
                 {
-                    return MoveAlong(at, way, next);
+                    MoveAlong(at, way, next);
+                    return true;
                 }
 
                 if (known < _search.Length)
@@ -248,25 +244,19 @@ internal sealed class FlowBuckets
     }
 
     /// <summary>Moves from the end of the way found to its beginning, so that there always is a free place to move to.</summary>
-    private bool MoveAlong(int at, int way, uint target)
+    /// <remarks>No bucket is twice on the way: of two of the same, the first was searched before, with all that lies behind it, and would have ended the search.
+    /// So every entry still is where it was when it was searched.</remarks>
+    private void MoveAlong(int at, int way, uint target)
     {
         for (; at >= 0; (target, way, at) = (_search[at].Bucket, _search[at].Way, _search[at].Parent))
         {
             uint bucket = _search[at].Bucket;
             Span<int> line = LineOf(bucket);
             ushort tag = TagAt(line, way);
-
-            // A way that crosses itself may find another entry here than when it was searched; whatever was moved until then is well placed.
-            bool isAway = (line[AwayAt] >> way & 1) != 0;
-            if (OtherOf(bucket, tag) != target || !TryPut(target, tag, line[IndicesAt + way], away: !isAway))
-            {
-                return false;
-            }
-
+            bool isAway = (line[AwayAt] >> way & 1) != 0, isMoved = TryPut(target, tag, line[IndicesAt + way], away: !isAway);
+            Debug.Assert(isMoved && OtherOf(bucket, tag) == target, "the way to a free place crosses itself");
             Clear(bucket, line, way, tag);
         }
-
-        return true;
     }
 
     private void Clear(uint bucket, Span<int> line, int way, ushort tag)

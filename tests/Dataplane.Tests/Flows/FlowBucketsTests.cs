@@ -31,4 +31,41 @@ public sealed class FlowBucketsTests
             Assert.Equal(Enumerable.Range(0, added), seen[..count].ToArray().Order());
         }
     }
+
+    /// <summary>Entries are moved to make room for others until nothing can be moved any more: in tables so small that ways to a free place are long and meet.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    [InlineData(64)]
+    public void Add_UntilThereIsNoRoom_LeavesEveryEntryWhereItIsFound(int buckets)
+    {
+        long added = 0, places = 0;
+        for (int seed = 1; seed <= 200; seed++)
+        {
+            var (random, table, hashes) = (new Random(seed), new FlowBuckets(buckets), new List<uint>());
+            for (uint hash = (uint)random.NextInt64(1L << 32); table.Add(hash, hashes.Count); hash = (uint)random.NextInt64(1L << 32))
+            {
+                hashes.Add(hash);
+            }
+
+            Assert.All(hashes.Select((hash, index) => (hash, index)), entry => Assert.Contains(entry.index, Found(table, entry.hash)));
+            for (int index = 0; index < hashes.Count; index++)
+            {
+                table.Remove(hashes[index], index);
+                Assert.DoesNotContain(index, Found(table, hashes[index]));
+            }
+
+            (added, places) = (added + hashes.Count, places + table.Places);
+        }
+
+        Assert.True(added > places * 0.9, $"{added} of {places} places");
+    }
+
+    private static IEnumerable<int> Found(FlowBuckets table, uint hash)
+    {
+        for (int index = table.Next(hash, FlowBuckets.None); index >= 0; index = table.Next(hash, index))
+        {
+            yield return index;
+        }
+    }
 }

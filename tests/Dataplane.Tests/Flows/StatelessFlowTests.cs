@@ -2,6 +2,7 @@ using Dataplane.Balancing;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Telemetry;
+using Dataplane.Tests.Nat;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tracking;
 
@@ -87,6 +88,41 @@ public sealed class StatelessFlowTests
         plane.SendForOne("wan", past.Tcp(31_000, 8080, Syn).Build(), "lan");
         ServiceNet.Same(PacketBuilder.Ethernet(TestPlane.WanMac, TestPlane.ClientMac).Ip(net.Backend(11), net.Client, 63).Tcp(8080, 31_000, Syn | Ack).Build(),
             plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 31_000, Syn | Ack).Build(), "wan"));
+    }
+
+    /// <summary>What a backend begins itself is no answer, though it be from and to the same ports.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Backend_ThatBeginsAConnection_KeepsItsName(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(policy: BalancePolicy.Maglev, flowEntries: 1024, hosts: [11, 12, 13]);
+        Fill(plane, net);
+        int host = ServiceFlowLifeTests.Connect(plane, net, 30_000);
+        long stateless = plane.Engine.ReadFigures().StatelessPackets;
+        ServiceNet.Same(PacketBuilder.Ethernet(TestPlane.WanMac, TestPlane.ClientMac).Ip(net.Backend(host), net.Client, 63).Tcp(8080, 30_000, Syn).Build(),
+            plane.SendForOne("lan", net.FromBackend(host).Tcp(8080, 30_000, Syn).Build(), "wan"));
+        Assert.Equal(stateless, plane.Engine.ReadFigures().StatelessPackets);
+    }
+
+    /// <summary>Packets that the backend's answers could not be told from are of a flow already: one it has begun itself, and whose source is translated.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Answers_ThatWouldBeOfAnotherFlow_AreNotCalledFor(int family)
+    {
+        var net = ServiceNet.Of(family);
+        await using TestPlane plane = TestPlane.Create(builder => net.Add(builder, "web", 80, tcp: true, BalancePolicy.Maglev, 11)
+            .Nat("lan", "wan").Workers(workers => workers with { FlowEntries = 1024 }));
+        var inside = NatNet.Of(family);
+        plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 30_000, Syn).Build(), "wan");
+        plane.SendForOne("wan", inside.FromOutside().Tcp(30_000, 8080, Syn | Ack).Build(), "lan");
+        plane.SendForOne("lan", net.FromBackend(11).Tcp(8080, 30_000, Ack).Build(), "wan");
+        Fill(plane, net);
+        plane.SendForDrop("wan", net.FromClient().Tcp(30_000, 80, Syn).Build(), DropReason.FlowTableFull);
+        ServiceFlowLifeTests.Connect(plane, net, 30_001);
+        Assert.True(plane.Engine.ReadFigures().IsStateless);
     }
 
     /// <summary>Where something has to be remembered, there is no doing without: backends of two services, rules with states.</summary>

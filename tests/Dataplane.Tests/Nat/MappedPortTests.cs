@@ -5,6 +5,7 @@ using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Reference;
 using Dataplane.Tracking;
+using Dataplane.Tunnels;
 
 namespace Dataplane.Tests.Nat;
 
@@ -267,6 +268,25 @@ public sealed class MappedPortTests
         Assert.NotEqual(5353, outside);
         NatNet.Same(net.At(13, net.Remote(2)).Udp(7, 53).Build(), plane.SendForOne("wan", net.FromRemote(net.Remote(2)).Udp(7, 5353).Build(), "lan"));
         Assert.True(net.Reaches(plane, net.Remote(2), 7, outside, 11, 5353));
+    }
+
+    /// <summary>What comes to the GUE port of an address where packets are taken out of others is such a packet, and no answer to an inside host. TCP there is its own.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task GuePort_OfAnAddressThatDecapsulates_IsNotGivenAway(int family)
+    {
+        var net = new MappedNet(family);
+        var tunnels = new EncapsulationSpec
+        {
+            Decapsulate = [new DecapsulationSpec { Address = net.Gateway, From = [new IpPrefix(net.Remote(9), net.Remote(9).Family == IpFamily.V4 ? 32 : 128)] }],
+        };
+        await using TestPlane plane = MappedNet.Create(MappedNet.Rule(NatFiltering.EndpointIndependent), 1, builder => builder.Encapsulation(tunnels));
+        ushort outside = net.Open(plane, 11, EncapsulationSpec.DefaultGuePort, net.Remote(1));
+        Assert.NotEqual(EncapsulationSpec.DefaultGuePort, outside);
+        Assert.True(net.Reaches(plane, net.Remote(2), 7, outside, 11, EncapsulationSpec.DefaultGuePort));
+        NatNet.Same(net.AtRemote(net.Remote(1)).Tcp(EncapsulationSpec.DefaultGuePort, 53).Build(),
+            plane.SendForOne("lan", net.From(11, net.Remote(1)).Tcp(EncapsulationSpec.DefaultGuePort, 53).Build(), "wan"));
     }
 
     [Fact]

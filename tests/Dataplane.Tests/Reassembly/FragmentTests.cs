@@ -287,6 +287,21 @@ public sealed class FragmentTests
         Same(Pieces.Of(net.AtOutside().Udp(7, 53).PayloadOf(2800), Data, 1), plane.Send("wan", answer), "wan");
     }
 
+    /// <summary>Identifications come round (RFC 4963): fragments behind the time of a datagram are of another, though nobody has looked at the old one since.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task Service_IdentificationUsedAgain_IsAnotherDatagram(int family)
+    {
+        ServiceNet net = ServiceNet.Of(family);
+        await using TestPlane plane = net.Create(tcp: false, hosts: [11, 12]);
+        Assert.Single(plane.Send("wan", Pieces.Of(net.FromClient().Udp(2000, 80).PayloadOf(2800), Data, 7)[0]));
+        int host = net.HostOf(plane.SendForOne("wan", net.FromClient().Udp(2001, 80).Build(), "lan"));
+        plane.Clock.Advance(TimeSpan.FromTicks((FragmentTable.TimeoutNs / TimeSpan.NanosecondsPerTick) + 1));
+        IReadOnlyList<byte[]> later = Pieces.Of(net.FromClient().Udp(2001, 80).PayloadOf(2800), Data, 7);
+        Assert.Empty(plane.Send("wan", later[1]));
+        Same(Pieces.Of(net.AtBackend(host).Udp(2001, 8080).PayloadOf(2800), Data, 7), [.. plane.Send("wan", later[0]), .. plane.Send("wan", later[2])], "lan");
+    }
+
     /// <summary>Without anybody who needs ports, fragments are routed one by one as they come.</summary>
     [Fact]
     public async Task PlainRouting_HoldsNothing()

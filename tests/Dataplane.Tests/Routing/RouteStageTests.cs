@@ -250,4 +250,26 @@ public sealed class RouteStageTests
         byte[] wrong = PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Vlan(6).Ipv4("10.5.0.9", "198.51.100.2").Udp(2, 1).Build();
         Assert.Empty(plane.SendForDrop("lan", wrong, DropReason.NoInterface));
     }
+
+    /// <summary>A second tag would be lost on the way out, so there is no interface for it: neither that of the first nor, where the first is a mere priority, the untagged one.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(0)]
+    public async Task Vlan_TwoTags_ComeByNoInterface(ushort outer)
+    {
+        await using TestPlane plane = TestPlane.Create(builder => builder.Interface("lan", "10.5.0.1/24", vlan: 5));
+        foreach (bool isTwo in new[] { false, true })
+        {
+            PacketBuilder link = PacketBuilder.Ethernet(TestPlane.ServerMac, TestPlane.LanMac).Vlan(outer);
+            byte[] frame = (isTwo ? link.Vlan(5) : link).Ipv4("10.1.0.11", "198.51.100.2").Udp(2, 1).Build();
+            if (isTwo)
+            {
+                Assert.Empty(plane.SendForDrop("lan", frame, DropReason.NoInterface));
+            }
+            else
+            {
+                plane.SendForOne("lan", frame, "wan");
+            }
+        }
+    }
 }
