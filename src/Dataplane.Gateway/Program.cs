@@ -21,6 +21,8 @@ Command[] commands =
     new ReplayCommand(),
     new DemoCommand(),
     new FlowsCommand(),
+    new CaptureCommand(),
+    new WhatIfCommand(),
     new BridgeShowCommand(),
     new BridgeAddressesCommand(),
     new BridgeFlushCommand(),

@@ -118,10 +118,9 @@ public sealed partial class DataplaneEngine
     public Explanation Explain(ReadOnlySpan<byte> frame, string onPort)
     {
         int port = _ports.Find(onPort);
-        string[] names = [.. _ports.Entries.Select(entry => entry.Spec.Name)];
         if (port < 0)
         {
-            throw new ArgumentException($"There is no port \"{onPort}\"; the ports are {string.Join(", ", names)}.", nameof(onPort));
+            throw new ArgumentException($"There is no port \"{onPort}\"; the ports are {string.Join(", ", _ports.Entries.Select(entry => entry.Spec.Name))}.", nameof(onPort));
         }
 
         if (_closed)
@@ -129,7 +128,7 @@ public sealed partial class DataplaneEngine
             throw new InvalidOperationException($"The engine is {State}; only a running one can explain a packet.");
         }
 
-        var runner = new ExplainRunner(frame, names, (ushort)port);
+        var runner = new ExplainRunner(frame, _ports.NamesById, (ushort)port);
         AtQuiescentPoint(_ports.WorkerOf(port), runner.FindOwner);
         AtQuiescentPoint(runner.Owner, runner.Run);
         return runner.Result!;

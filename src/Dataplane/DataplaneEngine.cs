@@ -125,6 +125,7 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 await _forwarder.DisposeAsync().ConfigureAwait(false);
             }
 
+            EndCaptures();
             Close();
             State = State == EngineState.Failed ? EngineState.Failed : EngineState.Stopped;
             _completion.TrySetResult();

@@ -12,7 +12,7 @@ internal abstract class Command
     /// <summary>What it does, in a few lines; empty when the summary says it all.</summary>
     public virtual string Details => "";
 
-    /// <summary>Names of the positional arguments, all of which must be given but for those in brackets, which stand last.</summary>
+    /// <summary>Names of the positional arguments, all of which must be given but for those in brackets, which stand last; a last one that ends with ... takes all that are left.</summary>
     public virtual IReadOnlyList<string> Positionals => [];
 
     public virtual IReadOnlyList<Option> Options => [];

@@ -15,7 +15,7 @@ namespace Dataplane.Gateway.Commands;
 internal sealed class RunCommand : Command
 {
     private static readonly Option s_metrics = new("--metrics", "ADDR:PORT", "answer Prometheus at http://ADDR:PORT/metrics, health checks at /health/live and /health/ready");
-    private static readonly Option s_control = new("--control", "PATH", $"Unix socket, its owner's alone, by which dataplane flows, explain and bridge ask; {GatewayControl.DefaultSocket} is where it looks by default");
+    private static readonly Option s_control = new("--control", "PATH", $"Unix socket, its owner's alone, by which dataplane capture, flows, explain, what-if and bridge ask; {GatewayControl.DefaultSocket} is where it looks by default");
     private static readonly Option s_status = new("--status", "MS", "print a line of JSON with all counters every MS milliseconds, 50 to 3600000");
     private static readonly Option s_state = new("--state", "FILE", "take over the flows of FILE at the start, and write them to it at the end");
     private static readonly Option s_stateEvery = new("--state-every", "MS", "with --state: write them every MS milliseconds too, 100 to 3600000");

@@ -103,15 +103,43 @@ internal sealed class ControlClient : IDisposable
                 return JsonSerializer.Deserialize(body, type)!;
             }
 
-            ErrorReply? refused = body.Length == 0 ? null : JsonSerializer.Deserialize(body, NetworkJson.Default.ErrorReply);
-            throw new NetworkException(
-                Enum.TryParse(refused?.Code, out NetworkFault fault) ? fault : NetworkFault.Failed,
-                refused?.Message ?? $"The {_service} at {_socket} answered {(int)response.StatusCode}.");
+            throw Refused(response, body);
         }
         catch (Exception gone) when (gone is HttpRequestException or OperationCanceledException or JsonException)
         {
             throw new NetworkException(NetworkFault.Unreachable, $"No {_service} answers at {_socket}: {WhyNot(gone)}.", gone);
         }
+    }
+
+    /// <summary>Asks, and reads the answer while it comes.</summary>
+    /// <exception cref="NetworkException">It was refused, or nobody answers.</exception>
+    public async Task<Stream> OpenAsync(string path)
+    {
+        try
+        {
+            HttpResponseMessage response = await _http.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+            {
+                return await response.Content.ReadAsStreamAsync().ConfigureAwait(false);
+            }
+
+            using (response)
+            {
+                throw Refused(response, await response.Content.ReadAsByteArrayAsync().ConfigureAwait(false));
+            }
+        }
+        catch (Exception gone) when (gone is HttpRequestException or OperationCanceledException or JsonException)
+        {
+            throw new NetworkException(NetworkFault.Unreachable, $"No {_service} answers at {_socket}: {WhyNot(gone)}.", gone);
+        }
+    }
+
+    private NetworkException Refused(HttpResponseMessage response, byte[] body)
+    {
+        ErrorReply? refused = body.Length == 0 ? null : JsonSerializer.Deserialize(body, NetworkJson.Default.ErrorReply);
+        return new NetworkException(
+            Enum.TryParse(refused?.Code, out NetworkFault fault) ? fault : NetworkFault.Failed,
+            refused?.Message ?? $"The {_service} at {_socket} answered {(int)response.StatusCode}.");
     }
 
     /// <summary>Why nobody was reached, and what to do about it.</summary>

@@ -114,10 +114,16 @@ internal sealed class ControlServer : IAsyncDisposable
             catch (Exception refused) when (refused is not OperationCanceledException)
 #pragma warning restore CA1031
             {
-                NetworkFault fault = refused is NetworkException known ? known.Fault : refused is ArgumentException or FormatException ? NetworkFault.Invalid : NetworkFault.Failed;
-                await WriteAsync(context, StatusOf(fault), new ErrorReply(fault.ToString(), refused.Message), NetworkJson.Default.ErrorReply).ConfigureAwait(false);
+                await RefuseAsync(context, refused).ConfigureAwait(false);
             }
         });
+
+    /// <summary>Tells whoever asked what went wrong.</summary>
+    internal static Task RefuseAsync(HttpContext context, Exception refused)
+    {
+        NetworkFault fault = refused is NetworkException known ? known.Fault : refused is ArgumentException or FormatException ? NetworkFault.Invalid : NetworkFault.Failed;
+        return WriteAsync(context, StatusOf(fault), new ErrorReply(fault.ToString(), refused.Message), NetworkJson.Default.ErrorReply);
+    }
 
     private static async Task WriteAsync<T>(HttpContext context, int status, T value, JsonTypeInfo<T> type)
     {

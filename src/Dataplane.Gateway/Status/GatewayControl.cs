@@ -1,6 +1,10 @@
 using System.Globalization;
+using Dataplane.Configuration;
+using Dataplane.Gateway.Commands;
 using Dataplane.Gateway.Networks;
+using Dataplane.Hosting.Configuration;
 using Dataplane.Packets;
+using Dataplane.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -19,6 +23,8 @@ internal static class GatewayControl
         ControlServer.On(web, "DELETE", "/v1/bridges/{name}/addresses", StatusJson.Default.Flushed, context => Task.FromResult(Flush(engine, context)));
         ControlServer.On(web, "GET", "/v1/flows", StatusJson.Default.FlowReport, context => Task.FromResult(FlowReport.Of(engine, name => Asked(context, name))));
         ControlServer.On(web, "POST", "/v1/explain", StatusJson.Default.ExplainReply, context => ExplainAsync(engine, context));
+        ControlServer.On(web, "POST", "/v1/what-if", StatusJson.Default.WhatIfReply, context => WhatIfAsync(engine, context));
+        new CaptureService(engine).Map(web);
     });
 
     private static async Task<ExplainReply> ExplainAsync(DataplaneEngine engine, HttpContext context)
@@ -27,6 +33,28 @@ internal static class GatewayControl
         await context.Request.Body.CopyToAsync(frame, context.RequestAborted).ConfigureAwait(false);
         return frame.Length <= ushort.MaxValue ? ExplainReply.Of(engine.Explain(frame.ToArray(), Asked(context, "port") ?? ""))
             : throw new ArgumentException($"The packet has {frame.Length} bytes; 65535 is the most.");
+    }
+
+    private static async Task<WhatIfReply> WhatIfAsync(DataplaneEngine engine, HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        string text = await reader.ReadToEndAsync(context.RequestAborted).ConfigureAwait(false);
+        LoadResult candidate = ConfigurationFile.Parse(text, "candidate");
+        if (candidate.Spec is not { } spec)
+        {
+            throw new FormatException(string.Join('\n', candidate.Errors));
+        }
+
+        DataplaneSpec before = engine.Spec;
+        try
+        {
+            ChangeReceipt receipt = await engine.PreviewAsync(spec, context.RequestAborted).ConfigureAwait(false);
+            return WhatIfReply.Of(receipt, SpecDifferences.Lines(before, spec));
+        }
+        catch (ConfigurationException wrong)
+        {
+            throw new FormatException(string.Join('\n', wrong.Errors), wrong);
+        }
     }
 
     private static string? Asked(HttpContext context, string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;

@@ -10,5 +10,7 @@ namespace Dataplane.Gateway.Status;
 [JsonSerializable(typeof(BridgeReport.Flushed))]
 [JsonSerializable(typeof(FlowReport))]
 [JsonSerializable(typeof(ExplainReply))]
+[JsonSerializable(typeof(CaptureFigures))]
+[JsonSerializable(typeof(WhatIfReply))]
 [JsonSerializable(typeof(TrafficReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;

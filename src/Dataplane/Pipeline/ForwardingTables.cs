@@ -28,6 +28,9 @@ internal sealed record ForwardingTables
     /// <summary>Open ports by identifier; null for identifiers not in use.</summary>
     public required IPort?[] Ports { get; init; }
 
+    /// <summary>Names of ports by identifier; empty for identifiers not in use.</summary>
+    public string[] PortNames { get; init; } = [];
+
     public required L3Interface[] Interfaces { get; init; }
 
     public required InterfaceMap InterfaceMap { get; init; }

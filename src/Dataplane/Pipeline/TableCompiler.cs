@@ -55,6 +55,7 @@ internal static class TableCompiler
             Version = (previous?.Version ?? 0) + 1,
             Spec = spec,
             Ports = ports.ById,
+            PortNames = ports.NamesById,
             Interfaces = interfaces,
             InterfaceMap = new InterfaceMap(interfaces),
             OwnAddresses = new OwnAddresses(

@@ -1,4 +1,5 @@
 using Dataplane.Bridging;
+using Dataplane.Capturing;
 using Dataplane.Packets;
 using Dataplane.Ports;
 
@@ -14,8 +15,7 @@ internal sealed partial class Worker
         while (bridging.HasPending)
         {
             PacketBatch copies = bridging.Take(received, Context.NowNs, out int released);
-            _transmit.Process(copies, ports);
-            Context.Counters.CountBatch(copies, 0, copies.Count - released, released);
+            Leave(_transmit, copies, ports, CaptureOrigin.Flooded, 0, copies.Count - released, released);
         }
     }
 }

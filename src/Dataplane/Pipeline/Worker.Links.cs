@@ -1,3 +1,4 @@
+using Dataplane.Capturing;
 using Dataplane.Nat;
 using Dataplane.Packets;
 using Dataplane.Ports;
@@ -38,9 +39,20 @@ internal sealed partial class Worker
     private void CarryOut(HandOverTag tag, IPort?[] ports, bool isTimed)
     {
         PacketBatch batch = _batch;
+        CaptureOrigin origin = tag.Kind switch
+        {
+            HandOverKind.Hairpin => CaptureOrigin.Hairpin,
+            HandOverKind.Transmit => CaptureOrigin.Relayed,
+            _ => CaptureOrigin.TakenOver,
+        };
         if (isTimed)
         {
             Context.Times.Mark(TimedStage.Receive);
+        }
+
+        if (tag.Kind != HandOverKind.Overheard)
+        {
+            Context.Tap?.Begin(batch, origin);
         }
 
         switch (tag.Kind)
@@ -72,8 +84,7 @@ internal sealed partial class Worker
         }
 
         // The worker that handed them over has counted them as held.
-        _transmit.Process(batch, ports);
-        Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        Leave(_transmit, batch, ports, origin, 0, 0, batch.Count);
         RunInner(batch, ports);
         RunHairpins(batch, ports);
         if (isTimed)

@@ -1,3 +1,4 @@
+using Dataplane.Capturing;
 using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Ports;
@@ -16,6 +17,7 @@ internal sealed partial class Worker
         {
             PacketBatch inner = overlays.TakeInner(outer, Context.NowNs, out long bytes);
             Context.Tables.Bridges.Overlays.OfPort(inner.Port.Value)?.Device?.CountReceived(inner.Count, bytes);
+            Context.Tap?.Begin(inner, CaptureOrigin.Inner);
             if (_isTimed)
             {
                 ForwardingPipeline.Receive<TracingTimed>(Context, inner);
@@ -25,8 +27,7 @@ internal sealed partial class Worker
                 ForwardingPipeline.Receive<TracingOff>(Context, inner);
             }
 
-            _transmit.Process(inner, ports);
-            Context.Counters.CountBatch(inner, 0, 0, inner.Count);
+            Leave(_transmit, inner, ports, CaptureOrigin.Inner, 0, 0, inner.Count);
             Observer?.Observe(inner);
             RunHairpins(inner, ports);
         }
@@ -43,9 +44,9 @@ internal sealed partial class Worker
         }
 
         overlays.IsSending = true;
+        Context.Tap?.Begin(outer, CaptureOrigin.Outer);
         ForwardingPipeline.Originate<TracingOff>(Context, outer);
-        _transmitOuter.Process(outer, ports);
-        Context.Counters.CountBatch(outer, 0, 0, outer.Count);
+        Leave(_transmitOuter, outer, ports, CaptureOrigin.Outer, 0, 0, outer.Count);
         overlays.IsSending = false;
         overlays.Clear();
     }

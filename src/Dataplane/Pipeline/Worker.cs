@@ -1,3 +1,4 @@
+using Dataplane.Capturing;
 using Dataplane.Flows;
 using Dataplane.Native;
 using Dataplane.Packets;
@@ -279,6 +280,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
 
         batch.Seal();
         Load.CountBatch(received);
+        Context.Tap?.Begin(batch, CaptureOrigin.Received);
         if (isTimed)
         {
             Context.Times.Mark(TimedStage.Receive);
@@ -289,8 +291,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             ForwardingPipeline.Receive<TracingOff>(Context, batch);
         }
 
-        _transmit.Process(batch, ports);
-        Context.Counters.CountBatch(batch, received, 0, 0);
+        Leave(_transmit, batch, ports, CaptureOrigin.Received, received, 0, 0);
         Observer?.Observe(batch);
         RunInner(batch, ports);
         RunFloods(batch, ports);
@@ -306,15 +307,25 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         return received;
     }
 
+    /// <summary>Hands a batch to the ports and counts what became of it.</summary>
+    private void Leave(TransmitStage stage, PacketBatch batch, IPort?[] ports, CaptureOrigin origin, int received, int originated, int released)
+    {
+        CaptureTap? tap = Context.Tap;
+        tap?.Leave(Context, batch, origin);
+        stage.Process(batch, ports);
+        Context.Counters.CountBatch(batch, received, originated, released);
+        tap?.Finish(Context, batch, origin);
+    }
+
     /// <summary>Packets of a batch that go from one inside host to another by their mapped ports; they lie in its memory, and count as released what the batch holds.</summary>
     private void RunHairpins(PacketBatch sent, IPort?[] ports)
     {
         if (Context.Hairpins.HasPending)
         {
             PacketBatch batch = Context.Hairpins.Take(sent, Context.NowNs);
+            Context.Tap?.Begin(batch, CaptureOrigin.Hairpin);
             ForwardingPipeline.Return<TracingOff>(Context, batch, Context.Links);
-            _transmit.Process(batch, ports);
-            Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+            Leave(_transmit, batch, ports, CaptureOrigin.Hairpin, 0, 0, batch.Count);
         }
     }
 
@@ -340,11 +351,11 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         OriginatedPackets originated = Context.Originated;
         while (originated.Batch.Count > 0)
         {
+            Context.Tap?.Begin(originated.Batch, CaptureOrigin.Originated);
             ForwardingPipeline.Originate<TracingOff>(Context, originated.Batch);
             _isOriginating = true;
-            _transmit.Process(originated.Batch, ports);
+            Leave(_transmit, originated.Batch, ports, CaptureOrigin.Originated, 0, originated.Batch.Count, 0);
             _isOriginating = false;
-            Context.Counters.CountBatch(originated.Batch, 0, originated.Batch.Count, 0);
             originated.Clear(Context.NowNs);
             RunOuter(ports);
         }
@@ -356,9 +367,9 @@ internal sealed partial class Worker : IPortWaker, IDisposable
         HeldPackets held = Context.Fragments.Held;
         PacketBatch batch = _batch;
         held.TakeReady(batch, Context.NowNs);
+        Context.Tap?.Begin(batch, CaptureOrigin.Released);
         ForwardingPipeline.Resume<TracingOff>(Context, batch);
-        _transmit.Process(batch, ports);
-        Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        Leave(_transmit, batch, ports, CaptureOrigin.Released, 0, 0, batch.Count);
         RunHairpins(batch, ports);
         held.FinishRelease();
         RunOriginated(ports);
@@ -368,9 +379,9 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     {
         PacketBatch batch = _batch;
         Context.Held.TakeReady(batch, Context.NowNs);
+        Context.Tap?.Begin(batch, CaptureOrigin.Released);
         ForwardingPipeline.Release<TracingOff>(Context, batch);
-        _transmit.Process(batch, ports);
-        Context.Counters.CountBatch(batch, 0, 0, batch.Count);
+        Leave(_transmit, batch, ports, CaptureOrigin.Released, 0, 0, batch.Count);
         RunHairpins(batch, ports);
         Context.Held.FinishRelease();
         RunOriginated(ports);

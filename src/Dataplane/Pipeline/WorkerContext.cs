@@ -1,5 +1,6 @@
 using Dataplane.Balancing;
 using Dataplane.Bridging;
+using Dataplane.Capturing;
 using Dataplane.Flows;
 using Dataplane.Names;
 using Dataplane.Nat;
@@ -24,7 +25,7 @@ internal sealed class WorkerContext
         Flows = new FlowTable(spec.FlowEntries);
         Neighbours = new NeighbourTable(spec.NeighbourEntries, hash);
         Held = new HeldPackets(256, Math.Max(maxMtu, maxReceivedBytes));
-        Fragments = new FragmentTable(maxMtu, Counters);
+        Fragments = new FragmentTable(maxMtu, Counters) { Owner = this };
         Originated = new OriginatedPackets(maxMtu);
         IcmpLimit = new TokenBucket(spec.IcmpErrorsPerSecond, Math.Max(1, spec.IcmpErrorsPerSecond / 20));
         Stages = stages;
@@ -86,6 +87,9 @@ internal sealed class WorkerContext
 
     /// <summary>Time by stage, while it is taken.</summary>
     public StageTimes Times { get; } = new();
+
+    /// <summary>Copies packets out; null while nothing is captured. Set between batches only.</summary>
+    public CaptureTap? Tap { get; set; }
 
     /// <summary>Where steps are recorded when the pipeline runs with <see cref="TracingOn"/>.</summary>
     public TraceRecorder? Trace { get; init; }

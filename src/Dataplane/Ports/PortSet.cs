@@ -16,10 +16,13 @@ internal sealed class PortSet
         Entries = ports;
         ById = new IPort?[ports.Count == 0 ? 0 : ports.Max(entry => entry.Id) + 1];
         _ids = [];
+        NamesById = new string[ById.Length];
+        Array.Fill(NamesById, "");
         foreach ((int id, PortSpec spec, IPort port) in ports)
         {
             ById[id] = port;
             _ids[spec.Name] = id;
+            NamesById[id] = spec.Name;
         }
     }
 
@@ -28,6 +31,9 @@ internal sealed class PortSet
     public IReadOnlyList<(int Id, PortSpec Spec, IPort Port)> Entries { get; }
 
     public IPort?[] ById { get; }
+
+    /// <summary>Names by identifier; empty for identifiers not in use.</summary>
+    public string[] NamesById { get; }
 
     /// <summary>The same without some of the ports.</summary>
     public PortSet Without(IReadOnlyCollection<IPort> ports) => new([.. Entries.Where(entry => !ports.Contains(entry.Port))], _workers);

@@ -44,6 +44,9 @@ internal sealed class FragmentTable
     /// <summary>Fragments that wait for the first of theirs.</summary>
     public HeldPackets Held { get; }
 
+    /// <summary>Whose it is; null for tables of nobody.</summary>
+    public WorkerContext? Owner { get; init; }
+
     /// <summary>Datagrams on their way.</summary>
     public int Count { get; private set; }
 
@@ -209,9 +212,13 @@ internal sealed class FragmentTable
 
     private void DropHeld(ref Datagram datagram, DropReason reason)
     {
-        while (Held.TryDiscard(ref datagram.HeldFirst, ref datagram.HeldLast, out _, out _, out _))
+        while (Held.TryDiscard(ref datagram.HeldFirst, ref datagram.HeldLast, out Span<byte> frame, out ushort port, out _))
         {
             _counters.CountHeldDropped(reason);
+            if (Owner is { Tap: { } tap } owner)
+            {
+                tap.GiveUp(owner, frame, port, reason);
+            }
         }
 
         datagram.HeldCount = 0;

@@ -9,7 +9,7 @@ internal static class Called
 {
     private static readonly Command[] s_commands =
     [
-        new RunCommand(), new CheckCommand(), new ExplainCommand(), new ReplayCommand(), new DemoCommand(), new CapabilitiesCommand(), new FlowsCommand(), new BridgeShowCommand(), new BridgeAddressesCommand(), new BridgeFlushCommand(),
+        new RunCommand(), new CheckCommand(), new ExplainCommand(), new ReplayCommand(), new DemoCommand(), new CapabilitiesCommand(), new FlowsCommand(), new CaptureCommand(), new WhatIfCommand(), new BridgeShowCommand(), new BridgeAddressesCommand(), new BridgeFlushCommand(),
         new RelayCommand(), new AuthorityInitCommand(), new AuthorityIssueCommand(), new AuthorityBundleCommand(),
     ];
 
