@@ -14,12 +14,12 @@ namespace Dataplane.Gateway.Status;
 /// <param name="PortsOpened">Ports that would be opened.</param>
 /// <param name="PortsClosed">Ports that would be closed.</param>
 /// <param name="Differences">What is different between the configurations, in words.</param>
-internal sealed record WhatIfReply(int Version, long Kept, long Moved, long Ended, long Leaving, IReadOnlyList<WhatIfReply.Service> Services, IReadOnlyList<string> Backends,
+internal sealed record WhatIfReply(int Version, long Kept, long Moved, long Ended, long Leaving, IReadOnlyList<WhatIfReply.Table> Services, IReadOnlyList<string> Backends,
     IReadOnlyList<string> PortsOpened, IReadOnlyList<string> PortsClosed, IReadOnlyList<string> Differences)
 {
     public static WhatIfReply Of(ChangeReceipt receipt, IReadOnlyList<string> differences) => new(
         receipt.Version, receipt.Flows.Kept, receipt.Flows.Moved, receipt.Flows.Ended, receipt.Flows.Leaving,
-        [.. receipt.Services.Select(change => new Service(change.Service, change.Slots, change.SlotsMoved, change.MinimumSlotsMoved, change.IsNewGeneration))],
+        [.. receipt.Services.Select(change => new Table(change.Service, change.Slots, change.SlotsMoved, change.MinimumSlotsMoved, change.IsNewGeneration))],
         [.. receipt.Backends.Select(change => change.ToString())], receipt.PortsOpened, receipt.PortsClosed, differences);
 
     /// <summary>For people.</summary>
@@ -35,7 +35,7 @@ internal sealed record WhatIfReply(int Version, long Kept, long Moved, long Ende
     /// <param name="SlotsMoved">Slots that would lead elsewhere.</param>
     /// <param name="MinimumSlotsMoved">The least that could.</param>
     /// <param name="HashesAnew">Whether size, seed, fields or algorithm would change.</param>
-    internal sealed record Service(string Name, int Slots, int SlotsMoved, int MinimumSlotsMoved, bool HashesAnew)
+    internal sealed record Table(string Name, int Slots, int SlotsMoved, int MinimumSlotsMoved, bool HashesAnew)
     {
         public override string ToString() => HashesAnew
             ? string.Create(CultureInfo.InvariantCulture, $"service {Name}: would hash anew, {SlotsMoved} of {Slots} slots lead elsewhere")
