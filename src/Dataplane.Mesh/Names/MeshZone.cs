@@ -76,7 +76,8 @@ internal sealed class MeshZone
     /// <summary>The name server; null when the mesh has none.</summary>
     /// <param name="parts">The services, by their keys.</param>
     /// <param name="last">The one before, of which zones are kept that have not changed.</param>
-    public NameServerSpec? ToServer(IReadOnlyList<MeshPart> parts, NameServerSpec? last)
+    /// <param name="plan">What is known of the names for reverse look-ups, and is learnt; null: nothing.</param>
+    public NameServerSpec? ToServer(IReadOnlyList<MeshPart> parts, NameServerSpec? last, MeshPlan? plan)
     {
         if (_mesh.Dns is not { } dns)
         {
@@ -86,7 +87,7 @@ internal sealed class MeshZone
         int versionTop = TopOf($"dns-version.{_mesh.ClusterDomain}");
         NameRecord version = last?.Zones[versionTop].Records[^1] ?? NameRecord.Txt($"dns-version.{_mesh.ClusterDomain}", "1.1.0");
         ZoneSpec Zone(int number, string name, List<NameRecord> records, bool isPartial) =>
-            last?.Zones[number] is { } known && known.Records.SequenceEqual(records, ReferenceEqualityComparer.Instance) ? known : new()
+            last?.Zones[number] is { } known && AreSame(known.Records, records) ? known : new()
             {
                 Name = name,
                 Records = records,
@@ -94,7 +95,7 @@ internal sealed class MeshZone
                 NegativeTtlSeconds = dns.NegativeTtlSeconds,
                 IsPartial = isPartial,
             };
-        (List<NameRecord> reverse, List<NameRecord> reverse6) = Reverse(parts);
+        (List<NameRecord> reverse, List<NameRecord> reverse6) = Reverse(parts, plan);
         return new NameServerSpec
         {
             Name = "mesh",
@@ -110,12 +111,29 @@ internal sealed class MeshZone
         };
     }
 
+    private static bool AreSame(IReadOnlyList<NameRecord> one, List<NameRecord> other)
+    {
+        bool isSame = one.Count == other.Count;
+        for (int at = 0; isSame && at < other.Count; at++)
+        {
+            isSame = ReferenceEquals(one[at], other[at]);
+        }
+
+        return isSame;
+    }
+
     private static List<NameRecord> Gather(IReadOnlyList<MeshPart> parts, int zone, NameRecord? more)
     {
-        var all = new List<NameRecord>();
-        foreach (MeshPart part in parts)
+        int count = more is null ? 0 : 1;
+        for (int at = 0; at < parts.Count; at++)
         {
-            all.AddRange(part.Names.Records[zone]);
+            count += parts[at].Names.Records[zone].Count;
+        }
+
+        var all = new List<NameRecord>(count);
+        for (int at = 0; at < parts.Count; at++)
+        {
+            all.AddRange(parts[at].Names.Records[zone]);
         }
 
         if (more is not null)
@@ -127,19 +145,31 @@ internal sealed class MeshZone
     }
 
     /// <summary>The first name of an address is its name: with several, reverse look-ups would depend on chance.</summary>
-    private static (List<NameRecord> V4, List<NameRecord> V6) Reverse(IReadOnlyList<MeshPart> parts)
+    private static (List<NameRecord> V4, List<NameRecord> V6) Reverse(IReadOnlyList<MeshPart> parts, MeshPlan? plan)
     {
-        var taken = new HashSet<string>(StringComparer.Ordinal);
+        HashSet<string>? taken = plan?.Reverse is null ? new HashSet<string>(StringComparer.Ordinal) : null;
+        bool hasRepeated = false;
         (List<NameRecord> v4, List<NameRecord> v6) = ([], []);
-        foreach (MeshPart part in parts)
+        for (int at = 0; at < parts.Count; at++)
         {
-            foreach (NameRecord record in part.Names.Reverse)
+            IReadOnlyList<NameRecord> reverse = parts[at].Names.Reverse;
+            for (int i = 0; i < reverse.Count; i++)
             {
-                if (taken.Add(record.Name))
+                NameRecord record = reverse[i];
+                if (taken?.Add(record.Name) == false)
+                {
+                    hasRepeated = true;
+                }
+                else
                 {
                     (record.Name.EndsWith("ip6.arpa", StringComparison.Ordinal) ? v6 : v4).Add(record);
                 }
             }
+        }
+
+        if (plan is not null && taken is not null)
+        {
+            plan.Reverse = hasRepeated ? null : taken;
         }
 
         return (v4, v6);

@@ -43,7 +43,7 @@ internal static class EndpointChanges
     private static void AddAffected(MeshTables last, EndpointGroup? before, EndpointGroup? now, HashSet<int> affected)
     {
         EndpointGroup any = now ?? before!;
-        if (last.Places.TryGetValue(any.Key, out int named))
+        if (last.Find(any.Key) is >= 0 and int named)
         {
             affected.Add(named);
         }

@@ -15,11 +15,11 @@ namespace Dataplane.Mesh.Services;
 /// Each service is worked out by itself, out of its specification, its endpoints and the addresses it got; what was worked out before stays, as the same object, where
 /// none of that has changed and nothing of it was, or now is, left out for the sake of another service.
 /// </remarks>
-internal sealed class MeshCompiler
+internal sealed partial class MeshCompiler
 {
     private readonly MeshSpec _mesh;
     private readonly HashSet<IpAddress> _own;
-    private readonly Dictionary<(IpAddress, ushort, byte), string> _taken = [];
+    private Dictionary<(IpAddress, ushort, byte), string> _taken = [];
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private readonly List<MeshPart> _parts = [];
     private IReadOnlyDictionary<string, ushort> _relayPorts = new Dictionary<string, ushort>();
@@ -60,7 +60,9 @@ internal sealed class MeshCompiler
         }
 
         bool isSameServices = before.Zip(sources).All(pair => AreSame(pair.First.Snapshot.Services, pair.Second.Snapshot.Services));
-        MeshTables? only = isSameServices && last.AreIndependent ? new MeshCompiler(mesh, own).CompileOnly(affected, sources, last) : null;
+        MeshTables? only = !last.AreIndependent ? null
+            : isSameServices ? new MeshCompiler(mesh, own).CompileOnly(affected, sources, last)
+            : new MeshCompiler(mesh, own).CompileChanged(affected, sources, last, before);
         return only ?? new MeshCompiler(mesh, own).Compile(sources, last, affected, isSameServices);
     }
 
@@ -69,9 +71,22 @@ internal sealed class MeshCompiler
     private MeshTables? CompileOnly(IReadOnlySet<int> affected, IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables last)
     {
         var endpoints = new EndpointIndex([last.Configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
-        (_relayPorts, _zone) = (last.RelayPorts, new MeshZone(_mesh, last.Places.ContainsKey, aliases: []));
+        (_relayPorts, _zone) = (last.RelayPorts, new MeshZone(_mesh, key => last.Find(key) >= 0, aliases: []));
         _parts.AddRange(last.Parts);
-        bool haveNamesChanged = false;
+        MeshPlan? plan = last.TakePlan();
+        if (!TryWorkAffected(affected, endpoints, last, plan, out bool haveNamesChanged))
+        {
+            return null;
+        }
+
+        return Join(last.Configured, plan, last, haveNamesChanged, isSame: true);
+    }
+
+    /// <summary>Works out services again whose endpoints have changed, in their places.</summary>
+    /// <returns>False when one of them has a new name that is an alias.</returns>
+    private bool TryWorkAffected(IReadOnlySet<int> affected, EndpointIndex endpoints, MeshTables last, MeshPlan? plan, out bool haveNamesChanged)
+    {
+        haveNamesChanged = false;
         foreach (int at in affected)
         {
             MeshPart before = _parts[at];
@@ -82,30 +97,41 @@ internal sealed class MeshCompiler
             }
 
             haveNamesChanged = true;
-            if (last.Aliases.Count > 0 && _parts[at].Names.Records.Any(records => records.Any(record => last.Aliases.Contains(DomainName.Normalise(record.Name)))))
+            plan?.ChangeReverse(before, _parts[at]);
+            if (MeetsAlias(last, _parts[at]))
             {
-                return null;
+                return false;
             }
         }
 
-        return Join(last.Configured, last.Addresses, last.Outside, last, haveNamesChanged, isSame: true);
+        return true;
     }
+
+    private static bool MeetsAlias(MeshTables last, MeshPart part) =>
+        last.Aliases.Count > 0 && part.Names.Records.Any(records => records.Any(record => last.Aliases.Contains(DomainName.Normalise(record.Name))));
 
     private MeshTables Compile(IReadOnlyList<(string Name, SourceSnapshot Snapshot)> sources, MeshTables? last, IReadOnlySet<int> affected, bool isSameServices)
     {
-        _wanted = last is not null && isSameServices ? [.. last.Parts.Select(part => (part.Key, part.Wanted, part.Source))]
+        (string Key, MeshServiceSpec, string)[] all = last is not null && isSameServices ? [.. last.Parts.Select(part => (part.Key, part.Wanted, part.Source))]
             : [.. _mesh.Services.Select(service => (service.Key, service, "configuration"))
-                .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service.Key, service, source.Name))))
-                .DistinctBy(pair => pair.Item1, StringComparer.Ordinal).OrderBy(pair => pair.Item1, StringComparer.Ordinal)];
+                .Concat(sources.SelectMany(source => source.Snapshot.Services.Select(service => (service.Key, service, source.Name))))];
         bool isSame = last is not null && isSameServices;
+        _wanted = isSame ? [.. all] : [.. all.DistinctBy(wanted => wanted.Key, StringComparer.Ordinal).OrderBy(wanted => wanted.Key, StringComparer.Ordinal)];
         _keys.UnionWith(isSame ? [] : _wanted.Select(wanted => wanted.Key));
         _relayPorts = isSame ? last!.RelayPorts : _mesh.Relay is { } relay ? CarriedPort.Allocate(relay, _wanted.Select(wanted => wanted.Service).Where(IsCarried)) : _relayPorts;
-        IReadOnlyDictionary<string, List<IpAddress>> addresses = isSame ? last!.Addresses : Allocate(_mesh.Addresses, HasOwnAddress, service => service.Addresses);
-        IReadOnlyDictionary<string, List<IpAddress>> outside = isSame ? last!.Outside
-            : Allocate(_mesh.LoadBalancers, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses);
+        MeshPlan? known = isSame ? last!.TakePlan() : null;
+        IEnumerable<MeshServiceSpec> services = _wanted.Select(wanted => wanted.Service);
+        var plan = new MeshPlan
+        {
+            Addresses = known?.Addresses ?? new AddressPlan(_mesh.Addresses, NobodysAddresses(), services, HasOwnAddress, service => service.Addresses),
+            Outside = known?.Outside ?? new AddressPlan(_mesh.LoadBalancers, NobodysAddresses(), services, service => service.Kind == MeshServiceKind.LoadBalancer, service => service.LoadBalancerAddresses),
+            Taken = _taken,
+            Aliases = known?.Aliases ?? [.. services.SelectMany(MeshPlan.AliasesOf)],
+            HasHidden = known?.HasHidden ?? (isSame || all.Length > _wanted.Count),
+        };
         EndpointSet configured = last?.Configured ?? [.. _mesh.Endpoints];
         var endpoints = new EndpointIndex([configured, .. sources.Select(source => source.Snapshot.Endpoints)], _own);
-        _zone = new MeshZone(_mesh, isSame ? last!.Places.ContainsKey : _keys.Contains, [.. _wanted.Select(wanted => wanted.Service).Where(service => service.Kind == MeshServiceKind.ExternalName)]);
+        _zone = new MeshZone(_mesh, isSame ? key => last!.Find(key) >= 0 : _keys.Contains, [.. _wanted.Select(wanted => wanted.Service).Where(service => service.Kind == MeshServiceKind.ExternalName)]);
         bool haveNamesChanged = last is null || last.Parts.Count != _wanted.Count;
         int at = 0;
         foreach ((string key, MeshServiceSpec service, string source) in _wanted)
@@ -117,7 +143,7 @@ internal sealed class MeshCompiler
             }
 
             MeshPart? before = last is not null && at < last.Parts.Count && last.Parts[at].Key == key ? last.Parts[at] : null;
-            List<IpAddress> own = addresses.GetValueOrDefault(key) ?? [], others = outside.GetValueOrDefault(key) ?? [];
+            IReadOnlyList<IpAddress> own = plan.Addresses.Of(service, key), others = plan.Outside.Of(service, key);
             bool isKept = before is not null && !affected.Contains(at) && ReferenceEquals(before.Wanted, service) && before.Source == source
                 && (isSame || (before.Addresses.SequenceEqual(own) && before.Outside.SequenceEqual(others) && service.Aliases.Count == 0 && HasSameRelayPorts(service, last!)));
             if (!isKept || !TryKeep(before!))
@@ -128,29 +154,34 @@ internal sealed class MeshCompiler
             haveNamesChanged |= !ReferenceEquals(before?.Names, _parts[^1].Names);
         }
 
-        return Join(configured, addresses, outside, last, haveNamesChanged, isSame);
+        return Join(configured, plan, last, haveNamesChanged, isSame);
     }
 
-    private MeshTables Join(EndpointSet configured, IReadOnlyDictionary<string, List<IpAddress>> addresses, IReadOnlyDictionary<string, List<IpAddress>> outside, MeshTables? last,
-        bool haveNamesChanged, bool isSame)
+    private MeshTables Join(EndpointSet configured, MeshPlan? plan, MeshTables? last, bool haveNamesChanged, bool isSame)
     {
         var services = new List<ServiceSpec>(_parts.Count);
         var owners = new List<int>(_parts.Count);
         var carried = new List<CarriedPort>();
-        for (int part = 0; part < _parts.Count; part++)
+        var status = new MeshServiceStatus[_parts.Count];
+        for (int at = 0; at < status.Length; at++)
         {
-            services.AddRange(_parts[part].Services);
-            owners.AddRange(Enumerable.Repeat(part, _parts[part].Services.Count));
-            carried.AddRange(_parts[part].Carried);
+            MeshPart part = _parts[at];
+            for (int service = 0; service < part.Services.Count; service++)
+            {
+                services.Add(part.Services[service]);
+                owners.Add(at);
+            }
+
+            status[at] = part.Status;
+            carried.AddRange(part.Carried);
         }
 
-        var tables = new MeshTables(services, owners, carried, haveNamesChanged ? _zone.ToServer(_parts, last?.Names) : last!.Names, [.. _parts.Select(part => part.Status)])
+        var tables = new MeshTables(services, owners, carried, haveNamesChanged ? _zone.ToServer(_parts, last?.Names, plan) : last!.Names, status)
         {
             Parts = _parts,
             Configured = configured,
-            Addresses = addresses,
-            Outside = outside,
             RelayPorts = _relayPorts,
+            Plan = plan,
         };
         return isSame ? tables.SharingPlacesOf(last!) : tables;
     }
@@ -182,23 +213,8 @@ internal sealed class MeshCompiler
 
     private static bool HasOwnAddress(MeshServiceSpec service) => service.Kind is MeshServiceKind.ClusterIp or MeshServiceKind.NodePort or MeshServiceKind.LoadBalancer;
 
-    /// <summary>Addresses by service: those it names, else one of each range.</summary>
-    private Dictionary<string, List<IpAddress>> Allocate(IReadOnlyList<IpPrefix> ranges, Func<MeshServiceSpec, bool> wants, Func<MeshServiceSpec, IReadOnlyList<IpAddress>> named)
-    {
-        MeshServiceSpec[] wanting = [.. _wanted.Select(wanted => wanted.Service).Where(wants)];
-        var result = wanting.Where(service => named(service).Count > 0).ToDictionary(service => service.Key, service => named(service).ToList(), StringComparer.Ordinal);
-        HashSet<IpAddress> reserved = [.. result.Values.SelectMany(addresses => addresses), .. _own, .. _mesh.Dns?.Listen ?? [], .. _mesh.NodeAddresses];
-        string[] others = [.. wanting.Where(service => !result.ContainsKey(service.Key)).Select(service => service.Key)];
-        foreach (IpPrefix range in ranges)
-        {
-            foreach ((string key, IpAddress address) in VirtualAddresses.Allocate(range, reserved, others))
-            {
-                result[key] = [.. result.GetValueOrDefault(key) ?? [], address];
-            }
-        }
-
-        return result;
-    }
+    /// <summary>Addresses that no service can be given.</summary>
+    private IEnumerable<IpAddress> NobodysAddresses() => _own.Concat(_mesh.Dns?.Listen ?? []).Concat(_mesh.NodeAddresses);
 
     private MeshPart Work(string key, MeshServiceSpec service, string source, IReadOnlyList<MeshEndpointSpec> endpoints, IReadOnlyList<IpAddress> addresses,
         IReadOnlyList<IpAddress> outside, MeshPart? before)

@@ -15,42 +15,107 @@ internal sealed class VirtualAddresses
 {
     private const int MaxTries = 64;
 
+    private readonly IpPrefix _range;
     private readonly Dictionary<IpAddress, ulong> _owners = [];
     private readonly Dictionary<string, IpAddress> _given = new(StringComparer.Ordinal);
+
+    /// <summary>Addresses that some name wanted and did not get: should one become free, other names may have other addresses.</summary>
+    private readonly HashSet<IpAddress> _refused = [];
 
     /// <summary>Gives each name an address.</summary>
     /// <param name="range">The range.</param>
     /// <param name="reserved">Addresses that are taken.</param>
     /// <param name="names">Who wants one.</param>
-    public static IReadOnlyDictionary<string, IpAddress> Allocate(IpPrefix range, IReadOnlySet<IpAddress> reserved, IEnumerable<string> names)
+    public VirtualAddresses(IpPrefix range, IReadOnlySet<IpAddress> reserved, IEnumerable<string> names)
     {
-        var pool = new VirtualAddresses();
+        _range = range;
+        Allocate(reserved, names);
+    }
+
+    /// <summary>Who got which address.</summary>
+    public IReadOnlyDictionary<string, IpAddress> Given => _given;
+
+    /// <summary>Gives each name an address.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="reserved">Addresses that are taken.</param>
+    /// <param name="names">Who wants one.</param>
+    public static IReadOnlyDictionary<string, IpAddress> Allocate(IpPrefix range, IReadOnlySet<IpAddress> reserved, IEnumerable<string> names) =>
+        new VirtualAddresses(range, reserved, names)._given;
+
+    /// <summary>Gives one name more an address, if that changes none of another.</summary>
+    /// <returns>False when another name would have to give way: then all must be given anew.</returns>
+    public bool TryAdd(string name, IReadOnlySet<IpAddress> reserved)
+    {
+        for (int number = 0; number < MaxTries; number++)
+        {
+            ulong claim = ClaimOf(name, number);
+            IpAddress address = AddressOf(_range, claim);
+            bool isHeld = _owners.TryGetValue(address, out ulong held);
+            if (!isHeld && !reserved.Contains(address))
+            {
+                (_owners[address], _given[name]) = (claim, address);
+                return true;
+            }
+
+            if (isHeld && held > claim)
+            {
+                return false;
+            }
+
+            _refused.Add(address);
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes the address of a name back, if no other name wanted it.</summary>
+    /// <returns>False when one did: then all must be given anew.</returns>
+    public bool TryRemove(string name)
+    {
+        if (!_given.TryGetValue(name, out IpAddress address))
+        {
+            return true;
+        }
+
+        return MayFree(address) && _given.Remove(name) && _owners.Remove(address);
+    }
+
+    /// <summary>Whether nobody has an address, so that reserving it changes nothing.</summary>
+    public bool MayReserve(IpAddress address) => !_owners.ContainsKey(address);
+
+    /// <summary>Whether nobody wanted an address who did not get it, so that freeing it changes nothing.</summary>
+    public bool MayFree(IpAddress address) => !_refused.Contains(address);
+
+    private void Allocate(IReadOnlySet<IpAddress> reserved, IEnumerable<string> names)
+    {
         var waiting = new Stack<(string Name, int Try)>(names.Distinct(StringComparer.Ordinal).OrderDescending(StringComparer.Ordinal).Select(name => (name, 0)));
         var holders = new Dictionary<IpAddress, (string Name, int Try)>();
         while (waiting.TryPop(out (string Name, int Try) next))
         {
             for (; next.Try < MaxTries; next.Try++)
             {
-                ulong claim = XxHash64.Hash(Encoding.UTF8.GetBytes(next.Name), (ulong)next.Try);
-                IpAddress address = AddressOf(range, claim);
-                if (reserved.Contains(address) || (pool._owners.TryGetValue(address, out ulong held) && held <= claim))
+                ulong claim = ClaimOf(next.Name, next.Try);
+                IpAddress address = AddressOf(_range, claim);
+                if (reserved.Contains(address) || (_owners.TryGetValue(address, out ulong held) && held <= claim))
                 {
+                    _refused.Add(address);
                     continue;
                 }
 
                 if (holders.Remove(address, out (string Name, int Try) former))
                 {
-                    pool._given.Remove(former.Name);
+                    _refused.Add(address);
+                    _given.Remove(former.Name);
                     waiting.Push((former.Name, former.Try + 1));
                 }
 
-                (pool._owners[address], pool._given[next.Name], holders[address]) = (claim, address, next);
+                (_owners[address], _given[next.Name], holders[address]) = (claim, address, next);
                 break;
             }
         }
-
-        return pool._given;
     }
+
+    private static ulong ClaimOf(string name, int number) => XxHash64.Hash(Encoding.UTF8.GetBytes(name), (ulong)number);
 
     /// <summary>The part of a range that addresses are taken from, counted from its first address.</summary>
     internal static (UInt128 First, UInt128 Count) Usable(IpPrefix range)

@@ -190,7 +190,7 @@ internal sealed class BackendSlots
     public void NoteNews(Identity backend) => _news.Add(ServiceKey.Of(backend));
 
     /// <summary>Whether something is known of a service that was not when it was compiled.</summary>
-    public bool HasNews(ServiceKey service) => _news.Contains(service);
+    public bool HasNews(ServiceKey service) => _news.Count > 0 && _news.Contains(service);
 
     /// <summary>Once all services that have news were compiled.</summary>
     public void ForgetNews() => _news.Clear();

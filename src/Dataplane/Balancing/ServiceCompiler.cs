@@ -71,12 +71,14 @@ internal sealed class ServiceCompiler
     {
         var services = new ServiceRuntime[specs.Count];
         ServiceRuntime[] before = _previous?.Services.Services ?? [];
+        int tail = TailOf(before, specs), shift = specs.Count - before.Length;
         for (int i = 0; i < before.Length; i++)
         {
-            // Of thousands of services most stand where they stood; only the others have to be looked for, there and here.
-            if (i < specs.Count && MayStay(before[i], specs[i]))
+            // Of thousands of services most stand where they stood, from the beginning or from the end; only the others have to be looked for, there and here.
+            int at = i < tail ? i : i + shift;
+            if (at < specs.Count && (i >= tail || at < tail + shift) && MayStay(before[i], specs[at]))
             {
-                services[i] = before[i];
+                services[at] = before[i];
             }
             else
             {
@@ -102,6 +104,18 @@ internal sealed class ServiceCompiler
 
         _slots.ForgetNews();
         return services;
+    }
+
+    /// <summary>The first of the services before from which on all are the last ones now.</summary>
+    private static int TailOf(ServiceRuntime[] before, IReadOnlyList<ServiceSpec> specs)
+    {
+        int tail = before.Length, shift = specs.Count - before.Length;
+        while (tail > 0 && tail + shift > 0 && ReferenceEquals(before[tail - 1].Spec, specs[tail - 1 + shift]))
+        {
+            tail--;
+        }
+
+        return tail;
     }
 
     /// <summary>Whether a service as it was compiled before is what would be compiled now.</summary>

@@ -9,6 +9,8 @@ namespace Dataplane.Balancing;
 /// <remarks>Of several services that a packet is for, that with the longest prefix takes it, and of those of one prefix that with the fewest ports.</remarks>
 public sealed record ServiceSpec
 {
+    private readonly BackendBounds _bounds = new();
+
     /// <summary>Name; unique.</summary>
     public required string Name { get; init; }
 
@@ -33,6 +35,9 @@ public sealed record ServiceSpec
     internal bool IsOneAddress => PrefixLength is not { } length || length == Address.BitLength;
 
     internal bool IsOnePort => LastPort == 0 || LastPort == Port;
+
+    /// <summary>Whether a backend may be at an address; false is certain.</summary>
+    internal bool MayHaveBackendAt(IpAddress address) => Backends is List<BackendSpec> || _bounds.MayHold(Backends, address);
 
     /// <summary>Whether packets to an address and port may be for the service.</summary>
     internal bool Serves(IpAddress address, int port) => port >= Ports.First && port <= Ports.Last && (IsOneAddress ? Address == address : Prefix.Contains(address));

@@ -7,13 +7,16 @@ namespace Dataplane.Configuration;
 /// <summary>The rules for services and their backends.</summary>
 internal static class ServiceChecks
 {
+    private const string ProtocolProblem = "is not tcp or udp, the protocols that can be balanced";
+
     /// <summary>Service addresses are answered by the engine where they are connected, so no neighbour and no gateway can have one.</summary>
     /// <param name="checks">Where they are noted.</param>
     /// <param name="spec">The specification.</param>
-    /// <param name="changed">The services that are to be checked; null: all. Who else could ask for an address has been checked already, so that those of their backends are enough.</param>
+    /// <param name="changed">The services that are to be checked; null: all. Who else could ask for an address has been checked already, so that theirs and those of their backends are enough.</param>
     public static void ClaimAddresses(Checks checks, DataplaneSpec spec, IReadOnlyList<int>? changed)
     {
-        HashSet<IpAddress>? asked = changed is null ? null : [.. changed.SelectMany(index => spec.Services[index].Backends).Select(backend => backend?.Address ?? default)];
+        HashSet<IpAddress>? asked = changed is null ? null
+            : [.. changed.SelectMany(index => spec.Services[index].Backends.Select(backend => backend?.Address ?? default).Append(spec.Services[index].Address))];
         for (int index = 0; index < (spec.Services?.Count ?? 0) && asked is not { Count: 0 }; index++)
         {
             if (spec.Services![index] is { Address.IsNone: false, IsOneAddress: true } service && asked?.Contains(service.Address) != false)
@@ -46,7 +49,7 @@ internal static class ServiceChecks
             bool isBalanced = service.Protocol is IpProtocols.Tcp or IpProtocols.Udp;
             if (!isBalanced)
             {
-                checks.Error($"{path}.protocol", "is not tcp or udp, the protocols that can be balanced", SpecNames.ProtocolName(service.Protocol));
+                checks.Error($"{path}.protocol", ProtocolProblem, SpecNames.ProtocolName(service.Protocol));
             }
 
             if (isBalanced)
@@ -71,6 +74,24 @@ internal static class ServiceChecks
         foreach (int index in changed)
         {
             CheckRest(checks, spec, spec.Services[index], ConfigPath.Index("services", index));
+        }
+    }
+
+    /// <summary>Checks services that have come, of which it is known that no other has their names, and that they take no packets of others (<see cref="ServiceArrivals"/>).</summary>
+    public static void CheckArrived(Checks checks, DataplaneSpec spec, IReadOnlyList<int> arrived)
+    {
+        foreach (int index in arrived)
+        {
+            (ServiceSpec service, string path) = (spec.Services[index], ConfigPath.Index("services", index));
+            checks.Name($"{path}.name", service.Name, []);
+            CheckAddress(checks, service, path);
+            CheckPorts(checks, service, path);
+            if (service.Protocol is not (IpProtocols.Tcp or IpProtocols.Udp))
+            {
+                checks.Error($"{path}.protocol", ProtocolProblem, SpecNames.ProtocolName(service.Protocol));
+            }
+
+            CheckRest(checks, spec, service, path);
         }
     }
 

@@ -66,7 +66,21 @@ internal static class ServiceDifferences
     /// <param name="service">The service.</param>
     public static bool IsAmong(Dictionary<string, ServiceSpec>? known, HashSet<IpAddress> newAddresses, ServiceSpec service) =>
         known is not null && service.Name is not null && service.Backends is not null && known.TryGetValue(service.Name, out ServiceSpec? before) && ServiceCompiler.AreSame(before, service)
-        && (newAddresses.Count == 0 || !HasBackendAt(newAddresses, service.Backends));
+        && (newAddresses.Count == 0 || !HasBackendAt(newAddresses, service));
+
+    /// <summary>Whether a service has a backend at one of some addresses.</summary>
+    public static bool HasBackendAt(HashSet<IpAddress> addresses, ServiceSpec service)
+    {
+        foreach (IpAddress address in addresses)
+        {
+            if (service.MayHaveBackendAt(address))
+            {
+                return HasBackendAt(addresses, service.Backends);
+            }
+        }
+
+        return false;
+    }
 
     private static bool HasBackendAt(HashSet<IpAddress> addresses, IReadOnlyList<BackendSpec> backends)
     {
@@ -90,7 +104,7 @@ internal static class ServiceDifferences
     private static bool Same<T>(IReadOnlyList<T> one, IReadOnlyList<T> other) =>
         ReferenceEquals(one, other) || (one is not null && other is not null && one.SequenceEqual(other));
 
-    /// <summary>As a rule the same services come in the same order: then there is no need for sets.</summary>
+    /// <summary>As a rule the same services come in the same order, or but a few come and go: then there is no need for sets of all.</summary>
     private static bool HaveSameAddresses(IReadOnlyList<ServiceSpec> one, IReadOnlyList<ServiceSpec> other)
     {
         if (ReferenceEquals(one, other) || one is null || other is null)
@@ -104,7 +118,28 @@ internal static class ServiceDifferences
             isSame = ReferenceEquals(one[i], other[i]) || (one[i] is not null && other[i] is not null && AddressOf(one[i]) == AddressOf(other[i]));
         }
 
-        return isSame || AddressesOf(one).SetEquals(AddressesOf(other));
+        if (isSame)
+        {
+            return true;
+        }
+
+        // What is in both makes no difference.
+        ListDifference difference = ListDifference.Of(one, other);
+        return AreAmong([.. difference.Added.Select(at => other[at])], one) && AreAmong([.. difference.Removed.Select(at => one[at])], other);
+    }
+
+    private static bool AreAmong(ServiceSpec[] services, IReadOnlyList<ServiceSpec> all)
+    {
+        HashSet<(IpAddress, int?, bool)> sought = AddressesOf(services);
+        for (int i = 0; i < all.Count && sought.Count > 0; i++)
+        {
+            if (all[i] is { } service)
+            {
+                sought.Remove(AddressOf(service));
+            }
+        }
+
+        return sought.Count == 0;
     }
 
     private static HashSet<(IpAddress, int?, bool)> AddressesOf(IReadOnlyList<ServiceSpec> services) => [.. services.Where(service => service is not null).Select(AddressOf)];

@@ -26,12 +26,23 @@ public static class SpecValidator
             return [];
         }
 
-        var checks = new Checks();
         bool isKnown = valid is not null && ServiceDifferences.AreAllButAddresses(valid, spec);
-        IReadOnlyList<int>? changed = isKnown && ServiceDifferences.AreAll(valid!, spec) ? ServiceDifferences.InPlace(valid!, spec) : null;
+        if (isKnown && spec.Services is not null && ServiceArrivals.Find(valid!, spec) is { } arrived && Check(spec, valid, isKnown, changed: null, arrived).Count == 0)
+        {
+            // What is wrong is said by the checks of everything, which know whom else it has to do with.
+            return [];
+        }
+
+        bool isInPlace = isKnown && spec.Services?.Count == valid!.Services.Count && ServiceDifferences.AreAll(valid, spec);
+        return Check(spec, valid, isKnown, isInPlace ? ServiceDifferences.InPlace(valid!, spec) : null, arrived: null);
+    }
+
+    private static List<ConfigurationError> Check(DataplaneSpec spec, DataplaneSpec? valid, bool isKnown, IReadOnlyList<int>? changed, IReadOnlyList<int>? arrived)
+    {
+        var checks = new Checks();
         PortChecks.Check(checks, spec);
         InterfaceChecks.Check(checks, spec);
-        ServiceChecks.ClaimAddresses(checks, spec, changed);
+        ServiceChecks.ClaimAddresses(checks, spec, arrived ?? changed);
         NatChecks.ClaimAddresses(checks, spec);
         NetworkChecks.Check(checks, spec);
         BridgeChecks.Check(checks, spec);
@@ -42,13 +53,17 @@ public static class SpecValidator
         RouteChecks.Check(checks, spec);
         FilterChecks.Check(checks, spec);
         NatChecks.Check(checks, spec);
-        if (changed is null)
+        if (arrived is not null)
         {
-            ServiceChecks.Check(checks, spec, isKnown ? valid : null);
+            ServiceChecks.CheckArrived(checks, spec, arrived);
+        }
+        else if (changed is not null)
+        {
+            ServiceChecks.Check(checks, spec, changed);
         }
         else
         {
-            ServiceChecks.Check(checks, spec, changed);
+            ServiceChecks.Check(checks, spec, isKnown ? valid : null);
         }
 
         EncapsulationChecks.Check(checks, spec);

@@ -151,6 +151,63 @@ public sealed class MeshChangeTests
         Assert.True(kept > 3000 && hindered > 300, $"{kept} services were kept, {hindered} stood behind others");
     }
 
+    /// <summary>Services that come, go and change while nothing of another depends on them: the plan of what is taken goes along, and stays true.</summary>
+    [Fact]
+    public void Compile_ServicesThatMeetNoOther_AreWorkedOutAlone()
+    {
+        (int alone, int steps, int moved) = (0, 0, 0);
+        for (int seed = 0; seed < 120; seed++)
+        {
+            var random = new Random(seed);
+            MeshSpec mesh = s_mesh with { Addresses = [IpPrefix.Parse(seed % 2 == 0 ? "10.96.0.0/16" : "10.96.0.0/26"), IpPrefix.Parse("fd00:96::/112")] };
+            List<MeshServiceSpec> services = [.. Enumerable.Range(0, 10).Select(i => Plain(i, random))];
+            List<MeshEndpointSpec> endpoints = [.. Enumerable.Range(0, 60).Select(_ => Any(random))];
+            var book = new SourceBook();
+            (string, SourceSnapshot)[] before = Heard([.. services], endpoints, book);
+            MeshTables tables = MeshCompiler.Compile(mesh, before, s_own);
+            for (int step = 0; step < 12; step++, steps++)
+            {
+                int at = random.Next(services.Count), next = 10 + (step * 2);
+                switch (random.Next(4))
+                {
+                    case 0 when services.Count > 3:
+                        services.RemoveAt(at);
+                        break;
+                    case 1:
+                        services[at] = services[at] with { Ports = [new MeshPortSpec { Port = (ushort)(90 + step) }], Aliases = random.Next(3) == 0 ? [$"s{random.Next(30)}"] : [] };
+                        break;
+                    default:
+                        services.Insert(at, Plain(next, random));
+                        services.Insert(random.Next(services.Count), Plain(next + 1, random));
+                        break;
+                }
+
+                endpoints[random.Next(endpoints.Count)] = Any(random) with { Service = $"s{random.Next(40)}" };
+                (string, SourceSnapshot)[] now = Heard([.. services], endpoints, book);
+                MeshPlan? plan = tables.Plan;
+                MeshTables changed = MeshCompiler.Compile(mesh, now, s_own, tables, before);
+                Assert.Equal(Text(MeshCompiler.Compile(mesh, now, s_own)), Text(changed));
+                bool isAlone = plan is not null && ReferenceEquals(plan, changed.Plan);
+                alone += isAlone ? 1 : 0;
+                moved += !isAlone && changed.Parts.Any(part => tables.Parts.Any(old => old.Key == part.Key && !old.Addresses.SequenceEqual(part.Addresses))) ? 1 : 0;
+
+                // Tables that have given their plan away are good for the same once more, by way of everything.
+                Assert.Equal(Text(changed), Text(MeshCompiler.Compile(mesh, now, s_own, tables, before)));
+                (before, tables) = (now, changed);
+            }
+        }
+
+        Assert.True(alone > 500 && moved > 20, $"{alone} of {steps} steps alone, {moved} moved addresses of others");
+    }
+
+    private static MeshServiceSpec Plain(int number, Random random) => Service($"s{number}") with
+    {
+        Kind = random.Next(5) switch { 0 => MeshServiceKind.Headless, 1 => MeshServiceKind.LoadBalancer, _ => default },
+        IsKubernetes = random.Next(2) == 0,
+        Selector = random.Next(4) == 0 ? new Dictionary<string, string> { ["app"] = "x" } : new Dictionary<string, string>(),
+        Addresses = random.Next(5) == 0 ? [IpAddress.Parse($"10.96.0.{20 + random.Next(40)}")] : [],
+    };
+
     private static MeshServiceSpec AnyService(Random random)
     {
         var service = new MeshServiceSpec
