@@ -102,7 +102,8 @@ internal sealed class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>Ends the service as an operator does, and asserts that it knows what became of every packet.</summary>
-    public async Task StopServiceAsync()
+    /// <returns>What it has said of them at its end.</returns>
+    public async Task<ProgramResult> StopServiceAsync()
     {
         ProgramResult ended = (await _service!.TerminateAsync()).MustSucceed();
         Dictionary<string, long> figures = ended.Lines.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
@@ -110,6 +111,7 @@ internal sealed class ContainerHost : IAsyncDisposable
             .ToDictionary(words => words[0], words => long.Parse(words[1], CultureInfo.InvariantCulture));
         Assert.Equal(5, figures.Count);
         Assert.Equal(figures["received"] + figures["originated"], figures["transmitted"] + figures["dropped"] + figures["held"]);
+        return ended;
     }
 
     /// <summary>Files that the service has open.</summary>
