@@ -103,7 +103,13 @@ public sealed class NetworkTrafficTests
             def udp(dst, src, a, b):
                 h = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 32, 0, 0, 64, 17, 0, ip(a), ip(b)); c = sum(struct.unpack('!10H', h)); c = (c & 0xffff) + (c >> 16); c = (c & 0xffff) + (c >> 16)
                 return dst + src + b'\x08\0' + h[:10] + struct.pack('!H', c ^ 0xffff) + h[12:] + struct.pack('!HHHH', 1, 2, 12, 0) + b'evil'
+            ip6 = lambda t: socket.inet_pton(socket.AF_INET6, t)
+            def advertise(src, target, mac):
+                b = struct.pack('!BBHI', 136, 0, 0, 0x20000000) + ip6(target) + b'\2\1' + mac; a = ip6(src) + ip6('ff02::1')
+                c = sum(struct.unpack('!36H', a + struct.pack('!II', len(b), 58) + b)); c = (c & 0xffff) + (c >> 16); c = (c & 0xffff) + (c >> 16)
+                return b'\x33\x33\0\0\0\1' + me + b'\x86\xdd' + struct.pack('!IHBB', 0x60000000, len(b), 58, 255) + a + b[:2] + struct.pack('!H', c ^ 0xffff) + b[4:]
             for i in range(10):
+                s.send(advertise('fd00:89::3', 'fd00:89::1', me)); s.send(advertise('fd00:89::3', 'fd00:89::3', web)); s.send(advertise('fd00:89::1', 'fd00:89::1', me))
                 s.send(arp(me, me, '10.89.0.1', 2)); s.send(arp(me, web, '10.89.0.3', 1)); s.send(arp(web, web, '10.89.0.2', 1))
                 s.send(udp(web, me, '10.89.0.1', '10.89.0.2')); s.send(udp(web, web, '10.89.0.3', '10.89.0.2')); s.send(udp(b'\xff' * 6, me, '10.89.0.3', '10.89.0.255'))
                 s.send(udp(bytes.fromhex('02000a5a0002'), me, '10.89.0.3', '10.90.0.2'))
@@ -113,9 +119,10 @@ public sealed class NetworkTrafficTests
         // The victim still knows who is who.
         string neighbours = (await bed.RunAsync("web", "ip", "neigh", "show")).MustSucceed().Output;
         Assert.Contains($"10.89.0.3 dev e0 lladdr {NetworkBed.MacOf("db")}", neighbours, StringComparison.Ordinal);
+        Assert.DoesNotContain($"fd00:89::1 dev e0 lladdr {NetworkBed.MacOf("db")}", neighbours, StringComparison.Ordinal);
         Accounting accounting = await bed.StopAsync();
         Assert.InRange(accounting.DroppedFor(DropReason.SpoofedMac), 20, 20 + (NetworkBed.MostBeforeConfigured * 3));
-        Assert.Equal((20, 10, 10), (accounting.DroppedFor(DropReason.SpoofedNeighbour),
+        Assert.Equal((40, 20, 10), (accounting.DroppedFor(DropReason.SpoofedNeighbour),
             accounting.DroppedFor(DropReason.SpoofedAddress), accounting.DroppedFor(DropReason.UnknownStation)));
         Assert.InRange(accounting.DroppedFor(DropReason.Broadcast), 10, 12);
     }
