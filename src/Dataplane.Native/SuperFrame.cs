@@ -34,6 +34,12 @@ internal struct SuperFrame
     /// <summary>Length in bytes of the longest segment.</summary>
     internal readonly int LongestSegmentBytes => _headerBytes + Math.Min(_segmentBytes, _payloadBytes);
 
+    /// <summary>Segments that are left.</summary>
+    internal readonly int Segments => (_payloadBytes - _sent + _segmentBytes - 1) / _segmentBytes;
+
+    /// <summary>Writes UDP segments without checksum, as ends of tunnels may over IPv6 too (RFC 6935); the field of the frame must be 0.</summary>
+    internal void LeaveOutChecksum() => _checksum = _tcp;
+
     /// <summary>Looks whether a frame can be cut, and prepares to.</summary>
     /// <param name="frame">The whole frame from its first MAC byte, VLAN tags in place.</param>
     /// <param name="gsoType">Kind from the offload header, VIRTIO_NET_HDR_GSO_*.</param>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Rewriting;
@@ -82,7 +83,7 @@ internal static class BridgeStage
             }
         }
 
-        OffloadStage.Process(batch);
+        OffloadStage.Process(batch, OverlayTable.Empty);
     }
 
     private static void Decide<TTracing>(WorkerContext context, PacketBatch batch, int i, BridgePort source)

@@ -50,6 +50,12 @@ internal sealed class Overlay
     /// <summary>The port, which counts; null where another kind stands for it (explaining without ports).</summary>
     public OverlayPort? Device { get; }
 
+    /// <summary>Whether frames to other hosts may be put into outer super-frames: not by links, nor where a way out has a smaller MTU than the one counted with, for only whole packets can be fragmented.</summary>
+    public bool TakesSuperFrames { get; init; }
+
+    /// <summary>Whether TCP segments from other hosts are joined: a port of the network takes super-frames.</summary>
+    public bool JoinsSegments { get; init; }
+
     public IpAddress[] Peers { get; }
 
     /// <summary>By peer: what stands before a frame, and is the same in all.</summary>

@@ -1,3 +1,4 @@
+using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -32,8 +33,13 @@ internal static class OverlayCompiler
         // A frame of a link port is its MTU and a link header long; what is carried needs the identifier before its own.
         int room = underlay is null ? links.Min(link => ports.ById[link]!.Mtu) - Vxlan.HeaderBytes : underlay.Mtu - Vxlan.OverheadBytes(spec.Local) - Vxlan.LinkBytes;
         trunk.Interface = shared.ForStation(trunk, (short)interfaces.Count, (ushort)id, Math.Min(room, Math.Min(network.Spec.Mtu, ports.ById[id]!.Mtu)));
+        bool isNowhereNarrower = underlay is not null && interfaces.TrueForAll(entry => entry.Station is not null || entry.Mtu >= underlay.Mtu);
         interfaces.Add(trunk.Interface);
-        var overlay = new Overlay(spec, trunk, underlay, ports.ById[id] as OverlayPort, links);
+        var overlay = new Overlay(spec, trunk, underlay, ports.ById[id] as OverlayPort, links)
+        {
+            TakesSuperFrames = isNowhereNarrower,
+            JoinsSegments = network.Spec.Endpoints.Any(endpoint => TakesSuperFrames(ports, endpoint.Port)),
+        };
         foreach (RemoteEndpointSpec endpoint in spec.Endpoints)
         {
             var facts = new EndpointSpec { Name = endpoint.Name, Port = spec.Port, Mac = endpoint.Mac, Addresses = endpoint.Addresses };
@@ -47,4 +53,7 @@ internal static class OverlayCompiler
 
         return overlay;
     }
+
+    private static bool TakesSuperFrames(PortSet ports, string name) =>
+        ports.IdOf(name) is >= 0 and int id && ports.ById[id] is { } port && (port.Offloads & FrameOffloads.Tcp) != 0;
 }

@@ -11,7 +11,7 @@ namespace Dataplane.Overlays;
 /// received by the overlay's port. Drops: not VXLAN, identifier or peer that is not known, marked with congestion that the inside does not understand, forged by an
 /// endpoint. State: the inner frames noted. Cost: nothing without overlays; else a compare of the UDP port with those of tunnels, and for
 /// tunnels' packets the line behind the UDP header and two lines of hash tables, by identifier and by peer. No byte is copied. A checksum, if the peer
-/// has sent one, is verified: one pass over the packet.
+/// has sent one, is verified: one pass over the packet. A UDP super-frame is as many packets as it has segments; a TCP super-frame inside goes on as one.
 /// </remarks>
 internal static class OverlayDecapsulationStage
 {
@@ -70,16 +70,16 @@ internal static class OverlayDecapsulationStage
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
         ref readonly FlowKey key = ref batch.Parsed[i].Key;
         overlay = null;
-        int udp = headers.TransportOffset, inner = udp + Vxlan.UdpBytes + Vxlan.HeaderBytes;
+        int udp = headers.TransportOffset;
         Span<byte> frame = batch.Frame(i);
-        if (headers.Fragment != FragmentKind.None || (batch.Marks[i] & PacketMarks.SuperFrame) != 0)
+        if (headers.Fragment != FragmentKind.None)
         {
-            // Ends of tunnels need not put fragments together (RFC 7348 4.3); what the kernel has merged holds several packets.
+            // Ends of tunnels need not put fragments together (RFC 7348 4.3).
             return DropReason.OverlayMalformed;
         }
 
         int length = BinaryPrimitives.ReadUInt16BigEndian(frame[(udp + 4)..]), end = udp + length;
-        if (end < inner + Vxlan.LinkBytes || end > headers.EndOffset || Vxlan.IdentifierOf(frame[(udp + Vxlan.UdpBytes)..]) is var vni && vni < 0)
+        if (length < Vxlan.UdpBytes || end > headers.EndOffset)
         {
             return DropReason.OverlayMalformed;
         }
@@ -90,24 +90,84 @@ internal static class OverlayDecapsulationStage
             return DropReason.OverlayMalformed;
         }
 
+        int data = udp + Vxlan.UdpBytes;
+        if ((batch.Marks[i] & PacketMarks.SuperFrame) != 0 && IsOuter(batch, i))
+        {
+            return OpenAll(context, overlays, batch, i, socket, data, end, out overlay);
+        }
+
+        int peer = FindPeer(overlays, batch, i, socket, frame[data..end], out overlay, out DropReason reason);
+        int inner = batch.Offsets[i] + data + Vxlan.HeaderBytes, innerBytes = end - data - Vxlan.HeaderBytes;
+        if (reason != DropReason.None)
+        {
+            return reason;
+        }
+
+        if ((batch.Marks[i] & PacketMarks.SuperFrame) == 0)
+        {
+            context.Overlays.Inner.Note(overlay!, peer, inner, innerBytes);
+            return DropReason.None;
+        }
+
+        // What is left to finish is inside: a super-frame that another kernel of this machine has put into one packet.
+        context.Overlays.Inner.Note(overlay!, peer, inner, innerBytes, in batch.Offloads[i]);
+        return DropReason.None;
+    }
+
+    /// <summary>Whether what is left to finish is of the outer packet.</summary>
+    private static bool IsOuter(PacketBatch batch, int i) => batch.Offloads[i].TransportAt == batch.Offsets[i] + batch.Parsed[i].Headers.TransportOffset;
+
+    /// <summary>Takes a UDP super-frame apart, whose segments are packets of one peer. Those that are not let in are dropped each for its own reason.</summary>
+    private static DropReason OpenAll(WorkerContext context, OverlayTable overlays, PacketBatch batch, int i, int socket, int data, int end, out Overlay? overlay)
+    {
+        int step = batch.Offloads[i].SegmentBytes;
+        Overlay? last = null;
+        overlay = null;
+        if (end - data > step * InnerFrames.MaxSegments)
+        {
+            return DropReason.OverlayMalformed;
+        }
+
+        bool isFirst = true;
+        for (int at = data; at < end; at += step)
+        {
+            int length = Math.Min(step, end - at);
+            int peer = FindPeer(overlays, batch, i, socket, batch.Frame(i).Slice(at, length), out last, out DropReason reason);
+            if (reason != DropReason.None)
+            {
+                context.Counters.CountOriginatedDropped(reason);
+                continue;
+            }
+
+            context.Overlays.Inner.Note(last!, peer, batch.Offsets[i] + at + Vxlan.HeaderBytes, length - Vxlan.HeaderBytes, isFirst);
+            (isFirst, overlay) = (false, last);
+        }
+
+        return isFirst ? DropReason.ConsumedSegmented : DropReason.None;
+    }
+
+    /// <summary>Finds whose frame stands in the data of a packet, and takes the mark of congestion over into it.</summary>
+    /// <returns>The peer; of no meaning with a reason.</returns>
+    private static int FindPeer(OverlayTable overlays, PacketBatch batch, int i, int socket, Span<byte> data, out Overlay? overlay, out DropReason reason)
+    {
+        ref readonly FlowKey key = ref batch.Parsed[i].Key;
+        overlay = null;
+        reason = DropReason.OverlayMalformed;
+        if (data.Length < Vxlan.HeaderBytes + Vxlan.LinkBytes || Vxlan.IdentifierOf(data) is var vni && vni < 0)
+        {
+            return -1;
+        }
+
+        reason = DropReason.OverlayUnknownVni;
         overlay = overlays.Find(socket, vni);
         if (overlay is null)
         {
-            return DropReason.OverlayUnknownVni;
+            return -1;
         }
 
         int peer = overlay.FindPeer(key.SourceHigh, key.SourceLow);
-        if (peer < 0)
-        {
-            return DropReason.OverlayUnknownPeer;
-        }
-
-        if (!Congestion.TryTakeOver(frame[inner..end], headers.Tos))
-        {
-            return DropReason.OverlayCongestion;
-        }
-
-        context.Overlays.Note(overlay, peer, batch.Offsets[i] + inner, end - inner);
-        return DropReason.None;
+        reason = peer < 0 ? DropReason.OverlayUnknownPeer
+            : Congestion.TryTakeOver(data[Vxlan.HeaderBytes..], batch.Parsed[i].Headers.Tos) ? DropReason.None : DropReason.OverlayCongestion;
+        return peer;
     }
 }

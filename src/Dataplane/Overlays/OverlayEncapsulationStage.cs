@@ -9,7 +9,8 @@ namespace Dataplane.Overlays;
 /// Input: frames that stand as they leave, whose out port is an overlay's; each has been copied behind the room of its outer headers. Output: packets of the engine's own origin
 /// to the peer, which are routed like others; by a link, frames behind their identifier, which leave at once. Drops: hardware address that no endpoint elsewhere has, longer than an outer packet may be, way to a peer that leads
 /// through an overlay again. State: the batch of outer packets. Cost: the frame copied once, its headers parsed for hash and ECN (5 to 10 ns), one line of the
-/// station table, one or two of the peer's template; then one routing decision as for any packet. No flow: the peer's neighbour is one look-up.
+/// station table, one or two of the peer's template; then one routing decision as for any packet. Of a super-frame each segment is copied and summed once, and all else is done once
+/// (<see cref="OverlayWorker"/>). No flow: the peer's neighbour is one look-up.
 /// A frame counts as held when it is taken and as released where its outer packet is: one packet, before and after.
 /// </remarks>
 internal static class OverlayEncapsulationStage
@@ -17,7 +18,7 @@ internal static class OverlayEncapsulationStage
     /// <summary>Writes the headers before an inner frame that stands in its place.</summary>
     public static void Write(WorkerContext context, PacketBatch outer, int i, Overlay overlay, int peer)
     {
-        outer.Marks[i] = PacketMarks.LocalOrigin;
+        outer.Marks[i] = PacketMarks.LocalOrigin | PacketMarks.NoUdpChecksum;
         outer.Flows[i] = -1;
         if (overlay.IsLinked)
         {

@@ -23,7 +23,7 @@ internal static class OverlayGuard
                 continue;
             }
 
-            int peer = context.Overlays.PeerOf(i);
+            int peer = context.Overlays.Inner.PeerOf(i);
             ulong mac = EthernetEnds.Source(memory[batch.Offsets[i]..]);
             Station? station = context.Tables.Bridges.Find(overlay.Network, mac);
             DropReason reason = station is not null ? station.Peer == peer ? GuardStage.CheckAddress(in batch.Parsed[i], station) : DropReason.SpoofedMac

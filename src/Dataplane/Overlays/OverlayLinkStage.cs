@@ -61,7 +61,7 @@ internal static class OverlayLinkStage
             return DropReason.OverlayUnknownVni;
         }
 
-        context.Overlays.Note(overlay, peer, batch.Offsets[i] + Vxlan.HeaderBytes, frame.Length - Vxlan.HeaderBytes);
+        context.Overlays.Inner.Note(overlay, peer, batch.Offsets[i] + Vxlan.HeaderBytes, frame.Length - Vxlan.HeaderBytes);
         return DropReason.None;
     }
 }

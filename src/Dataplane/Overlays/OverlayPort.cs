@@ -2,6 +2,7 @@ using Dataplane.Native;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Rewriting;
 
 namespace Dataplane.Overlays;
 
@@ -15,6 +16,7 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
     private long _receivedBytes;
     private long _transmitted;
     private long _transmittedBytes;
+    private long _transmittedSuperFrames;
     private long _refused;
 
     /// <inheritdoc/>
@@ -29,8 +31,17 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
     /// <inheritdoc/>
     public FileDescriptor? PollDescriptor => null;
 
+    /// <inheritdoc/>
+    public FrameOffloads Offloads { get; private set; }
+
     /// <summary>Says which worker sends by it. Called by that worker when it takes over tables.</summary>
-    public void Attach(OverlayWorker worker) => _worker = worker;
+    /// <param name="worker">The worker.</param>
+    /// <param name="takesSuperFrames">Whether what is sent goes into outer super-frames; else each frame is one of the wire.</param>
+    public void Attach(OverlayWorker worker, bool takesSuperFrames)
+    {
+        _worker = worker;
+        Offloads = takesSuperFrames ? FrameOffloads.Checksum | FrameOffloads.Tcp | FrameOffloads.Udp : FrameOffloads.None;
+    }
 
     /// <inheritdoc/>
     public int Receive(PacketBatch batch) => 0;
@@ -44,10 +55,17 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
     /// <summary>Encapsulates. What is accepted is held, not transmitted: it is in the outer packet now, which is counted where it leaves.</summary>
     public int Transmit(PacketBatch batch, ReadOnlySpan<short> packets)
     {
-        int accepted = 0;
+        int accepted = 0, superFrames = 0;
         long bytes = 0;
         foreach (short packet in packets)
         {
+            PacketMarks marks = batch.Marks[packet];
+            if ((marks & (PacketMarks.Unfinished | PacketMarks.SuperFrame)) == PacketMarks.Unfinished)
+            {
+                // A checksum inside is nothing that could be left to whoever sends the outer packet.
+                UnfinishedChecksums.Complete(batch, packet);
+            }
+
             DropReason reason = _worker is null ? DropReason.LinkDown : _worker.Encapsulate(batch, packet);
             if (reason != DropReason.None)
             {
@@ -58,10 +76,12 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
             batch.Verdicts[packet] = Verdict.Hold;
             accepted++;
             bytes += batch.Lengths[packet];
+            superFrames += (marks & PacketMarks.SuperFrame) == 0 ? 0 : 1;
         }
 
         Volatile.Write(ref _transmitted, _transmitted + accepted);
         Volatile.Write(ref _transmittedBytes, _transmittedBytes + bytes);
+        Volatile.Write(ref _transmittedSuperFrames, _transmittedSuperFrames + superFrames);
         Volatile.Write(ref _refused, _refused + packets.Length - accepted);
         return accepted;
     }
@@ -93,6 +113,7 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
         TransmittedPackets = Volatile.Read(ref _transmitted),
         TransmittedBytes = Volatile.Read(ref _transmittedBytes),
         TransmitRefused = Volatile.Read(ref _refused),
+        TransmittedSuperFrames = Volatile.Read(ref _transmittedSuperFrames),
     };
 
     /// <inheritdoc/>

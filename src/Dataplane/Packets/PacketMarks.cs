@@ -44,4 +44,7 @@ internal enum PacketMarks : ushort
 
     /// <summary>The first fragment of an ICMP message all of which is here: how long it is stands with what later fragments have from their first.</summary>
     WholeMessage = 4096,
+
+    /// <summary>A UDP super-frame of a tunnel: when the engine cuts it the datagrams have no checksum (RFC 6935), for what is inside has its own.</summary>
+    NoUdpChecksum = 8192,
 }

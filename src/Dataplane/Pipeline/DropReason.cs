@@ -270,6 +270,9 @@ public enum DropReason : byte
     /// <summary>DHCP message taken in by the engine, and answered if it wants an answer.</summary>
     ConsumedDhcp,
 
-    /// <summary>Super-frame cut into segments, since the port it leaves by takes none; each segment counts as originated.</summary>
+    /// <summary>Super-frame cut into segments, since the port it leaves by takes none; or one from another host of which every frame was dropped for its own reason. Each segment counts as originated.</summary>
     ConsumedSegmented,
+
+    /// <summary>TCP segment from another host joined with the one before it to a super-frame, in which it goes on.</summary>
+    ConsumedJoined,
 }

@@ -38,7 +38,7 @@ internal static class ForwardingPipeline
 
         PacketParser.Process(batch, context.Hash);                                                  // bytes    -> headers, key, hash; or drop
         TunnelDecapsulationStage.Process<TTracing>(context, batch);                                 // packets in packets -> those inside
-        OffloadStage.Process(batch);                                                                // offload headers -> checked against what was parsed
+        OffloadStage.Process(batch, context.Tables.Bridges.Overlays);                               // offload headers -> checked against what was parsed
         GuardStage.Process<TTracing>(context, batch);                                               // endpoints -> who they say they are
         DhcpStage.Process<TTracing>(context, batch);                                                // who asks for its address -> told; or drop
         FragmentStage.Process<TTracing>(context, batch);                                            // later fragments -> ports of the first, or held

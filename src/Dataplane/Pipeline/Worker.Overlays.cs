@@ -9,14 +9,16 @@ namespace Dataplane.Pipeline;
 /// <content>Frames within packets: to endpoints at other hosts, and from them.</content>
 internal sealed partial class Worker
 {
-    /// <summary>Inner frames of a batch, which lie in its memory: one batch for each network, counted as released what the outer ones are held.</summary>
+    /// <summary>Inner frames of a batch, which lie in its memory: one batch for each network, counted as released what the outer ones are held. Of an outer super-frame
+    /// the first is what was held and the others originate; segments that are joined with the one before are gone.</summary>
     private void RunInner(PacketBatch outer, IPort?[] ports)
     {
-        OverlayWorker overlays = Context.Overlays;
-        while (overlays.HasPending)
+        InnerFrames frames = Context.Overlays.Inner;
+        while (frames.HasPending)
         {
-            PacketBatch inner = overlays.TakeInner(outer, Context.NowNs, out long bytes);
-            Context.Tables.Bridges.Overlays.OfPort(inner.Port.Value)?.Device?.CountReceived(inner.Count, bytes);
+            InnerShare share = frames.Take(outer, Context.NowNs);
+            PacketBatch inner = frames.Batch;
+            Context.Tables.Bridges.Overlays.OfPort(inner.Port.Value)?.Device?.CountReceived(share.Frames, share.Bytes);
             Context.Tap?.Begin(inner, CaptureOrigin.Inner);
             if (_isTimed)
             {
@@ -27,7 +29,7 @@ internal sealed partial class Worker
                 ForwardingPipeline.Receive<TracingOff>(Context, inner);
             }
 
-            Leave(_transmit, inner, ports, CaptureOrigin.Inner, 0, 0, inner.Count);
+            Leave(_transmit, inner, ports, CaptureOrigin.Inner, 0, share.Frames - share.Released, share.Released, share.Joined);
             Observer?.Observe(inner);
             RunHairpins(inner, ports);
         }
@@ -46,7 +48,7 @@ internal sealed partial class Worker
         overlays.IsSending = true;
         Context.Tap?.Begin(outer, CaptureOrigin.Outer);
         ForwardingPipeline.Originate<TracingOff>(Context, outer);
-        Leave(_transmitOuter, outer, ports, CaptureOrigin.Outer, 0, 0, outer.Count);
+        Leave(_transmitOuter, outer, ports, CaptureOrigin.Outer, 0, overlays.Originated, outer.Count - overlays.Originated);
         overlays.IsSending = false;
         overlays.Clear();
     }
@@ -65,7 +67,7 @@ internal sealed partial class Worker
         Context.Overlays.Prepare();
         foreach (ushort id in plan.Ids)
         {
-            (plan.Tables.Ports[id] as OverlayPort)?.Attach(Context.Overlays);
+            (plan.Tables.Ports[id] as OverlayPort)?.Attach(Context.Overlays, Context.Tables.Bridges.Overlays.OfPort(id) is { TakesSuperFrames: true });
         }
     }
 }

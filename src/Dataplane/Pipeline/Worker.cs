@@ -308,12 +308,12 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     }
 
     /// <summary>Hands a batch to the ports and counts what became of it.</summary>
-    private void Leave(TransmitStage stage, PacketBatch batch, IPort?[] ports, CaptureOrigin origin, int received, int originated, int released)
+    private void Leave(TransmitStage stage, PacketBatch batch, IPort?[] ports, CaptureOrigin origin, int received, int originated, int released, int joined = 0)
     {
         CaptureTap? tap = Context.Tap;
         tap?.Leave(Context, batch, origin);
         stage.Process(batch, ports);
-        Context.Counters.CountBatch(batch, received, originated, released);
+        Context.Counters.CountBatch(batch, received, originated, released, joined);
         tap?.Finish(Context, batch, origin);
     }
 

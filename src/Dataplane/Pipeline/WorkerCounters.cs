@@ -27,10 +27,12 @@ internal sealed class WorkerCounters
     /// <param name="batch">A batch of which every packet is decided.</param>
     /// <param name="received">How many of it the ports handed over.</param>
     /// <param name="originated">How many of it the engine made.</param>
-    /// <param name="released">How many of it had been held.</param>
-    public void CountBatch(PacketBatch batch, int received, int originated, int released)
+    /// <param name="released">How many of it, and of those joined, had been held.</param>
+    /// <param name="joined">How many beside it were joined with packets of it; they are among those received, originated or released.</param>
+    public void CountBatch(PacketBatch batch, int received, int originated, int released, int joined = 0)
     {
         Begin();
+        _dropped[(int)DropReason.ConsumedJoined] += joined;
         ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
         int transmitted = 0, held = 0;
         if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit))
@@ -102,6 +104,15 @@ internal sealed class WorkerCounters
         Begin();
         _received += packets;
         _transmitted += packets;
+        End();
+    }
+
+    /// <summary>Counts a packet that came into being when another was taken apart, and is dropped at once.</summary>
+    public void CountOriginatedDropped(DropReason reason)
+    {
+        Begin();
+        _originated++;
+        _dropped[(int)reason]++;
         End();
     }
 

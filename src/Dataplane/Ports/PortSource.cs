@@ -80,5 +80,9 @@ public sealed class PortSource
     /// <param name="queues">How many, 1 to 16.</param>
     public PortSource WithQueues(int queues) => new(name => _make(name) with { Queues = queues });
 
+    /// <summary>The same with or without what is left to the kernel (AF_PACKET, TAP) or to XDP programs (AF_XDP).</summary>
+    /// <param name="offload"><see cref="PortOffload.Off"/> where whoever is at the other end takes no frames longer than the MTU, as programs that read them by a socket.</param>
+    public PortSource WithOffload(PortOffload offload) => new(name => _make(name) with { Offload = offload });
+
     internal PortSpec ToSpec(string name) => _make(name);
 }

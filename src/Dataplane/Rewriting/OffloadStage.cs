@@ -1,4 +1,5 @@
 using Dataplane.Native.Abi;
+using Dataplane.Overlays;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 
@@ -7,14 +8,14 @@ namespace Dataplane.Rewriting;
 /// <summary>Compares what offload headers say with what the parser found, so that everything behind may rely on it.</summary>
 /// <remarks>
 /// Input: parsed packets. Output: unfinished packets are whole TCP or UDP packets whose checksum stands where it should, super-frames have a segment size; an
-/// unfinished checksum of any other kind (a tunnel's inside, an IPv6 routing header) is finished here. Drops: what cannot be as its offload header says.
+/// unfinished checksum of any other kind (a tunnel's inside, an IPv6 routing header) is finished here; a super-frame inside of a tunnel that ends here passes as it is. Drops: what cannot be as its offload header says.
 /// State: none. Cost: nothing for a batch without offloads; else the header line, and the whole packet for the rare kinds.
 /// </remarks>
 internal static class OffloadStage
 {
     private const int TcpChecksum = 16, UdpChecksum = 6;
 
-    public static void Process(PacketBatch batch)
+    public static void Process(PacketBatch batch, OverlayTable overlays)
     {
         if (!batch.HasOffloads)
         {
@@ -30,7 +31,7 @@ internal static class OffloadStage
 
             if (batch.Verdicts[i] == Verdict.Continue)
             {
-                Check(batch, i);
+                Check(batch, i, overlays);
             }
             else
             {
@@ -40,7 +41,7 @@ internal static class OffloadStage
         }
     }
 
-    private static void Check(PacketBatch batch, int i)
+    private static void Check(PacketBatch batch, int i, OverlayTable overlays)
     {
         ref PacketOffload offload = ref batch.Offloads[i];
         ref readonly PacketHeaders headers = ref batch.Parsed[i].Headers;
@@ -56,10 +57,26 @@ internal static class OffloadStage
                 batch.Drop(i, DropReason.BadOffload);
             }
         }
+        else if (isSuperFrame && IsInsideOfTunnel(batch, i, overlays))
+        {
+            // Looked at again when it has been taken out.
+        }
         else if (!Finish(batch, i) || isSuperFrame)
         {
             batch.Drop(i, DropReason.BadOffload);
         }
+    }
+
+    /// <summary>Whether a super-frame is in a packet of a tunnel that ends here: the kernel says of such a one only what is inside.</summary>
+    private static bool IsInsideOfTunnel(PacketBatch batch, int i, OverlayTable overlays)
+    {
+        const int Outermost = 8 + 8 + 14 + 20;
+        ref readonly PacketOffload offload = ref batch.Offloads[i];
+        ref readonly ParsedFrame parsed = ref batch.Parsed[i];
+        int start = offload.TransportAt - batch.Offsets[i];
+        return !overlays.IsEmpty && parsed.Headers.Protocol == IpProtocols.Udp && parsed.Headers.Fragment == FragmentKind.None
+            && start >= parsed.Headers.TransportOffset + Outermost && start + offload.ChecksumOffset + sizeof(ushort) <= parsed.Headers.EndOffset
+            && overlays.FindSocket(parsed.Key.Destination, parsed.Key.DestinationPort) >= 0;
     }
 
     /// <summary>Notes how long the headers are that every segment repeats.</summary>

@@ -78,6 +78,12 @@ internal sealed class SoftwareOffload
     {
         // A UDP checksum of 0 would be read as "none"; the sum of a pseudo-header never is.
         UnfinishedChecksums.WritePseudoHeader(batch, i);
+        bool isWithoutChecksum = (batch.Marks[i] & PacketMarks.NoUdpChecksum) != 0;
+        if (isWithoutChecksum)
+        {
+            batch.Memory.Slice(batch.Offloads[i].TransportAt + batch.Offloads[i].ChecksumOffset, sizeof(ushort)).Clear();
+        }
+
         Span<byte> frame = batch.Frame(i);
         Span<byte> prefix = stackalloc byte[MaxPrefixBytes];
         int prefixBytes = 0, link = 0;
@@ -97,6 +103,11 @@ internal sealed class SoftwareOffload
         {
             batch.Drop(i, DropReason.BadOffload);
             return;
+        }
+
+        if (isWithoutChecksum)
+        {
+            superFrame.LeaveOutChecksum();
         }
 
         // Two bytes more put the IP header on a multiple of four.

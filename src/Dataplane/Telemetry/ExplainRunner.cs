@@ -61,6 +61,7 @@ internal sealed class ExplainRunner
     {
         var trace = new TraceRecorder { Batch = _batch };
         WorkerContext shadow = Shadow(live, trace);
+        shadow.Overlays.Prepare();
         int[] cursors = [.. live.Tables.Services.Services.Select(service => service.Cursor)];
 
         byte[] memory = new byte[HeadroomBytes + _frame.Length];
@@ -122,9 +123,10 @@ internal sealed class ExplainRunner
     private PacketBatch RunOverlays(WorkerContext shadow, TraceRecorder trace, PacketBatch last)
     {
         OverlayWorker overlays = shadow.Overlays;
-        if (overlays.HasPending)
+        if (overlays.Inner.HasPending)
         {
-            trace.Batch = last = overlays.TakeInner(_batch, shadow.NowNs, out _);
+            overlays.Inner.Take(_batch, shadow.NowNs);
+            trace.Batch = last = overlays.Inner.Batch;
             ForwardingPipeline.Receive<TracingOn>(shadow, last);
         }
 
@@ -133,7 +135,6 @@ internal sealed class ExplainRunner
             return last;
         }
 
-        overlays.Prepare();
         if (overlays.Encapsulate(last, 0) is var reason and not DropReason.None)
         {
             last.Drop(0, reason);

@@ -41,11 +41,13 @@ internal sealed class VxlanBed : IAsyncDisposable
 
     public static string ElsewhereAddress(int version) => version == 4 ? "10.89.0.112" : "fd00:89::112";
 
-    public static async Task<VxlanBed> StartAsync(int underlay)
+    /// <param name="underlay">The family of the outer packets.</param>
+    /// <param name="offload">Whether the link takes super-frames: not everybody at its other end can.</param>
+    public static async Task<VxlanBed> StartAsync(int underlay, PortOffload offload = PortOffload.Auto)
     {
         NetworkNamespace web = NetworkNamespace.Create("vxweb"), host = NetworkNamespace.Create("vxhost");
         DataplaneEngine engine = new DataplaneBuilder()
-            .Port("u0", PortSource.Tap("u0", host.Name)).Port("web", PortSource.Tap("e0", web.Name)).Port("vx0", PortSource.Vxlan())
+            .Port("u0", PortSource.Tap("u0", host.Name).WithOffload(offload)).Port("web", PortSource.Tap("e0", web.Name)).Port("vx0", PortSource.Vxlan())
             .Interface("u0", "192.0.2.1/24").Interface("u0", "2001:db8::1/64")
             .Network(new NetworkSpec
             {

@@ -133,6 +133,7 @@ public sealed class DropReasonTests
         [DropReason.ConsumedTunnelError] = SendTunnelError,
         [DropReason.ConsumedDns] = () => One(NameNet.Frame(PlainDns.Query("web.mesh.example", 1)), builder => builder.Names(NameNet.Spec)),
         [DropReason.ConsumedSegmented] = () => SuperFrame(1000),
+        [DropReason.ConsumedJoined] = JoinSegments,
     };
 
     public static TheoryData<DropReason> Reasons => [.. Enum.GetValues<DropReason>()];
@@ -265,6 +266,13 @@ public sealed class DropReasonTests
     {
         await using var plane = new OffloadPlane(FrameOffloads.None);
         plane.Send(Unfinished.Of(V4("10.1.0.11").Tcp(1, 2, TcpFlags.Ack).PayloadOf(3000).Build(), 1000) with { SegmentBytes = segmentBytes });
+        return plane.Engine.ReadAccounting();
+    }
+
+    private static async Task<Accounting> JoinSegments()
+    {
+        await using var plane = new SuperFramePlane(4);
+        plane.Send(plane.Wan, [.. Enumerable.Range(0, 2).Select(k => new Unfinished(OverlayPlane.From7(4, OverlayPlane.Coming("r", "a", 6).Tcp(1, 2, TcpFlags.Ack, (uint)k).PayloadOf(1).Build())))]);
         return plane.Engine.ReadAccounting();
     }
 

@@ -198,7 +198,7 @@ public sealed class OffloadTests
                 batch.Add(66, frame.Bytes.Length);
                 batch.SetOffload(0, new PacketOffload { TransportAt = 66 + 34, ChecksumOffset = 16, SegmentBytes = 1000, Kind = frame.Kind });
                 PacketParser.Process(batch, new Dataplane.Flows.FlowHash(1));
-                Dataplane.Rewriting.OffloadStage.Process(batch);
+                Dataplane.Rewriting.OffloadStage.Process(batch, Dataplane.Overlays.OverlayTable.Empty);
                 offload.Transmit(batch, all, port);
             }
 
