@@ -15,6 +15,8 @@ struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, _
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, COUNTERS); __type(key, __u32); __type(value, __u64); } counters SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, MAX_FLOWS); __type(key, __u32); __type(value, struct seen); } flows SEC(".maps");
 
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct gap); } gaps SEC(".maps");
+
 struct frame {
     struct ethhdr eth;
     struct iphdr ip;
@@ -89,6 +91,26 @@ static __always_inline int is_other(const __u8 *a, const __u8 *b)
     return *(__u32 *)a != *(__u32 *)b || *(__u16 *)(a + 4) != *(__u16 *)(b + 4);
 }
 
+// Towards any destination but the first, the first configuration denies what comes from 10.0.0.0/11 and leads the rest to the first next hop; the second
+// denies 10.32.0.0/11 and leads to the second. What one has let pass and the other has led was judged by half of each.
+static __always_inline int is_judged_by_half(const struct plan *p, const struct frame *f)
+{
+    __u32 part = bpf_ntohl(f->ip.saddr) >> 21 & 7;
+    return f->ip.daddr != p->expected && part < 2 && !is_other(f->eth.h_dest, part ? p->second_mac : p->expected_mac);
+}
+
+static __always_inline void take_gap(void)
+{
+    __u32 zero = 0;
+    struct gap *g = bpf_map_lookup_elem(&gaps, &zero);
+    if (!g)
+        return;
+    __u64 now = bpf_ktime_get_ns(), gap = now - g->last_ns;
+    if (g->last_ns && now > g->last_ns && gap > g->longest_ns)
+        g->longest_ns = gap;
+    g->last_ns = now;
+}
+
 SEC("tc") int sink(struct __sk_buff *ctx)
 {
     __u32 zero = 0;
@@ -108,8 +130,10 @@ SEC("tc") int sink(struct __sk_buff *ctx)
         return count(LATE);
     if (ctx->len != FRAME_BYTES)
         return count(BAD_LENGTH);
-    if (p->check_mac && is_other(f->eth.h_dest, p->expected_mac))
+    if (p->check_mac && is_other(f->eth.h_dest, p->expected_mac) && (!p->canary || is_other(f->eth.h_dest, p->second_mac)))
         return count(BAD_MAC);
+    if (p->canary && is_judged_by_half(p, f))
+        return count(BAD_HALF);
     if (*(__u8 *)&f->ip != 0x45 || f->ip.tot_len != bpf_htons(FRAME_BYTES - ETH_HLEN) || f->ip.frag_off != bpf_htons(0x4000) || sum_ip(&f->ip) != 0xffff)
         return count(BAD_IP_HEADER);
     if (f->ip.ttl != p->expected_ttl)
@@ -139,6 +163,8 @@ SEC("tc") int sink(struct __sk_buff *ctx)
         count(REORDERED);
     else
         last->newest = n;
+    if (p->canary)
+        take_gap();
     return count(GOOD);
 }
 

@@ -29,7 +29,7 @@ struct result {
     __u64 sent, good, counts[COUNTERS];
 };
 
-static int frame_bytes = FRAME_BYTES, realtime, plan_map, state_map, counter_map, source_program, source_namespace, sink_namespace;
+static int frame_bytes = FRAME_BYTES, realtime, plan_map, state_map, counter_map, gap_map, source_program, source_namespace, sink_namespace;
 static struct plan plan;
 static __u64 totals[COUNTERS];
 static volatile sig_atomic_t stopped;
@@ -180,6 +180,54 @@ static int is_without_loss(const struct result *r)
     return r->sent > 0 && r->good >= r->sent * (1 - LOSS_ALLOWED) && r->delivered >= r->offered * (1 - BACKLOG_ALLOWED);
 }
 
+// Runs the source until its input ends. Each line of input asks for what came since the line before: frames sent and arrived, and the longest time between two.
+static __u64 run_steady(double rate, __u64 *arrived)
+{
+    __u64 before[COUNTERS], counts[COUNTERS], fresh_counts = 0;
+    char line[64];
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    struct source_state fresh = { .last_ns = t.tv_sec * 1000000000ull + t.tv_nsec };
+    struct gap gap = { 0 };
+    __u32 zero = 0;
+    plan.trial++;
+    plan.rate = rate;
+    bpf_map_update_elem(plan_map, &zero, &plan, 0);
+    bpf_map_update_elem(state_map, &zero, &fresh, 0);
+    bpf_map_update_elem(gap_map, &zero, &gap, 0);
+    read_counters(before);
+
+    pthread_t source;
+    if (pthread_create(&source, NULL, run_source, NULL))
+        fail("no thread for the source");
+    __u64 sent = 0;
+    double since_when = now();
+    while (!stopped && fgets(line, sizeof line, stdin)) {
+        __u64 sent_now = read_sent(), good = since(before, counts), longest;
+        double when = now();
+        bpf_map_lookup_elem(gap_map, &zero, &gap);
+        longest = gap.longest_ns;
+        gap.longest_ns = 0;
+        bpf_map_update_elem(gap_map, &zero, &gap, 0);
+        printf("window sent=%llu arrived=%llu seconds=%.3f gap_us=%.1f\n", (unsigned long long)(sent_now - sent), (unsigned long long)(good - fresh_counts), when - since_when,
+               longest / 1e3);
+        fflush(stdout);
+        sent = sent_now, fresh_counts = good, since_when = when;
+    }
+    pthread_kill(source, SIGUSR1);
+    pthread_join(source, NULL);
+    for (int quiet = 0, i = 0; quiet < 5 && i < 200; i++) {
+        __u64 good = fresh_counts;
+        usleep(10000);
+        fresh_counts = since(before, counts);
+        quiet = fresh_counts == good ? quiet + 1 : 0;
+    }
+    for (int k = 0; k < COUNTERS; k++)
+        totals[k] += counts[k];
+    *arrived = fresh_counts;
+    return read_sent();
+}
+
 // Halves the range between a rate that is surely carried and one that surely is not.
 static double find_rate_without_loss(double seconds, double most)
 {
@@ -271,7 +319,7 @@ static void print_checks(void)
     static const char *const names[COUNTERS] = {
         [BAD_LENGTH] = "length", [BAD_MAC] = "mac", [BAD_IP_HEADER] = "ip_header", [BAD_TTL] = "ttl",
         [BAD_DESTINATION] = "destination", [BAD_UDP_CHECKSUM] = "udp_checksum", [BAD_CONTENT] = "content",
-        [BAD_BINDING] = "binding", [BAD_ANSWER] = "answer", [BAD_TWICE] = "twice",
+        [BAD_BINDING] = "binding", [BAD_ANSWER] = "answer", [BAD_TWICE] = "twice", [BAD_HALF] = "half",
     };
     __u64 bad = 0;
     for (int k = BAD_LENGTH; k < COUNTERS; k++)
@@ -307,6 +355,7 @@ int main(int count, char **arguments)
         else if (!strcmp(key, "to")) read_endpoint(value, &plan.destination, &plan.port);
         else if (!strcmp(key, "expect")) read_endpoint(value, &plan.expected, &plan.expected_port);
         else if (!strcmp(key, "expect_mac")) read_mac(value, plan.expected_mac), plan.check_mac = 1;
+        else if (!strcmp(key, "second_mac")) read_mac(value, plan.second_mac), plan.canary = 1;
         else if (!strcmp(key, "expect_ttl")) plan.expected_ttl = atoi(value);
         else if (!strcmp(key, "bytes")) frame_bytes = atoi(value);
         else if (!strcmp(key, "flows")) plan.flows = atoi(value);
@@ -319,8 +368,8 @@ int main(int count, char **arguments)
         else fail("unknown key %s", key);
     }
     if (!mode || !source_at || !sink_at || !plan.flows || plan.flows > MAX_FLOWS || frame_bytes < FRAME_BYTES || frame_bytes > 256)
-        fail("usage: bed search|offer source=NAMESPACE/IF sink=NAMESPACE/IF mac=MAC to=IP:PORT expect=IP:PORT "
-             "[expect_mac=MAC] [expect_ttl=N] [expect_source=IP] [backends=N] [flows=N] [bytes=N] [shift=BITS] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
+        fail("usage: bed search|offer|steady source=NAMESPACE/IF sink=NAMESPACE/IF mac=MAC to=IP:PORT expect=IP:PORT "
+             "[expect_mac=MAC] [second_mac=MAC] [expect_ttl=N] [expect_source=IP] [backends=N] [flows=N] [bytes=N] [shift=BITS] [seconds=S] [rate=FRAMES_PER_SECOND] [realtime=1] [object=FILE]");
 
     char source_name[128], source_if[32], sink_name[128], sink_if[32];
     if (sscanf(source_at, "%127[^/]/%31s", source_name, source_if) != 2 || sscanf(sink_at, "%127[^/]/%31s", sink_name, sink_if) != 2)
@@ -339,6 +388,7 @@ int main(int count, char **arguments)
     plan_map = bpf_object__find_map_fd_by_name(object, "plans");
     state_map = bpf_object__find_map_fd_by_name(object, "state");
     counter_map = bpf_object__find_map_fd_by_name(object, "counters");
+    gap_map = bpf_object__find_map_fd_by_name(object, "gaps");
     source_program = bpf_program__fd(bpf_object__find_program_by_name(object, "source"));
     enter(sink_namespace);
     LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS);
@@ -357,6 +407,9 @@ int main(int count, char **arguments)
         struct result over = run_trial(3 * free_of_loss, 2 * seconds);
         printf("loss_free=%.4f full_offered=%.4f full_delivered=%.4f over_offered=%.4f over_delivered=%.4f",
                free_of_loss / 1e6, most.offered / 1e6, most.delivered / 1e6, over.offered / 1e6, over.delivered / 1e6);
+    } else if (!strcmp(mode, "steady")) {
+        __u64 arrived, sent = run_steady(rate, &arrived);
+        printf("sent=%llu arrived=%llu", (unsigned long long)sent, (unsigned long long)arrived);
     } else {
         fail("unknown mode %s", mode);
     }

@@ -22,6 +22,14 @@ struct plan {
     __u32 shift;            // flows are sent to destination + (flow >> shift), so that one address can translate more of them than it has ports
     __u32 expected_source;  // must seem to come from, by a port of its own; 0: from its own address and port
     __u64 first;            // where the source goes on, so that many flows get their turn in short trials
+    __u8 second_mac[6];     // with canary: the next hop of the second configuration, where expected_mac is that of the first
+    __u8 canary;            // two configurations take turns; gaps between frames are taken
+    __u8 unused;
+};
+
+// When the last frame came, and the longest time between two since the program that judges has set it to 0.
+struct gap {
+    __u64 last_ns, longest_ns;
 };
 
 // What the sink knows of a flow: the number of its last frame, and what it was translated to. One page after the other for the program that judges.
@@ -37,7 +45,7 @@ struct source_state {
 };
 
 // Per processor. What is not GOOD, LATE or STRANGER failed a check: contents are verified in every frame, not in a sample.
-enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, BAD_BINDING, BAD_ANSWER, BAD_TWICE, COUNTERS };
+enum counter { GOOD, REORDERED, LATE, STRANGER, BAD_LENGTH, BAD_MAC, BAD_IP_HEADER, BAD_TTL, BAD_DESTINATION, BAD_UDP_CHECKSUM, BAD_CONTENT, BAD_BINDING, BAD_ANSWER, BAD_TWICE, BAD_HALF, COUNTERS };
 
 // Behind the UDP header: 20 of 22 bytes of payload.
 struct mark {

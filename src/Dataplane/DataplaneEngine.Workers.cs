@@ -16,6 +16,21 @@ public sealed partial class DataplaneEngine
     /// <summary>The workers: what each has done, and what its time went to. Empty before the start.</summary>
     public IReadOnlyList<WorkerStatus> ReadWorkers() => [.. Enumerable.Range(0, _workers?.Count ?? 0).Select(worker => Describe(_workers![worker], worker))];
 
+    /// <summary>The longest time that a worker was away from its ports since this was last called: a round of forwarding, and whatever kept it from the next one,
+    /// such as new tables, the runtime's garbage collection, or another program on its processor; sleep while nothing came is not counted.</summary>
+    /// <returns>The longest of all workers, in the resolution of the time provider; zero for an engine that is driven by hand or has not been started.</returns>
+    /// <remarks>Any thread, but one reader: each call begins anew. Called before and after an update, it says how long that kept packets waiting.</remarks>
+    public TimeSpan TakeLongestPause()
+    {
+        long longest = 0;
+        for (int worker = 0; worker < (_workers?.Count ?? 0); worker++)
+        {
+            longest = Math.Max(longest, _workers![worker].Load.TakeLongest());
+        }
+
+        return TimeSpan.FromTicks(longest / TimeSpan.NanosecondsPerTick);
+    }
+
     /// <summary>Begins, or ends, to take the time of each stage; <see cref="ReadWorkers"/> has the sums. Costs a clock reading per stage and batch while on.</summary>
     /// <param name="isOn">Whether time is to be taken from now on.</param>
     /// <exception cref="InvalidOperationException">The engine has not been started.</exception>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataplane.Balancing;
 using Dataplane.Hosting.Reloading;
 using Dataplane.Telemetry;
@@ -7,7 +8,12 @@ namespace Dataplane.Gateway.Commands;
 /// <summary>Tells what came of a reload.</summary>
 internal static class ReloadReport
 {
-    public static void Write(ReloadOutcome outcome, LinePrinter print, TextWriter error)
+    /// <summary>Writes it.</summary>
+    /// <param name="outcome">What came of it.</param>
+    /// <param name="longestPause">How long a worker was away from its ports since the reload began; asked when all else is done.</param>
+    /// <param name="print">Where the lines go.</param>
+    /// <param name="error">Where those of a reload that was refused go.</param>
+    public static void Write(ReloadOutcome outcome, Func<TimeSpan> longestPause, LinePrinter print, TextWriter error)
     {
         if (outcome.IsRejected)
         {
@@ -17,7 +23,8 @@ internal static class ReloadReport
         else if (outcome.Receipt is not null)
         {
             IReadOnlyList<string> lines = Lines(outcome);
-            print.Lines(["reloaded: " + lines[0], .. lines.Skip(1).Select(line => "  " + line)]);
+            string pause = string.Create(CultureInfo.InvariantCulture, $"  longest pause of a worker meanwhile: {longestPause().TotalMilliseconds:0.000} ms");
+            print.Lines(["reloaded: " + lines[0], .. lines.Skip(1).Select(line => "  " + line), pause]);
         }
         else
         {

@@ -71,7 +71,7 @@ internal sealed class RunCommand : Command
         await using var reloader = new Reloader(engine, () => source.Load(read => read), outcome =>
         {
             state.Count(outcome, TimeProvider.System.GetUtcNow());
-            ReloadReport.Write(outcome, print, output.Error);
+            ReloadReport.Write(outcome, engine.TakeLongestPause, print, output.Error);
             announcer?.Refresh();
         });
         reloader.Watch(source);

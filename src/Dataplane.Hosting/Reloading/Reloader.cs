@@ -71,6 +71,9 @@ internal sealed class Reloader : IAsyncDisposable
     private async Task<ReloadOutcome> ReloadAsync()
     {
         DataplaneSpec before = _engine.Spec;
+
+        // What follows is the reload's: who reports on it asks for the longest pause again.
+        _engine.TakeLongestPause();
         try
         {
             LoadResult loaded = _load();

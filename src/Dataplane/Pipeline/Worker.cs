@@ -136,6 +136,9 @@ internal sealed partial class Worker : IPortWaker, IDisposable
             {
                 Thread.SpinWait(8);
                 now = NowNs;
+
+                // The runtime may stop the thread here as well as in a round.
+                Load.NoteAway(now - end);
             }
             else
             {

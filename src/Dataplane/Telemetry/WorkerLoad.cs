@@ -11,6 +11,7 @@ internal sealed class WorkerLoad
     public static readonly int Sizes = BitOperations.Log2(PacketBatch.Capacity) + 1;
 
     private readonly long[] _batches = new long[Sizes];
+    private long _longestNs;
 
     /// <summary>Rounds that received something, and those that found nothing.</summary>
     public long BusyRounds { get; private set; }
@@ -36,9 +37,23 @@ internal sealed class WorkerLoad
     /// <summary>Counts a batch from a port.</summary>
     public void CountBatch(int packets) => _batches[BitOperations.Log2((uint)packets)]++;
 
+    /// <summary>The longest time from one look at the ports to the next since this was last asked, waiting in sleep apart. Any thread.</summary>
+    public long TakeLongest() => Interlocked.Exchange(ref _longestNs, 0);
+
+    /// <summary>The worker has not looked at its ports for this long.</summary>
+    public void NoteAway(long ns)
+    {
+        // Only the worker raises it: at worst a length is told in the window after the one that it ended in.
+        if (ns > Volatile.Read(ref _longestNs))
+        {
+            Volatile.Write(ref _longestNs, ns);
+        }
+    }
+
     /// <summary>Counts a round.</summary>
     public void CountRound(int packets, long tookNs)
     {
+        NoteAway(tookNs);
         if (packets > 0)
         {
             BusyRounds++;

@@ -48,6 +48,7 @@ public sealed class RunTests : IDisposable
         string good = TestGateway.Yaml.Replace("weight: 2 }, { address: 10.1.0.12", "weight: 3 }, { address: 10.1.0.12", StringComparison.Ordinal);
         File.Move(_folder.Write("new.yaml", good), file, overwrite: true);
         await program.AwaitAsync("\nreloaded: version 2\n");
+        await program.AwaitAsync("\n  longest pause of a worker meanwhile: ");
         string bad = TestGateway.Yaml.Replace("port: 80,", "port: 80800,", StringComparison.Ordinal);
         File.Move(_folder.Write("new.yaml", bad), file, overwrite: true);
         await program.AwaitAsync("reload rejected, keeping the last good configuration\n");
