@@ -45,6 +45,7 @@ internal sealed class CaptureCommand : Command
         using ControlClient client = BridgeOptions.Connect(arguments);
         using Stream packets = await client.OpenAsync($"{path}?{Query(arguments, filter)}").ConfigureAwait(false);
         using var signals = new Signals(PosixSignal.SIGINT, PosixSignal.SIGTERM);
+        await output.Error.WriteLineAsync("capturing, until it is interrupted or has all it was asked for").ConfigureAwait(false);
         using var done = new CancellationTokenSource();
         Task<CaptureFigures?> interrupted = EndBySignalAsync(client, path, signals, done.Token);
         bool isRead = await CopyAsync(arguments.Get(s_write), packets, output).ConfigureAwait(false);

@@ -77,6 +77,9 @@ internal static partial class EngineMetrics
             reading => One(reading.Accounting.Held)),
         new("dataplane.icmp.suppressed", MetricKind.Counter, "{packet}", "ICMP errors not sent because of the rate limit.",
             reading => One(reading.Figures.IcmpErrorsSuppressed)),
+        new("dataplane.capture.captured", MetricKind.Counter, "{packet}", "Packets copied out by captures.", reading => One(reading.Captures.Captured)),
+        new("dataplane.capture.missed", MetricKind.Counter, "{packet}", "Packets that captures asked for and that were not captured, since their reader was too slow.",
+            reading => One(reading.Captures.NotCaptured)),
     ];
 
     private static IEnumerable<EngineMetric> Tables() =>

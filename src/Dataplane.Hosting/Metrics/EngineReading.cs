@@ -17,6 +17,7 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     private ConnectionsStatus? _connections;
     private NameServerStatus? _names;
     private EngineFigures? _figures;
+    private (long Captured, long NotCaptured)? _captures;
     private IReadOnlyList<WorkerStatus>? _workers;
 
     public Accounting Accounting => _accounting ??= engine.ReadAccounting();
@@ -38,6 +39,8 @@ internal sealed class EngineReading(DataplaneEngine engine, ReloadState reloads)
     public NameServerStatus Names => _names ??= engine.ReadNames();
 
     public EngineFigures Figures => _figures ??= engine.ReadFigures();
+
+    public (long Captured, long NotCaptured) Captures => _captures ??= engine.ReadCaptures();
 
     public IReadOnlyList<WorkerStatus> Workers => _workers ??= engine.ReadWorkers();
 

@@ -238,7 +238,7 @@ internal sealed class CaptureTap
         bool isSuper = (batch.Marks[i] & PacketMarks.SuperFrame) != 0;
         var record = new CaptureRecord
         {
-            TimeNs = batch.NowNs != 0 ? batch.NowNs : context.NowNs,
+            TimeNs = context.NowNs,
             Tables = context.Tables,
             Length = length,
             Rule = batch.FilterRules[i] == FilterProgram.Unknown ? CaptureRecord.None : batch.FilterRules[i],

@@ -6,7 +6,7 @@ namespace Dataplane.Capturing;
 /// <summary>One packet of a capture, and what became of it.</summary>
 public sealed record CapturedPacket
 {
-    /// <summary>When its batch was received, in nanoseconds since 1970-01-01 UTC; packets of one batch have the same.</summary>
+    /// <summary>When its worker began the round in which it was seen, in nanoseconds since 1970-01-01 UTC: packets of one round have the same.</summary>
     public required long UnixNs { get; init; }
 
     /// <summary>Name of the port it was seen at; empty for packets of the engine that were not sent.</summary>

@@ -9,11 +9,14 @@ public abstract class GatewayTest(GatewayBed bed) : IClassFixture<GatewayBed>, I
 
     internal GatewayProgram Gateway => _gateway!;
 
+    /// <summary>More of its command line.</summary>
+    internal virtual string[] Options => [];
+
     internal virtual GatewayConfiguration Configuration { get; } = new();
 
     public async Task InitializeAsync()
     {
-        _gateway = await GatewayProgram.StartAsync(Bed.Network.Gateway, Bed.NewPath("gateway.yaml"), Configuration);
+        _gateway = await GatewayProgram.StartAsync(Bed.Network.Gateway, Bed.NewPath("gateway.yaml"), Configuration, Options);
 
         // Whoever was asked for in vain by an earlier gateway must be asked again.
         foreach (string home in Enumerable.Range(0, TestNetwork.Backends).Select(Bed.Network.Backend).Prepend(Bed.Network.Client))

@@ -2,6 +2,7 @@ using Dataplane.Capturing;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Support;
 
 namespace Dataplane.Tests.Capturing;
@@ -68,6 +69,52 @@ public sealed class CaptureTests : IAsyncLifetime
         List<CapturedPacket> seen = await ReadAsync(capture);
         Assert.Contains(seen, packet => packet is { Port: "wan", Direction: CaptureDirection.Received, Verdict: Verdict.Hold });
         Assert.Contains(seen, packet => packet is { Port: "lan", Direction: CaptureDirection.Sent } && packet.Outcome.StartsWith("made by the engine", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Capture_OfAPacketThatWaitedInVain_SaysThatItWasDroppedLater()
+    {
+        var clock = new TestClock();
+        MemoryPort wan = new(), lan = new();
+        await using var engine = new DataplaneEngine(new DataplaneBuilder().Port("wan", PortSource.Memory(wan)).Port("lan", PortSource.Memory(lan))
+            .Interface("wan", "198.51.100.1/24", mac: WanMac).Interface("lan", "10.1.0.1/24", mac: LanMac).Neighbour("wan", Client, ClientMac).Build().Spec, new DataplaneOptions { TimeProvider = clock });
+        engine.StartManual();
+        PacketCapture capture = engine.Capture(new CaptureOptions { Filter = "dropped and udp port 9" });
+        byte[] packet = PacketBuilder.Ethernet(ClientMac, WanMac).Ipv4(Client, "10.1.0.99").Udp(4000, 9).Build();
+        Assert.True(wan.TrySend(packet));
+        for (int second = 0; second < 10; second++)
+        {
+            engine.RunOnce();
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        CapturedPacket dropped = Assert.Single(await ReadAsync(capture));
+        Assert.Equal((CaptureDirection.Dropped, DropReason.NeighbourUnresolved, "wan"), (dropped.Direction, dropped.Reason, dropped.Port));
+        Assert.Equal(packet, dropped.Frame.ToArray());
+        Assert.True(engine.ReadAccounting().IsBalanced);
+    }
+
+    [Fact]
+    public async Task Capture_OfABridge_SeesSwitchedAndFloodedFrames()
+    {
+        MemoryPort[] ports = [new(), new(), new()];
+        var spec = new DataplaneBuilder().Port("a", PortSource.Memory(ports[0])).Port("b", PortSource.Memory(ports[1])).Port("c", PortSource.Memory(ports[2])).Build().Spec
+            with { Bridges = [new Dataplane.Bridging.BridgeSpec { Name = "br", Ports = [new() { Port = "a" }, new() { Port = "b" }, new() { Port = "c" }] }] };
+        await using var engine = new DataplaneEngine(spec);
+        engine.StartManual();
+        PacketCapture capture = engine.Capture(new CaptureOptions { Filter = "udp" });
+        Assert.True(ports[0].TrySend(PacketBuilder.Ethernet(ClientMac, BackendMac).Ipv4(Client, "198.51.100.11").Udp(1, 2).Build()));
+        while (engine.RunOnce() > 0)
+        {
+        }
+
+        Assert.True(ports[1].TrySend(PacketBuilder.Ethernet(BackendMac, ClientMac).Ipv4("198.51.100.11", Client).Udp(2, 1).Build()));
+        while (engine.RunOnce() > 0)
+        {
+        }
+
+        Assert.Equal(["a Received", "b Sent", "c Sent", "b Received", "a Sent"], (await ReadAsync(capture)).Select(packet => $"{packet.Port} {packet.Direction}"));
+        Assert.True(engine.ReadAccounting().IsBalanced);
     }
 
     [Fact]
