@@ -121,7 +121,6 @@ internal static class OverlayDecapsulationStage
     private static DropReason OpenAll(WorkerContext context, OverlayTable overlays, PacketBatch batch, int i, int socket, int data, int end, out Overlay? overlay)
     {
         int step = batch.Offloads[i].SegmentBytes;
-        Overlay? last = null;
         overlay = null;
         if (end - data > step * InnerFrames.MaxSegments)
         {
@@ -132,7 +131,7 @@ internal static class OverlayDecapsulationStage
         for (int at = data; at < end; at += step)
         {
             int length = Math.Min(step, end - at);
-            int peer = FindPeer(overlays, batch, i, socket, batch.Frame(i).Slice(at, length), out last, out DropReason reason);
+            int peer = FindPeer(overlays, batch, i, socket, batch.Frame(i).Slice(at, length), out Overlay? last, out DropReason reason);
             if (reason != DropReason.None)
             {
                 context.Counters.CountOriginatedDropped(reason);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dataplane.Native;
 using Dataplane.Native.Tests;
 using Dataplane.Overlays;
 using Dataplane.Packets;
@@ -15,8 +16,11 @@ internal sealed class VxlanBed : IAsyncDisposable
     public const string ElsewhereMac = "02:00:0a:59:00:70";
     public const int Vni = 42;
 
-    private VxlanBed(DataplaneEngine engine, NetworkNamespace web, NetworkNamespace host, int underlay)
+    private readonly NetworkNamespace? _between;
+
+    private VxlanBed(DataplaneEngine engine, NetworkNamespace web, NetworkNamespace host, NetworkNamespace? between, int underlay)
     {
+        _between = between;
         Engine = engine;
         Web = web;
         Host = host;
@@ -43,11 +47,24 @@ internal sealed class VxlanBed : IAsyncDisposable
 
     /// <param name="underlay">The family of the outer packets.</param>
     /// <param name="offload">Whether the link takes super-frames: not everybody at its other end can.</param>
-    public static async Task<VxlanBed> StartAsync(int underlay, PortOffload offload = PortOffload.Auto)
+    /// <param name="isPair">Whether the link is a veth pair and AF_PACKET, as between hosts; else a TAP device.</param>
+    public static async Task<VxlanBed> StartAsync(int underlay, PortOffload offload = PortOffload.Auto, bool isPair = false)
     {
         NetworkNamespace web = NetworkNamespace.Create("vxweb"), host = NetworkNamespace.Create("vxhost");
+        NetworkNamespace? between = isPair ? NetworkNamespace.Create("vxlink") : null;
+        PortSource link = between is null ? PortSource.Tap("u0", host.Name).WithOffload(offload) : PortSource.Custom(new AfPacketPortFactory("p0")
+        {
+            ReceiveOptions = new AfPacketReceiveOptions { NetworkNamespace = between.Name },
+            TransmitOptions = new AfPacketTransmitOptions { NetworkNamespace = between.Name },
+        });
+        if (between is not null)
+        {
+            await TestNetwork.IpAsync(host.Name, $"link add u0 type veth peer name p0 netns {between.Name}\n");
+            await TestNetwork.IpAsync(between.Name, "link set p0 up\n");
+        }
+
         DataplaneEngine engine = new DataplaneBuilder()
-            .Port("u0", PortSource.Tap("u0", host.Name).WithOffload(offload)).Port("web", PortSource.Tap("e0", web.Name)).Port("vx0", PortSource.Vxlan())
+            .Port("u0", link).Port("web", PortSource.Tap("e0", web.Name)).Port("vx0", PortSource.Vxlan())
             .Interface("u0", "192.0.2.1/24").Interface("u0", "2001:db8::1/64")
             .Network(new NetworkSpec
             {
@@ -72,7 +89,7 @@ internal sealed class VxlanBed : IAsyncDisposable
                     ],
                 },
             }).Build();
-        var bed = new VxlanBed(engine, web, host, underlay);
+        var bed = new VxlanBed(engine, web, host, between, underlay);
         await engine.StartAsync();
         await ConfigureAsync(web, "e0", NetworkBed.MacOf("web"), WebAddress, 1500);
         await TestNetwork.IpAsync(host.Name, "link set lo up\naddr add 192.0.2.2/24 dev u0\naddr add 2001:db8::2/64 dev u0 nodad\nlink set u0 up\n");
@@ -108,6 +125,7 @@ internal sealed class VxlanBed : IAsyncDisposable
         await Engine.DisposeAsync();
         Web.Dispose();
         Host.Dispose();
+        _between?.Dispose();
     }
 
     private static IpAddress[] Addresses(Func<int, string> of) => [IpAddress.Parse(of(4)), IpAddress.Parse(of(6))];

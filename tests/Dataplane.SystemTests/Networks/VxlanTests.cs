@@ -37,6 +37,30 @@ public sealed class VxlanTests
         Assert.Equal(0, accounting.DroppedFor(DropReason.OverlayMalformed) + accounting.DroppedFor(DropReason.OverlayUnknownPeer) + accounting.DroppedFor(DropReason.OverlayUnknownVni));
     }
 
+    // By the link as it is between hosts of one machine: the kernel's device takes our UDP super-frames, and we its packets with a TCP super-frame inside.
+    [SystemTheory("ping", "iperf3", "ip")]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task KernelDevice_AtTheFarEndOfAPair_ExchangesSuperFrames(int underlay)
+    {
+        await using VxlanBed bed = await VxlanBed.StartAsync(underlay, isPair: true);
+        await bed.AddKernelDeviceAsync();
+        await PingAsync(bed, bed.Host, 1372);
+        foreach (int version in new[] { 4, 6 })
+        {
+            await IperfAsync(bed.Host, VxlanBed.ElsewhereAddress(version), bed.Web);
+            await IperfAsync(bed.Web, VxlanBed.WebAddress(version), bed.Host);
+        }
+
+        PortStatistics overlay = Port("vx0"), link = Port("u0"), web = Port("web");
+        Assert.True(overlay.TransmittedSuperFrames > 100 && link.TransmittedSuperFrames > 100, $"{overlay.TransmittedSuperFrames} into the tunnel, {link.TransmittedSuperFrames} by the link");
+        Assert.True(link.ReceivedSuperFrames > 100 && web.TransmittedSuperFrames > 100, $"{link.ReceivedSuperFrames} from the link, {web.TransmittedSuperFrames} to the container");
+        Accounting accounting = await bed.StopAsync();
+        Assert.Equal(0, accounting.DroppedFor(DropReason.OverlayMalformed) + accounting.DroppedFor(DropReason.BadOffload));
+
+        PortStatistics Port(string name) => bed.Engine.ReadPorts().Single(port => port.Name == name).Statistics;
+    }
+
     [SystemFact("ping", "ip", "python3")]
     public async Task Forged_FromAContainerAndFromAStranger_IsNotLetIn()
     {

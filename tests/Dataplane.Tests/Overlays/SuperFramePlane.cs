@@ -1,10 +1,8 @@
 using Dataplane.Native;
-using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Rewriting;
-using Dataplane.Tests.Switching;
 using static Dataplane.Tests.Overlays.OverlayPlane;
 using static Dataplane.Tests.Switching.NetworkPlane;
 
