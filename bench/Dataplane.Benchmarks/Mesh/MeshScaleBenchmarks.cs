@@ -10,6 +10,8 @@ namespace Dataplane.Benchmarks.Mesh;
 /// <summary>A source with 10,000 services and 250,000 endpoints: from what it says to an engine that forwards by it, whole, and
 /// after one change: of an endpoint, of an endpoint of a headless service (one service in a hundred is), a service more, a service less.</summary>
 [MemoryDiagnoser]
+[MedianColumn]
+[MaxColumn]
 public class MeshScaleBenchmarks : IAsyncDisposable
 {
     private const int Services = 10_000, EndpointsEach = 25, Changed = 7_777, HeadlessEach = 100, ChangedHeadless = 4_200;

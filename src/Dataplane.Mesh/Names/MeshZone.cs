@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataplane.Mesh.Services;
 using Dataplane.Names;
 using Dataplane.Packets;
@@ -111,15 +112,24 @@ internal sealed class MeshZone
         };
     }
 
+    /// <summary>Whether two lists hold the same objects; tens of thousands, each time a service comes or goes.</summary>
     private static bool AreSame(IReadOnlyList<NameRecord> one, List<NameRecord> other)
     {
-        bool isSame = one.Count == other.Count;
-        for (int at = 0; isSame && at < other.Count; at++)
+        if (one.Count != other.Count || one is not List<NameRecord> list)
         {
-            isSame = ReferenceEquals(one[at], other[at]);
+            return false;
         }
 
-        return isSame;
+        ReadOnlySpan<NameRecord> left = CollectionsMarshal.AsSpan(list), right = CollectionsMarshal.AsSpan(other);
+        for (int at = 0; at < left.Length && at < right.Length; at++)
+        {
+            if (!ReferenceEquals(left[at], right[at]))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static List<NameRecord> Gather(IReadOnlyList<MeshPart> parts, int zone, NameRecord? more)

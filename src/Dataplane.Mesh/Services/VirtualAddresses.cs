@@ -22,6 +22,9 @@ internal sealed class VirtualAddresses
     /// <summary>Addresses that some name wanted and did not get: should one become free, other names may have other addresses.</summary>
     private readonly HashSet<IpAddress> _refused = [];
 
+    /// <summary>Names that had an address for a while and lost it to another: who lost one to them meanwhile might have it still, had they never come.</summary>
+    private readonly HashSet<string> _displaced = new(StringComparer.Ordinal);
+
     /// <summary>Gives each name an address.</summary>
     /// <param name="range">The range.</param>
     /// <param name="reserved">Addresses that are taken.</param>
@@ -68,10 +71,15 @@ internal sealed class VirtualAddresses
         return true;
     }
 
-    /// <summary>Takes the address of a name back, if no other name wanted it.</summary>
-    /// <returns>False when one did: then all must be given anew.</returns>
+    /// <summary>Takes the address of a name back, if no other name has another address for its sake: nobody wanted that one, and all others the name wanted were taken when it came.</summary>
+    /// <returns>False when that is not so: then all must be given anew.</returns>
     public bool TryRemove(string name)
     {
+        if (_displaced.Contains(name))
+        {
+            return false;
+        }
+
         if (!_given.TryGetValue(name, out IpAddress address))
         {
             return true;
@@ -105,6 +113,7 @@ internal sealed class VirtualAddresses
                 if (holders.Remove(address, out (string Name, int Try) former))
                 {
                     _refused.Add(address);
+                    _displaced.Add(former.Name);
                     _given.Remove(former.Name);
                     waiting.Push((former.Name, former.Try + 1));
                 }

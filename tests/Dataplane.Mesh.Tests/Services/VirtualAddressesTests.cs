@@ -53,4 +53,38 @@ public sealed class VirtualAddressesTests
         IReadOnlyDictionary<string, IpAddress> given = VirtualAddresses.Allocate(IpPrefix.Parse("10.0.0.0/30"), new HashSet<IpAddress>(), ["a", "b", "c", "d"]);
         Assert.Equal(2, given.Count);
     }
+
+    /// <summary>One name more or less, where it is said that nobody else's address changes: as if all had been given addresses anew.</summary>
+    [Theory]
+    [InlineData("10.96.0.0/24", 400)]
+    [InlineData("10.96.0.0/28", 0)]
+    public void TryAddAndRemove_AnySequence_GivesWhatGivingAllAnewGives(string text, int least)
+    {
+        var range = IpPrefix.Parse(text);
+        (int alone, int refused) = (0, 0);
+        for (int seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            HashSet<IpAddress> reserved = [IpAddress.FromV4((uint)range.First.Low + (uint)random.Next(2, 14))];
+            HashSet<string> names = [.. Enumerable.Range(0, 8).Select(i => $"s{i}")];
+            var addresses = new VirtualAddresses(range, reserved, names);
+            for (int step = 0; step < 60; step++)
+            {
+                string name = $"s{random.Next(16)}";
+                bool isAlone = names.Add(name) ? addresses.TryAdd(name, reserved) : names.Remove(name) && addresses.TryRemove(name);
+                var anew = new VirtualAddresses(range, reserved, names);
+                if (isAlone)
+                {
+                    Assert.Equal(anew.Given.OrderBy(pair => pair.Key), addresses.Given.OrderBy(pair => pair.Key));
+                    alone++;
+                }
+                else
+                {
+                    (addresses, refused) = (anew, refused + 1);
+                }
+            }
+        }
+
+        Assert.True(alone > least && refused > 20, $"{alone} alone, {refused} anew");
+    }
 }
