@@ -39,7 +39,7 @@ internal sealed class CaptureTap
         if (origin is CaptureOrigin.Received or CaptureOrigin.Inner or CaptureOrigin.TakenOver or CaptureOrigin.Released)
         {
             // Written before they are read, by whichever stage a packet comes to; those it does not come to must not speak of the batch before.
-            batch.Flows.AsSpan(0, batch.Count).Fill(-1);
+            batch.Flows[..batch.Count].Fill(-1);
             batch.NextHops.AsSpan(0, batch.Count).Fill(-1);
             ClearKeys(batch);
         }

@@ -48,14 +48,13 @@ internal static class EstablishedStage
         BackendCounter[] counters = tables.BackendCounters;
         Span<byte> memory = batch.Memory;
         ReadOnlySpan<ParsedFrame> frames = batch.Parsed.Slice(0, batch.Count);
-        Span<int> candidates = batch.Flows.AsSpan(0, frames.Length);
         uint ticks = FlowTable.Ticks(context.NowNs);
         bool follows = filter.HasStates;
         var run = new RuleRun(filter);
         for (int i = 0; i < frames.Length; i++)
         {
-            int flow = Candidate(table, frames, candidates, i, follows);
-            if (flow < 0 || batch.Verdicts[i] != Verdict.Continue)
+            int flow = Candidate(table, batch, i, follows);
+            if (flow < 0 || batch.Verdicts[(byte)i] != Verdict.Continue)
             {
                 continue;
             }
@@ -68,7 +67,7 @@ internal static class EstablishedStage
                 continue;
             }
 
-            Span<byte> frame = memory[batch.Offsets[i]..];
+            Span<byte> frame = memory[batch.Offsets[(byte)i]..];
             ref readonly OutgoingWays.Way way = ref ways.Of(context, in entry);
             int length = headers.EndOffset - headers.NetworkOffset, limit = way.LimitBytes - entry.OuterBytes;
             if (!PlainTranslation.Fits(in headers, frame) || BinaryPrimitives.ReadUInt64LittleEndian(frame) << 16 != station
@@ -79,10 +78,10 @@ internal static class EstablishedStage
             }
 
             PlainTranslation.Write(frame, in headers, in entry, way.LinkStart, way.LinkEnd);
-            int received = batch.Lengths[i];
-            batch.Lengths[i] = length + PlainTranslation.LinkBytes;
-            batch.OutPorts[i] = way.Port;
-            batch.Verdicts[i] = Verdict.Transmit;
+            int received = batch.Lengths[(byte)i];
+            batch.Lengths[(byte)i] = length + PlainTranslation.LinkBytes;
+            batch.OutPorts[(byte)i] = way.Port;
+            batch.Verdicts[(byte)i] = Verdict.Transmit;
             if (entry.OuterBytes != 0)
             {
                 Encapsulator.Enclose(context, batch, i, PlainTranslation.LinkBytes, in entry, context.Originated.Batch.Count);
@@ -103,20 +102,22 @@ internal static class EstablishedStage
 
     /// <summary>The flow a packet most likely belongs to. For every packet: the look at the buckets is cheaper than asking whether it is needed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // Once per packet.
-    private static int Candidate(FlowTable table, ReadOnlySpan<ParsedFrame> frames, Span<int> candidates, int i, bool follows)
+    private static int Candidate(FlowTable table, PacketBatch batch, int i, bool follows)
     {
         if ((i & (FlowTable.Step - 1)) == 0)
         {
-            LookAhead(table, frames, candidates, i, follows);
+            LookAhead(table, batch, i, follows);
         }
 
-        return candidates[i];
+        return batch.Flows[(byte)i];
     }
 
     /// <summary>Has the lines of the packets to come fetched while those at hand are forwarded.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // Once in some packets: inlined, it would take registers from the loop.
-    private static void LookAhead(FlowTable table, ReadOnlySpan<ParsedFrame> frames, Span<int> candidates, int at, bool follows)
+    private static void LookAhead(FlowTable table, PacketBatch batch, int at, bool follows)
     {
+        ReadOnlySpan<ParsedFrame> frames = batch.Parsed.Slice(0, batch.Count);
+        Span<int> candidates = batch.Flows[..frames.Length];
         if (at == 0)
         {
             table.BeginToLook(frames, candidates, wholeEntries: true);

@@ -24,7 +24,7 @@ internal static class FlowStage
     {
         FlowTable flows = context.Flows;
         flows.Begin(batch);
-        batch.Flows.AsSpan(0, batch.Count).Fill(-1);
+        batch.Flows[..batch.Count].Fill(-1);
         if (flows.Count == 0)
         {
             return;

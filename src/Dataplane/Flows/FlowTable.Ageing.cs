@@ -206,5 +206,5 @@ internal sealed partial class FlowTable
 
     /// <summary>Whether a packet of the batch in hand refers to a flow: its entries may not become another's before the batch has left.</summary>
     private bool IsInHand(int index) => _inHand is { } batch
-        && (batch.Flows.AsSpan(0, batch.Count).Contains(index) || batch.Flows.AsSpan(0, batch.Count).Contains(this[index].Peer));
+        && (batch.Flows[..batch.Count].Contains(index) || batch.Flows[..batch.Count].Contains(this[index].Peer));
 }

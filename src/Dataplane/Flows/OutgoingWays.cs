@@ -13,7 +13,7 @@ internal sealed class OutgoingWays
 {
     private const int Count = 64;
 
-    private readonly Way[] _ways = new Way[Count];
+    private Known _ways;
     private ulong _used;
 
     /// <summary>Forgets what was looked up for the batch before.</summary>
@@ -59,6 +59,13 @@ internal sealed class OutgoingWays
         way.LimitBytes = target.Mtu + 1;
         way.LinkStart = BinaryPrimitives.ReverseEndianness((context.Neighbours[path.Neighbour].Mac << 16) | (source >> 32));
         way.LinkEnd = BinaryPrimitives.ReverseEndianness((uint)source);
+    }
+
+    /// <summary>Inside the object itself: their number is known when the code is compiled, so that a masked one needs no check.</summary>
+    [InlineArray(Count)]
+    private struct Known
+    {
+        private Way _first;
     }
 
     /// <summary>One next hop and neighbour.</summary>

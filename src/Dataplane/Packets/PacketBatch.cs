@@ -9,7 +9,7 @@ namespace Dataplane.Packets;
 
 /// <summary>Up to 256 frames of one port as a structure of arrays; what stages loop over.</summary>
 /// <remarks>
-/// Made once per worker and used again for every batch, so nothing is allocated per packet. The arrays are indexed by the
+/// Made once per worker and used again for every batch, so nothing is allocated per packet. Arrays and lanes are indexed by the
 /// packet's number in the batch, 0 to <see cref="Count"/> - 1. Frames lie in <see cref="Memory"/>, which belongs to the port
 /// that received them and is theirs only until the batch ends. Used by one thread at a time.
 /// </remarks>
@@ -18,15 +18,15 @@ public sealed class PacketBatch
     /// <summary>The largest number of packets in a batch.</summary>
     public const int Capacity = 256;
 
-    internal readonly int[] Offsets = new int[Capacity];
-    internal readonly int[] Lengths = new int[Capacity];
+    internal PacketLane<int> Offsets;
+    internal PacketLane<int> Lengths;
+    internal PacketLane<Verdict> Verdicts;
+    internal PacketLane<ushort> OutPorts;
+    internal PacketLane<int> Flows;
     internal readonly MappedArray<ParsedFrame> Parsed = new(Capacity);
-    internal readonly Verdict[] Verdicts = new Verdict[Capacity];
     internal readonly DropReason[] Reasons = new DropReason[Capacity];
-    internal readonly ushort[] OutPorts = new ushort[Capacity];
     internal readonly PacketMarks[] Marks = new PacketMarks[Capacity];
     internal readonly short[] InInterfaces = new short[Capacity];
-    internal readonly int[] Flows = new int[Capacity];
     internal readonly int[] FilterRules = new int[Capacity];
     internal readonly ConnectionStates[] States = new ConnectionStates[Capacity];
     internal readonly StateReason[] StateReasons = new StateReason[Capacity];
@@ -52,7 +52,7 @@ public sealed class PacketBatch
     public Span<byte> Memory => _memory.Span;
 
     /// <summary>Whether any packet is still <see cref="Verdict.Continue"/>.</summary>
-    internal bool HasUndecided => MemoryMarshal.AsBytes(Verdicts.AsSpan(0, Count)).Contains((byte)Verdict.Continue);
+    internal bool HasUndecided => MemoryMarshal.AsBytes(Verdicts[..Count]).Contains((byte)Verdict.Continue);
 
     /// <summary>Whether any packet was added with something left to finish; <see cref="Offloads"/> means nothing for the others.</summary>
     internal bool HasOffloads { get; private set; }
@@ -121,15 +121,15 @@ public sealed class PacketBatch
         (Marks[packet] & PacketMarks.SuperFrame) == 0 || Offloads[packet].HeaderBytes + Offloads[packet].SegmentBytes > mtu;
 
     /// <summary>Direct access for ports that fill many frames at once: free slots of the offset array.</summary>
-    internal Span<int> FreeOffsets => Offsets.AsSpan(Count);
+    internal Span<int> FreeOffsets => Offsets[Count..];
 
     /// <summary>Direct access for ports that fill many frames at once: free slots of the length array.</summary>
-    internal Span<int> FreeLengths => Lengths.AsSpan(Count);
+    internal Span<int> FreeLengths => Lengths[Count..];
 
     /// <summary>Counts frames written through <see cref="FreeOffsets"/> and <see cref="FreeLengths"/> as added.</summary>
     internal void AddFilled(int count)
     {
-        Verdicts.AsSpan(Count, count).Clear();
+        Verdicts[Count..(Count + count)].Clear();
         Marks.AsSpan(Count, count).Clear();
         Count += count;
     }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Dataplane.Flows;
-using Dataplane.Native;
 using Dataplane.Pipeline;
 
 namespace Dataplane.Packets;
@@ -27,12 +26,11 @@ internal static partial class PacketParser
     {
         ReadOnlySpan<byte> memory = batch.Memory;
         FlowHash hasher = hash;
-        int count = batch.Count;
-        int[] offsets = batch.Offsets, lengths = batch.Lengths;
-        MappedArray<ParsedFrame> parsed = batch.Parsed;
-        for (int i = 0; i < count; i++)
+        ref PacketLane<int> offsets = ref batch.Offsets, lengths = ref batch.Lengths;
+        Span<ParsedFrame> parsed = batch.Parsed.Slice(0, batch.Count);
+        for (int i = 0; i < parsed.Length; i++)
         {
-            ReadOnlySpan<byte> frame = memory.Slice(offsets[i], Math.Min(lengths[i], ushort.MaxValue));
+            ReadOnlySpan<byte> frame = memory.Slice(offsets[(byte)i], Math.Min(lengths[(byte)i], ushort.MaxValue));
             if (!TryParsePlainIpv4(frame, ref parsed[i], in hasher))
             {
                 ParseFurther(batch, i, frame, in hash);

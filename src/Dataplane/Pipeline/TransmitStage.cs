@@ -29,8 +29,8 @@ internal sealed class TransmitStage(WorkerCounters counters)
     /// <summary>Hands the frames over. Afterwards every packet is transmitted, dropped or held.</summary>
     public void Process(PacketBatch batch, IPort?[] ports)
     {
-        ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
-        ReadOnlySpan<ushort> outPorts = batch.OutPorts.AsSpan(0, batch.Count);
+        ReadOnlySpan<Verdict> verdicts = batch.Verdicts[..batch.Count];
+        ReadOnlySpan<ushort> outPorts = batch.OutPorts[..batch.Count];
         if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit) && !outPorts.ContainsAnyExcept(outPorts[0]))
         {
             // Every packet leaves by the same port: nothing to sort.

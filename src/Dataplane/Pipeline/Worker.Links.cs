@@ -68,8 +68,8 @@ internal sealed partial class Worker
                     PacketParser.Process(batch, Context.Hash);
                 }
 
-                batch.Verdicts.AsSpan(0, batch.Count).Fill(Verdict.Transmit);
-                batch.OutPorts.AsSpan(0, batch.Count).Fill(tag.Port);
+                batch.Verdicts[..batch.Count].Fill(Verdict.Transmit);
+                batch.OutPorts[..batch.Count].Fill(tag.Port);
                 break;
             case HandOverKind.Hairpin:
                 HairpinPackets.Mark(batch);

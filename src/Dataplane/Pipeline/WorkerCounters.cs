@@ -33,7 +33,7 @@ internal sealed class WorkerCounters
     {
         Begin();
         _dropped[(int)DropReason.ConsumedJoined] += joined;
-        ReadOnlySpan<Verdict> verdicts = batch.Verdicts.AsSpan(0, batch.Count);
+        ReadOnlySpan<Verdict> verdicts = batch.Verdicts[..batch.Count];
         int transmitted = 0, held = 0;
         if (!MemoryMarshal.AsBytes(verdicts).ContainsAnyExcept((byte)Verdict.Transmit))
         {

@@ -128,7 +128,7 @@ internal sealed partial class AfXdpPort : IPort
         }
 
         long bytes = 0;
-        foreach (int length in batch.Lengths.AsSpan(first, count))
+        foreach (int length in batch.Lengths[first..(first + count)])
         {
             bytes += length;
         }
@@ -264,7 +264,7 @@ internal sealed partial class AfXdpPort : IPort
     {
         int first = batch.Count, count = _socket.Receive(batch.FreeOffsets, batch.FreeLengths);
         batch.AddFilled(count);
-        foreach (int offset in batch.Offsets.AsSpan(first, count))
+        foreach (int offset in batch.Offsets[first..(first + count)])
         {
             _received[_receivedCount++] = _socket.ChunkOf(offset);
         }

@@ -123,7 +123,7 @@ internal sealed partial class FrameRing
     {
         ReadOnlySpan<byte> source = batch.Memory;
         Span<byte> slab = _slab;
-        int[] from = batch.Offsets, lengths = batch.Lengths;
+        ref PacketLane<int> from = ref batch.Offsets, lengths = ref batch.Lengths;
         Span<int> offsetsOut = _offsets.AsSpan(slot, packets.Length), lengthsOut = _lengths.AsSpan(slot, packets.Length);
         int at = _indices.WriteAt + HeadroomBytes, last = _lastStart + HeadroomBytes, count = 0;
         for (; count < packets.Length; count++)

@@ -25,8 +25,8 @@ internal static class IngressStage
         ForwardingTables tables = context.Tables;
         ReadOnlySpan<byte> memory = batch.Memory;
         int count = batch.Count;
-        Span<Verdict> verdicts = batch.Verdicts.AsSpan(0, count);
-        int[] offsets = batch.Offsets;
+        Span<Verdict> verdicts = batch.Verdicts[..count];
+        ref PacketLane<int> offsets = ref batch.Offsets;
         MappedArray<ParsedFrame> parsed = batch.Parsed;
         short[] interfaces = batch.InInterfaces;
         int untagged = tables.InterfaceMap.Find(batch.Port.Value, 0);

@@ -91,7 +91,7 @@ public class AfXdpMultiBufferTests
                 Enumerable.Range(0, lengths.Length).Select(batch.ReasonOf));
             foreach (int i in new[] { 0, 2, 5 })
                 Assert.Equal(Frames.Numbered(round, lengths[i]), batch.Frame(i).ToArray());
-            Assert.All(batch.Lengths.Take(lengths.Length), length => Assert.InRange(length, 60, 9018));
+            Assert.All(batch.Lengths[..lengths.Length].ToArray(), length => Assert.InRange(length, 60, 9018));
             dropped += Enumerable.Range(0, batch.Count).Count(i => batch.VerdictOf(i) == Verdict.Drop);
             right += batch.Count;
             bed.Right.Release(batch);

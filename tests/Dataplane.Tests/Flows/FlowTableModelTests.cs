@@ -110,7 +110,7 @@ public sealed class FlowTableModelTests
             batch.Flows[i] = i % 2 == 0 ? indices[i * 3] : table[indices[i * 3]].Peer;
         }
 
-        FlowKey[] held = [.. batch.Flows.Take(8).Select(index => table[index].Key)];
+        FlowKey[] held = [.. batch.Flows[..8].ToArray().Select(index => table[index].Key)];
         table.Begin(batch);
         for (int flow = 1000; flow < 3000; flow++)
         {
