@@ -45,10 +45,13 @@ internal static class SpecDifferences
             lines.Add($"~ filter timeouts: {Times(before)} -> {Times(after)}");
         }
 
-        if (lines.TrueForAll(line => !line.Contains(" filter rule ", StringComparison.Ordinal)) && !before.Rules.Select(Rule).SequenceEqual(after.Rules.Select(Rule)))
+        if (lines.TrueForAll(line => !line.Contains(" filter rule ", StringComparison.Ordinal)) && !AreInOrder(before.Rules, after.Rules))
         {
             lines.Add("~ filter rules: order changed");
         }
+
+        static bool AreInOrder(IReadOnlyList<FilterRuleSpec> before, IReadOnlyList<FilterRuleSpec> after) =>
+            before.Count == after.Count && before.Zip(after).All(pair => ReferenceEquals(pair.First, pair.Second) || Rule(pair.First) == Rule(pair.Second));
 
         static string Times(FilterSpec filter) => Text(new DataplaneSpec { Filter = new FilterSpec { Timeouts = filter.Timeouts } }) is { Length: > 0 } text ? text : "default";
 
@@ -58,9 +61,11 @@ internal static class SpecDifferences
     private static void CompareServices(List<string> lines, IReadOnlyList<ServiceSpec> before, IReadOnlyList<ServiceSpec> after)
     {
         Compare(lines, "service", before, after, service => service.Name, service => Text(new DataplaneSpec { Services = [service with { Backends = [] }] }));
-        foreach (ServiceSpec service in after)
+        HashSet<object> kept = new(before, ReferenceEqualityComparer.Instance);
+        Dictionary<string, ServiceSpec> old = before.DistinctBy(service => service.Name).ToDictionary(service => service.Name);
+        foreach (ServiceSpec service in after.Where(service => !kept.Contains(service)))
         {
-            ServiceSpec? known = before.FirstOrDefault(candidate => candidate.Name == service.Name);
+            ServiceSpec? known = old.GetValueOrDefault(service.Name);
             Compare(lines, $"service {service.Name} backend", known?.Backends ?? [], service.Backends,
                 backend => SpecNaming.EndPoint(backend.Address, backend.Port), Backend);
         }
@@ -70,8 +75,17 @@ internal static class SpecDifferences
         $"{SpecNaming.EndPoint(backend.Address, backend.Port)} weight {backend.Weight}{(backend.Drain ? " drained" : "")}";
 
     private static void Compare<T>(List<string> lines, string what, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> key, Func<T, string> text)
+        where T : class
     {
-        Dictionary<string, T> old = Index(before, key), now = Index(after, key);
+        if (ReferenceEquals(before, after))
+        {
+            return;
+        }
+
+        // Of thousands most are the same objects, and need no names.
+        HashSet<object> kept = new(before, ReferenceEqualityComparer.Instance);
+        kept.IntersectWith(after);
+        Dictionary<string, T> old = Index(before.Where(item => !kept.Contains(item)), key), now = Index(after.Where(item => !kept.Contains(item)), key);
         foreach ((string name, T item) in old)
         {
             if (!now.ContainsKey(name))
@@ -93,7 +107,7 @@ internal static class SpecDifferences
         }
     }
 
-    private static Dictionary<string, T> Index<T>(IReadOnlyList<T> items, Func<T, string> key)
+    private static Dictionary<string, T> Index<T>(IEnumerable<T> items, Func<T, string> key)
     {
         var index = new Dictionary<string, T>();
         foreach (T item in items)

@@ -61,12 +61,25 @@ internal sealed class Reloader : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether two configurations say the same. Services and names of a source are thousands, and most are the same objects: those are not written out to be compared.</summary>
+    /// <summary>Whether two configurations say the same. Rules, routes, services and names are thousands, and most are the same objects: those are not written out to be compared.</summary>
     private static bool IsSame(DataplaneSpec one, DataplaneSpec other) =>
-        one.Names.SequenceEqual(other.Names) && one.Services.Count == other.Services.Count
-        && one.Services.Zip(other.Services).All(pair => ReferenceEquals(pair.First, pair.Second)
-            || SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.First] }) == SpecWriter.ToYaml(new DataplaneSpec { Services = [pair.Second] }))
-        && SpecWriter.ToYaml(one with { Services = [], Names = [] }) == SpecWriter.ToYaml(other with { Services = [], Names = [] });
+        one.Names.SequenceEqual(other.Names) && Others(one.Services, other.Services) is { } services && Others(one.Routes, other.Routes) is { } routes
+        && Others(one.Filter.Rules, other.Filter.Rules) is { } rules
+        && SpecWriter.ToYaml(one with { Names = [], Services = services.One, Routes = routes.One, Filter = one.Filter with { Rules = rules.One } })
+            == SpecWriter.ToYaml(other with { Names = [], Services = services.Other, Routes = routes.Other, Filter = other.Filter with { Rules = rules.Other } });
+
+    /// <summary>What is not the same object in both; null when there are not as many of the one as of the other.</summary>
+    private static (T[] One, T[] Other)? Others<T>(IReadOnlyList<T> one, IReadOnlyList<T> other)
+        where T : class
+    {
+        if (one.Count != other.Count)
+        {
+            return null;
+        }
+
+        (T First, T Second)[] pairs = ReferenceEquals(one, other) ? [] : [.. one.Zip(other).Where(pair => !ReferenceEquals(pair.First, pair.Second))];
+        return ([.. pairs.Select(pair => pair.First)], [.. pairs.Select(pair => pair.Second)]);
+    }
 
     private async Task<ReloadOutcome> ReloadAsync()
     {
@@ -77,10 +90,12 @@ internal sealed class Reloader : IAsyncDisposable
         try
         {
             LoadResult loaded = _load();
-            if (loaded.Spec is not { } spec)
+            if (loaded.Spec is not { } read)
             {
                 return new ReloadOutcome { Before = before, After = before, Errors = loaded.Errors };
             }
+
+            DataplaneSpec spec = SpecReuse.Of(before, read);
 
             // A host's configuration signals for whatever changes in it, and files are saved unchanged.
             if (IsSame(before, spec))
