@@ -58,7 +58,7 @@ internal static class ArgumentParser
             throw new UsageException($"{command.Positionals[positionals.Count]} is missing.");
         }
 
-        if (positionals.Count > command.Positionals.Count && command.Positionals.LastOrDefault()?.EndsWith("...]", StringComparison.Ordinal) != true)
+        if (positionals.Count > command.Positionals.Count && !(command.Positionals is [.., var last] && last.EndsWith("...]", StringComparison.Ordinal)))
         {
             throw new UsageException($"\"{positionals[command.Positionals.Count]}\" is one argument too many.");
         }

@@ -5,6 +5,7 @@ using Dataplane.Gateway.Status;
 using Dataplane.Gateway.Tests.Support;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Packets;
+using Dataplane.Ports;
 
 namespace Dataplane.Gateway.Tests.Commands;
 
@@ -14,7 +15,7 @@ public sealed class WhatIfCommandTests : IAsyncLifetime, IDisposable
     private const int Flows = 40;
 
     private readonly TemporaryFolder _folder = new();
-    private readonly Dataplane.Ports.MemoryPort _wan = new(new Dataplane.Ports.MemoryPortOptions { Mac = MacAddress.Parse(TestGateway.WanMac) });
+    private readonly MemoryPort _wan = new(new MemoryPortOptions { Mac = MacAddress.Parse(TestGateway.WanMac) });
     private DataplaneEngine _engine = null!;
     private ControlServer _control = null!;
 

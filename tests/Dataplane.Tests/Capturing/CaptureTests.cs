@@ -1,7 +1,9 @@
+using Dataplane.Bridging;
 using Dataplane.Capturing;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Dataplane.Telemetry;
 using Dataplane.Tests.Pipeline;
 using Dataplane.Tests.Support;
 
@@ -98,8 +100,8 @@ public sealed class CaptureTests : IAsyncLifetime
     public async Task Capture_OfABridge_SeesSwitchedAndFloodedFrames()
     {
         MemoryPort[] ports = [new(), new(), new()];
-        var spec = new DataplaneBuilder().Port("a", PortSource.Memory(ports[0])).Port("b", PortSource.Memory(ports[1])).Port("c", PortSource.Memory(ports[2])).Build().Spec
-            with { Bridges = [new Dataplane.Bridging.BridgeSpec { Name = "br", Ports = [new() { Port = "a" }, new() { Port = "b" }, new() { Port = "c" }] }] };
+        DataplaneSpec spec = new DataplaneBuilder().Port("a", PortSource.Memory(ports[0])).Port("b", PortSource.Memory(ports[1])).Port("c", PortSource.Memory(ports[2])).Build().Spec
+            with { Bridges = [new BridgeSpec { Name = "br", Ports = [new() { Port = "a" }, new() { Port = "b" }, new() { Port = "c" }] }] };
         await using var engine = new DataplaneEngine(spec);
         engine.StartManual();
         PacketCapture capture = engine.Capture(new CaptureOptions { Filter = "udp" });
@@ -121,10 +123,10 @@ public sealed class CaptureTests : IAsyncLifetime
     public async Task Capture_OrNot_AccountsTheSame()
     {
         Run(Query(4000), Ssh(), Query6());
-        var without = _engine.ReadAccounting();
+        Accounting without = _engine.ReadAccounting();
         PacketCapture capture = _engine.Capture();
         Run(Query(4000), Ssh(), Query6());
-        var with = _engine.ReadAccounting();
+        Accounting with = _engine.ReadAccounting();
         Assert.Equal((without.Received * 2, without.Transmitted * 2, without.DroppedFor(DropReason.FilterRule) * 2), (with.Received, with.Transmitted, with.DroppedFor(DropReason.FilterRule)));
         Assert.Equal(5, (await ReadAsync(capture)).Count);
         Assert.Equal((5L, 0L), _engine.ReadCaptures());
