@@ -30,7 +30,8 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <exception cref="IOException">Another service listens there, or the directory cannot be made.</exception>
     public static async Task<ControlServer> StartAsync(string option, string socket, Action<WebApplication> map)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(socket))!);
+        socket = Path.GetFullPath(socket);
+        Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
         if (File.Exists(socket) && await ControlClient.IsAnsweringAsync(socket).ConfigureAwait(false))
         {
             throw new IOException($"Another service listens at {socket}: end it, or choose another path by {option}.");
