@@ -47,7 +47,10 @@ internal sealed class StateFile(string path, DataplaneEngine engine, LinePrinter
         string beside = path + ".new";
         try
         {
-            await using (FileStream file = File.Create(beside))
+            // Addresses and flows are nobody else's, whatever the umask says. One that a crash has left would keep its mode.
+            File.Delete(beside);
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+            await using (var file = new FileStream(beside, options))
             {
                 await engine.SaveStateAsync(file).ConfigureAwait(false);
                 file.Flush(flushToDisk: true);
