@@ -49,7 +49,12 @@ internal sealed class StateFile(string path, DataplaneEngine engine, LinePrinter
         {
             // Addresses and flows are nobody else's, whatever the umask says. One that a crash has left would keep its mode.
             File.Delete(beside);
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
             await using (var file = new FileStream(beside, options))
             {
                 await engine.SaveStateAsync(file).ConfigureAwait(false);
