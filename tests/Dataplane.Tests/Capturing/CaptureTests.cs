@@ -101,7 +101,8 @@ public sealed class CaptureTests : IAsyncLifetime
     {
         MemoryPort[] ports = [new(), new(), new()];
         DataplaneSpec spec = new DataplaneBuilder().Port("a", PortSource.Memory(ports[0])).Port("b", PortSource.Memory(ports[1])).Port("c", PortSource.Memory(ports[2])).Build().Spec
-            with { Bridges = [new BridgeSpec { Name = "br", Ports = [new() { Port = "a" }, new() { Port = "b" }, new() { Port = "c" }] }] };
+            with
+        { Bridges = [new BridgeSpec { Name = "br", Ports = [new() { Port = "a" }, new() { Port = "b" }, new() { Port = "c" }] }] };
         await using var engine = new DataplaneEngine(spec);
         engine.StartManual();
         PacketCapture capture = engine.Capture(new CaptureOptions { Filter = "udp" });
