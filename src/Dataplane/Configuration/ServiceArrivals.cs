@@ -26,7 +26,7 @@ internal static class ServiceArrivals
         foreach (int at in difference.Added)
         {
             ServiceSpec? service = other.Services[at];
-            if (service is not { Name: not null, Backends: not null, IsOneAddress: true } || !names.Add(service.Name) || arrived.Exists(one => Meet(one, service)))
+            if (service is not { Name: not null, Backends: not null, IsOneAddress: true } || !names.Add(service.Name) || MeetsOne(service, arrived))
             {
                 return null;
             }
@@ -59,7 +59,7 @@ internal static class ServiceArrivals
             }
 
             ServiceSpec service = other.Services[i];
-            if (names.Contains(service.Name) || (addresses.Contains(service.Address) && arrived.Exists(one => Meet(one, service)))
+            if (names.Contains(service.Name) || (addresses.Contains(service.Address) && MeetsOne(service, arrived))
                 || (fresh.Count > 0 && ServiceDifferences.HasBackendAt(fresh, service)))
             {
                 return false;
@@ -67,6 +67,20 @@ internal static class ServiceArrivals
         }
 
         return true;
+    }
+
+    /// <summary>Whether there may be packets that are for a service and for one of some others. A loop, since a lambda here would be an object for each service there is.</summary>
+    private static bool MeetsOne(ServiceSpec service, List<ServiceSpec> others)
+    {
+        foreach (ServiceSpec other in others)
+        {
+            if (Meet(other, service))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether there may be packets that are for both of two services.</summary>
