@@ -59,12 +59,14 @@ internal sealed class LastSlots
     }
 
     /// <summary>Takes the slot that comes first in a member's order from where it stands.</summary>
-    public int Take(ref MaglevTurn turn)
+    /// <param name="next">Where it stands.</param>
+    /// <param name="skip">From a preference to the next.</param>
+    public int Take(int next, int skip)
     {
-        if (_inverseOf != turn.Skip)
+        if (_inverseOf != skip)
         {
-            _inverseOf = turn.Skip;
-            _inverse = Inverse(turn.Skip, _size);
+            _inverseOf = skip;
+            _inverse = Inverse(skip, _size);
         }
 
         // Filled up with the first slot once more: of equal places the lower index is found.
@@ -73,11 +75,9 @@ internal sealed class LastSlots
             _slots[i] = _slots[0];
         }
 
-        int index = First((int)((long)turn.Next * _inverse % _size));
+        int index = First((int)((long)next * _inverse % _size));
         int slot = (int)_slots[index];
         _slots[index] = _slots[--_count];
-        turn.Next = slot + turn.Skip;
-        turn.Next -= turn.Next >= _size ? _size : 0;
         return slot;
     }
 

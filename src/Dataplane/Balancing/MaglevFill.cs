@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Dataplane.Native;
 
 namespace Dataplane.Balancing;
 
@@ -13,7 +14,7 @@ internal sealed class MaglevFill
 {
     private readonly int _size;
     private readonly int[] _reach;
-    private readonly MaglevTurn[] _turns;
+    private readonly MaglevTurns _turns;
     private readonly List<WeightClass> _classes = [];
     private ulong[] _free = [];
     private LastSlots? _last;
@@ -31,7 +32,7 @@ internal sealed class MaglevFill
         _size = size;
         _reach = reach;
         int[] order = MaglevOrder.Of(members, wanted);
-        _turns = new MaglevTurn[order.Length];
+        _turns = new MaglevTurns(order.Length);
         for (int i = 0; i < order.Length; i++)
         {
             ref readonly MaglevMember member = ref members[order[i]];
@@ -43,20 +44,16 @@ internal sealed class MaglevFill
                     nameof(permutation));
             }
 
-            _turns[i] = new MaglevTurn
-            {
-                Member = order[i],
-                Offset = preferences.Offset,
-                Next = preferences.Offset,
-                Skip = preferences.Skip,
-                Wanted = wanted[order[i]],
-            };
+            _turns.Member[i] = order[i];
+            _turns.Offset[i] = _turns.Next[i] = preferences.Offset;
+            _turns.Skip[i] = preferences.Skip;
+            _turns.Wanted[i] = wanted[order[i]];
             if (_classes.Count == 0 || _classes[^1].Weight != member.Weight)
             {
                 _classes.Add(new WeightClass(member.Weight, i));
             }
 
-            _classes[^1].End = i + 1;
+            _classes[^1].Add(wanted[order[i]]);
         }
     }
 
@@ -110,80 +107,72 @@ internal sealed class MaglevFill
                 WeightClass weightClass = _classes[index];
                 if (!weightClass.IsDone && weightClass.HasTurn(fullTurn))
                 {
-                    weightClass.End = Round(slots, weightClass.First, weightClass.End);
+                    Round(slots, weightClass);
                 }
             }
         }
     }
 
-    /// <summary>Gives each member of a class its turn; those that want more move up, and the number of the last tells where they end.</summary>
-    private int Round<T>(T[] slots, int first, int end)
+    /// <summary>Gives each member of a class its turn.</summary>
+    private void Round<T>(T[] slots, WeightClass weightClass)
         where T : unmanaged, IBinaryInteger<T>
     {
-        // Everything the loop needs is in locals: a field would be read and written at each of a million turns.
-        Span<MaglevTurn> turns = _turns.AsSpan(0, end);
-        ulong[] free = _free;
-        int size = _size, kept = first, searches = Math.Max(0, _freeCount - _lastCount), i = first;
-        bool far = _freeCount < size / 8;
-        for (; i < turns.Length && searches > 0; i++, searches--)
+        int size = _size, from = weightClass.First, end = weightClass.End, searches = Math.Min(Math.Max(0, _freeCount - _lastCount), end - from);
+        for (int to; searches > 0; from = to)
         {
-            ref MaglevTurn turn = ref turns[i];
-            int skip = turn.Skip, slot = far ? SearchFar(free, turn.Next, skip, size) : turn.Next;
-            while (!IsFree(free, slot))
+            // Searched side by side, then taken in turn: what one of them has taken, one behind it goes on from.
+            int count = Math.Min(searches, FreeSlotSearch.MaxCount);
+            to = from + count;
+            Span<int> nexts = _turns.Next.AsSpan(from, count), skips = _turns.Skip.AsSpan(from, count), members = _turns.Member.AsSpan(from, count);
+            ulong[] free = _free;
+            FreeSlotSearch.Run(free, size, nexts, skips);
+            for (int i = 0; i < nexts.Length && i < skips.Length && i < members.Length; i++)
             {
-                slot = Next(slot, skip, size);
+                int slot = nexts[i];
+                while (!IsFree(free, slot))
+                {
+                    slot = Next(slot, skips[i], size);
+                }
+
+                free[slot >> 6] ^= 1UL << slot;
+                nexts[i] = Next(slot, skips[i], size);
+                slots[slot] = T.CreateTruncating(members[i]);
             }
 
-            free[slot >> 6] ^= 1UL << slot;
-            turn.Next = Next(slot, skip, size);
-            slots[slot] = T.CreateTruncating(turn.Member);
-            Settle(turns, i, slot, ref kept);
+            searches -= count;
         }
 
-        for (; i < turns.Length; i++)
+        for (; from < end; from++)
         {
-            int slot = (_last ??= Collect()).Take(ref turns[i]);
-            slots[slot] = T.CreateTruncating(turns[i].Member);
-            Settle(turns, i, slot, ref kept);
+            int slot = (_last ??= Collect()).Take(_turns.Next[from], _turns.Skip[from]);
+            _turns.Next[from] = Next(slot, _turns.Skip[from], size);
+            slots[slot] = T.CreateTruncating(_turns.Member[from]);
         }
 
-        _freeCount -= end - first;
-        return kept;
+        _freeCount -= end - weightClass.First;
+        if (weightClass.MayBeDone)
+        {
+            Settle(weightClass);
+        }
     }
 
-    /// <summary>Two searches side by side, every second preference each, so that neither waits for the other's addition.</summary>
-    private static int SearchFar(ulong[] free, int slot, int skip, int size)
+    /// <summary>Lets those go that have what they want; the others move up.</summary>
+    private void Settle(WeightClass weightClass)
     {
-        int twice = Next(skip, skip, size), second = Next(slot, skip, size);
-        while (!IsFree(free, slot))
+        int kept = weightClass.First;
+        for (int i = weightClass.First; i < weightClass.End; i++)
         {
-            if (IsFree(free, second))
+            if (_turns.Wanted[i] == weightClass.Turns)
             {
-                return second;
+                Reach(i);
             }
-
-            slot = Next(slot, twice, size);
-            second = Next(second, twice, size);
+            else
+            {
+                _turns.Move(i, kept++);
+            }
         }
 
-        return slot;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // A few instructions at every turn.
-    private void Settle(Span<MaglevTurn> turns, int i, int slot, ref int kept)
-    {
-        if (--turns[i].Wanted == 0)
-        {
-            Reach(in turns[i], slot);
-            return;
-        }
-
-        if (kept != i)
-        {
-            turns[kept] = turns[i];
-        }
-
-        kept++;
+        weightClass.End = kept;
     }
 
     private static int Next(int slot, int skip, int size)
@@ -196,13 +185,15 @@ internal sealed class MaglevFill
     private static bool IsFree(ulong[] free, int slot) => ((free[slot >> 6] >> slot) & 1) != 0;
 
     /// <summary>Notes the last slot that a member took; if it had others before, whichever comes later in its order.</summary>
-    private void Reach(in MaglevTurn turn, int slot)
+    private void Reach(int turn)
     {
-        ref int reach = ref _reach[turn.Member];
+        int skip = _turns.Skip[turn], slot = Next(_turns.Next[turn], _size - skip, _size);
+        ref int reach = ref _reach[_turns.Member[turn]];
         if (reach >= 0)
         {
-            long inverse = LastSlots.Inverse(turn.Skip, _size);
-            slot = LastSlots.Place(slot, turn.Offset, inverse, _size) > LastSlots.Place(reach, turn.Offset, inverse, _size) ? slot : reach;
+            int offset = _turns.Offset[turn];
+            long inverse = LastSlots.Inverse(skip, _size);
+            slot = LastSlots.Place(slot, offset, inverse, _size) > LastSlots.Place(reach, offset, inverse, _size) ? slot : reach;
         }
 
         reach = slot;
@@ -226,16 +217,29 @@ internal sealed class MaglevFill
     /// <summary>The members of one weight, side by side in the order of turns.</summary>
     private sealed class WeightClass(int weight, int first)
     {
+        private int _fewest = int.MaxValue;
         private long _credit;
 
         public int Weight => weight;
 
-        public int First => first;
+        public int First { get; } = first;
 
         /// <summary>Behind the last member that wants slots.</summary>
-        public int End { get; set; }
+        public int End { get; set; } = first;
 
-        public bool IsDone => End == first;
+        /// <summary>Turns that each has had, or has just now.</summary>
+        public int Turns { get; private set; }
+
+        public bool IsDone => End == First;
+
+        /// <summary>Whether a member may have what it wants: with the same weight all want the same or one more, unless they had some before.</summary>
+        public bool MayBeDone => Turns >= _fewest;
+
+        public void Add(int wanted)
+        {
+            End++;
+            _fewest = Math.Min(_fewest, wanted);
+        }
 
         /// <summary>Whether the members have a turn this round, being <paramref name="fullTurn"/> what the heaviest class gains in one.</summary>
         public bool HasTurn(long fullTurn)
@@ -247,6 +251,7 @@ internal sealed class MaglevFill
             }
 
             _credit -= fullTurn;
+            Turns++;
             return true;
         }
     }

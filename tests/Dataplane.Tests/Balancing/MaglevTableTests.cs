@@ -149,14 +149,14 @@ public class MaglevTableTests
             HashSet<int> free = [.. Enumerable.Range(0, 30).Select(_ => random.Next(size))];
             int[] slots = [.. free];
             long inverse = LastSlots.Inverse(skip, size);
-            var turn = new MaglevTurn { Next = random.Next(size), Skip = skip };
+            int next = random.Next(size);
             var last = new LastSlots(slots, size);
             Assert.Equal(1, inverse * skip % size);
             while (free.Count > 0)
             {
-                int expected = free.MinBy(slot => LastSlots.Place(slot, turn.Next, inverse, size));
-                Assert.Equal(expected, last.Take(ref turn));
-                Assert.Equal((int)(((long)expected + skip) % size), turn.Next);
+                int expected = free.MinBy(slot => LastSlots.Place(slot, next, inverse, size));
+                Assert.Equal(expected, last.Take(next, skip));
+                next = (int)(((long)expected + skip) % size);
                 free.Remove(expected);
             }
         }
