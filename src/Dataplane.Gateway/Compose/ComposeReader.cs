@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dataplane.Configuration;
+using Dataplane.Gateway.CommandLine;
 using Dataplane.Gateway.Networks;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Mesh.Compose;
@@ -14,30 +15,42 @@ internal sealed partial class ComposeReader
     private readonly List<ConfigurationError> _errors;
     private readonly List<ConfigurationError> _remarks = [];
 
-    private ComposeReader(string project, List<ConfigurationError> errors) => (_project, _errors) = (project, errors);
+    private readonly IReadOnlyDictionary<string, int> _scale;
+
+    private ComposeReader(string project, List<ConfigurationError> errors, IReadOnlyDictionary<string, int> scale) => (_project, _errors, _scale) = (project, errors, scale);
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="project">Name of the project; null: what the file says, or the name of its directory.</param>
     /// <param name="remarks">Takes what has no effect here.</param>
+    /// <param name="scale">How many replicas services have, whatever the file says.</param>
     /// <exception cref="ConfigurationException">Something is wrong; the exception holds every error.</exception>
-    public static ComposeProject Load(string path, string? project, List<ConfigurationError> remarks)
-    {
-        string directory = Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))) ?? "";
-        return Read(File.ReadAllText(path), path, project, directory, remarks);
-    }
+    public static ComposeProject Load(string path, string? project, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null) =>
+        Read(File.ReadAllText(path), path, project, DirectoryOf(path), remarks, scale);
 
     /// <inheritdoc cref="Load"/>
-    public static ComposeProject Read(string text, string path, string? project, string directory, List<ConfigurationError> remarks)
+    public static ComposeProject Read(
+        string text, string path, string? project, string directory, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null)
     {
         var errors = new List<ConfigurationError>();
         ConfigNode root = YamlTreeReader.Read(text, path, errors) ?? throw new ConfigurationException(errors);
-        string name = ComposeLayout.ProjectName(project ?? root.Get("name")?.Text ?? directory);
-        var reader = new ComposeReader(name, errors);
+        var reader = new ComposeReader(NameOf(root, project, directory), errors, scale ?? new Dictionary<string, int>());
         ComposeProject result = reader.ReadProject(root);
         remarks.AddRange(reader._remarks.Select(root.Place));
         return errors.Count == 0 ? result : throw new ConfigurationException([.. errors.Select(root.Place)]);
     }
+
+    /// <summary>Name of the project of a file, of which nothing else need be right.</summary>
+    /// <exception cref="ConfigurationException">It is no YAML.</exception>
+    public static string LoadName(string path)
+    {
+        var errors = new List<ConfigurationError>();
+        return NameOf(YamlTreeReader.Read(File.ReadAllText(path), path, errors) ?? throw new ConfigurationException(errors), null, DirectoryOf(path));
+    }
+
+    private static string DirectoryOf(string path) => Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))) ?? "";
+
+    private static string NameOf(ConfigNode root, string? project, string directory) => ComposeLayout.ProjectName(project ?? root.Get("name")?.Text ?? directory);
 
     private ComposeProject ReadProject(ConfigNode root)
     {
@@ -61,7 +74,8 @@ internal sealed partial class ComposeReader
         var services = new List<ComposeService>();
         foreach (ConfigEntry entry in Mapping(root.Get("services"), "services"))
         {
-            services.Add(ReadService(entry.Key, entry.Value, $"services.{entry.Key}"));
+            ComposeService service = ReadService(entry.Key, entry.Value, $"services.{entry.Key}");
+            services.Add(_scale.TryGetValue(entry.Key, out int replicas) ? service with { Replicas = replicas } : service);
         }
 
         if (services.Count == 0)
@@ -69,7 +83,14 @@ internal sealed partial class ComposeReader
             Error("services", "is missing: there is nothing to run");
         }
 
+        foreach (string unknown in _scale.Keys.Where(name => !services.Exists(service => service.Name == name)))
+        {
+            Error("services", $"has no service {unknown}, which --scale names.{ArgumentParser.Suggestion(unknown, services.Select(service => service.Name))}");
+        }
+
         CheckReferences(networks, services);
+        CheckNetworks(networks, services);
+        CheckPlaces(services);
         HashSet<string> used = [.. services.SelectMany(service => service.Attachments).Select(attachment => attachment.Network)];
         return new ComposeProject(_project) { Networks = [.. networks.Where(network => used.Contains(network.Key))], Services = InOrder(services) };
     }

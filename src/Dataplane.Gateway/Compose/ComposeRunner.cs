@@ -1,56 +1,68 @@
-using System.Diagnostics;
-using System.Globalization;
-using Dataplane.Gateway.Demo.Namespaces;
 using Dataplane.Gateway.Networks;
 
 namespace Dataplane.Gateway.Compose;
 
-/// <summary>Brings projects up and down: networks, a namespace and endpoints for each replica, and its processes.</summary>
+/// <summary>Takes the steps of a plan one after another, and writes down each, so that whatever happens in between, the next <c>up</c> or <c>down</c> goes on from there.</summary>
 internal sealed class ComposeRunner(ProjectStore store, ControlClient client, ImageMap images, Action<string> tell)
 {
-    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(3);
+    private readonly ReplicaMaker _maker = new(store, client, images, tell);
 
-    /// <summary>Brings a project up; what was begun is taken down again when something fails.</summary>
-    /// <exception cref="IOException">Something is not to be had; the message says what.</exception>
-    public async Task<RunningProject> UpAsync(ComposeProject project, string socket, int servicePid)
+    /// <summary>Whether a step has changed anything.</summary>
+    public bool HasChanged { get; private set; }
+
+    /// <summary>What is there of a project.</summary>
+    /// <param name="running">As it was written down.</param>
+    public async Task<ProjectSight> LookAsync(RunningProject running)
     {
-        if (store.TryLoad(project.Name) is { } there)
+        Dictionary<string, NetworkView> views = (await client.ListAsync().ConfigureAwait(false)).ToDictionary(view => view.Network.Name);
+        HashSet<string> own = [.. running.Replicas.Select(replica => replica.Name)], runs = [];
+        foreach (Replica replica in running.Replicas)
         {
-            throw new IOException($"Project {project.Name} is up already, with {there.Replicas.Count} containers; take it down first.");
+            if (await ReplicaMaker.IsRunningAsync(replica).ConfigureAwait(false))
+            {
+                runs.Add(replica.Name);
+            }
         }
 
-        DemandImages(project);
-        var running = new RunningProject(project.Name, socket) { ServicePid = servicePid };
-        try
+        var strangers = new Dictionary<string, string>();
+        foreach (NetworkView view in views.Values.Where(view => running.Networks.Contains(view.Network.Name)))
         {
-            foreach (ComposeNetwork network in project.Networks)
+            if (view.Endpoints.Select(endpoint => endpoint.Container).Concat(view.Elsewhere.Select(remote => $"{remote.Container} at {remote.Host}")).FirstOrDefault(who => !own.Contains(who)) is { } stranger)
             {
-                running = await CreateNetworkAsync(network, running).ConfigureAwait(false);
+                strangers[view.Network.Name] = stranger;
             }
-
-            foreach (ComposeService service in project.Services)
-            {
-                for (int i = 1; i <= service.Replicas; i++)
-                {
-                    running = await AttachAsync(project, service, i, running).ConfigureAwait(false);
-                }
-            }
-
-            foreach (Replica replica in running.Replicas)
-            {
-                Replica started = await StartAsync(project, replica).ConfigureAwait(false);
-                running = running with { Replicas = [.. running.Replicas.Select(other => other.Name == started.Name ? started : other)] };
-                store.Save(running);
-            }
-
-            return running;
         }
-        catch
+
+        return new ProjectSight
         {
-            // What is written down knows of the replica in the middle of which it failed.
-            await DownAsync(store.TryLoad(project.Name) ?? running).ConfigureAwait(false);
-            throw;
+            Running = runs,
+            Attached = running.Replicas.Where(replica => IsAttached(replica, views)).Select(replica => replica.Name).ToHashSet(),
+            Networks = views.Keys.ToHashSet(),
+            Strangers = strangers,
+        };
+    }
+
+    /// <summary>Takes the steps of a plan.</summary>
+    /// <param name="project">The file.</param>
+    /// <param name="shape">What the file means.</param>
+    /// <param name="plan">The steps.</param>
+    /// <param name="running">What there is, as it was written down.</param>
+    /// <exception cref="IOException">A step failed; those before it stay taken, and it is not.</exception>
+    public async Task<RunningProject> ApplyAsync(ComposeProject project, ProjectShape shape, ProjectPlan plan, RunningProject running)
+    {
+        var book = new ProjectBook(store, running);
+        book.Save();
+        foreach (PlanStep step in plan.Steps)
+        {
+            // Ports and networks change whole or not at all.
+            HasChanged |= step.Kind is not (PlanStepKind.Keep or PlanStepKind.SetPorts or PlanStepKind.CreateNetwork);
+            string detail = await TakeAsync(project, shape, step, book).ConfigureAwait(false);
+            HasChanged |= step.Kind != PlanStepKind.Keep;
+            tell(PlanText.Done(step, detail));
         }
+
+        book.Sort(shape);
+        return book.Project;
     }
 
     /// <summary>Takes a project down: processes, endpoints, namespaces, the networks that were made for it.</summary>
@@ -58,166 +70,130 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
     {
         foreach (Replica replica in running.Replicas.Reverse())
         {
-            if (replica.ByPodman)
-            {
-                await RunAsync("podman", "rm", "--force", "--time", "3", replica.Name).ConfigureAwait(false);
-            }
-
-            await ReplicaProcess.StopAsync(replica, s_stopPatience).ConfigureAwait(false);
-            foreach (ReplicaAttachment attachment in replica.Attachments)
-            {
-                await TryAsync(() => client.DetachAsync(attachment.Network, replica.Name, attachment.Interface)).ConfigureAwait(false);
-            }
-
-            if (File.Exists($"/var/run/netns/{replica.Name}"))
-            {
-                await IpCommand.RunAsync(["netns", "del", replica.Name]).ConfigureAwait(false);
-            }
+            await _maker.RemoveAsync(replica).ConfigureAwait(false);
+            tell(PlanText.Done(new PlanStep(PlanStepKind.Remove, replica.Name)));
         }
 
         foreach (string network in running.Networks)
         {
-            await TryAsync(() => client.RemoveAsync(network)).ConfigureAwait(false);
+            try
+            {
+                await client.RemoveAsync(network).ConfigureAwait(false);
+                tell(PlanText.Done(new PlanStep(PlanStepKind.RemoveNetwork, network)));
+            }
+            catch (NetworkException refused)
+            {
+                tell(refused.Message);
+            }
         }
 
         store.Remove(running.Name);
     }
 
-    private void DemandImages(ComposeProject project)
+    /// <summary>What the image of a service is here, and what it runs by itself where that is known.</summary>
+    /// <exception cref="IOException">Nothing stands for it.</exception>
+    public static (string Image, IReadOnlyList<string> Command) ImageOf(ComposeService service, ImageMap images)
     {
-        if (project.Services.FirstOrDefault(service => service.Replicas > 0 && service.Image.Length == 0 && images.Find("") is null) is { } nameless)
-        {
-            throw new IOException($"Service {nameless.Name} has no image: say which by image: in the file; building one is left to others.");
-        }
-
-        foreach (ComposeService service in project.Services.Where(service => service.Replicas > 0 && images.Find(service.Image) is null && !IsInPodman(service.Image)))
-        {
-            throw new IOException($"Service {service.Name}: nothing here stands for the image \"{service.Image}\". "
-                + $"Name a root file system (--image {service.Image}=DIR) or a command (--image-command {service.Image}=COMMAND), or get the image: podman pull {service.Image}.");
-        }
-    }
-
-    private async Task<RunningProject> CreateNetworkAsync(ComposeNetwork network, RunningProject running)
-    {
-        if (network.IsExternal)
-        {
-            await client.GetAsync(network.Record.Name).ConfigureAwait(false);
-            return running;
-        }
-
-        NetworkView made = await client.CreateAsync(network.Record).ConfigureAwait(false);
-        tell($"network {made.Network.Name}: {string.Join(", ", made.Network.Subnets.Select(subnet => subnet.Subnet))}");
-        running = running with { Networks = [.. running.Networks, made.Network.Name] };
-        store.Save(running);
-        return running;
-    }
-
-    private async Task<RunningProject> AttachAsync(ComposeProject project, ComposeService service, int number, RunningProject running)
-    {
-        var replica = new Replica(service.Name, string.Create(CultureInfo.InvariantCulture, $"{project.Name}-{service.Name}-{number}"))
-        {
-            Ports = [.. service.Ports.Select(NetworkRequests.Describe)],
-        };
-
-        // Written down before it is made, so that whatever happens down finds it.
-        running = running with { Replicas = [.. running.Replicas, replica] };
-        store.Save(running);
-        await IpCommand.RunAsync(["netns", "add", replica.Name]).ConfigureAwait(false);
-        Dataplane.Networks.KernelInterface.BringUp(replica.Name, "lo");
-        ComposeAttachment? first = service.Attachments.FirstOrDefault(attachment => !NetworkOf(project, attachment).Record.Internal);
-        for (int i = 0; i < service.Attachments.Count; i++)
-        {
-            ComposeAttachment attachment = service.Attachments[i];
-            string[] names = [.. new[] { service.Name, replica.Name }.Concat(attachment.Aliases).Distinct()];
-            AttachReply made = await client.AttachAsync(NetworkOf(project, attachment).Record.Name, new EndpointRecord(replica.Name, string.Create(CultureInfo.InvariantCulture, $"eth{i}"))
-            {
-                Namespace = $"/var/run/netns/{replica.Name}",
-                Name = replica.Name,
-                Aliases = names,
-                Addresses = number == 1 ? attachment.Addresses : [],
-                Mac = number == 1 ? attachment.Mac : null,
-                Ports = ReferenceEquals(attachment, first) ? service.Ports : [],
-                DefaultRoute = ReferenceEquals(attachment, first),
-            }).ConfigureAwait(false);
-            replica = replica with { Attachments = [.. replica.Attachments, new ReplicaAttachment(made.Network.Name, made.Endpoint.Interface, made.Endpoint.Addresses, names) { Socket = made.Endpoint.Socket }] };
-            running = running with { Replicas = [.. running.Replicas.Select(other => other.Name == replica.Name ? replica : other)] };
-            store.Save(running);
-        }
-
-        return running;
-    }
-
-    private async Task<Replica> StartAsync(ComposeProject project, Replica replica)
-    {
-        ComposeService service = project.Services.First(candidate => candidate.Name == replica.Service);
-        string directory = store.DirectoryOf(project.Name), hosts = Path.Combine(directory, replica.Name + ".hosts"), resolv = Path.Combine(directory, replica.Name + ".resolv");
-        await File.WriteAllTextAsync(hosts, HostsOf(replica, service)).ConfigureAwait(false);
-        await File.WriteAllTextAsync(resolv, await ResolverOfAsync(replica).ConfigureAwait(false)).ConfigureAwait(false);
-        tell($"{replica.Name}: {string.Join(", ", replica.Attachments.SelectMany(attachment => attachment.Addresses))}");
         if (images.Find(service.Image) is { } image)
         {
-            (int processId, long ticks) = ReplicaProcess.Start(replica, image, service, directory, store.LogOf(project.Name, replica.Name));
-            return replica with { ProcessId = processId, StartTicks = ticks };
+            return ($"{service.Image} {image.Root}", image.Command);
         }
 
-        string[] line =
-        [
-            "run", "--detach", "--name", replica.Name, "--network", $"ns:/var/run/netns/{replica.Name}", "--volume", $"{hosts}:/etc/hosts", "--volume", $"{resolv}:/etc/resolv.conf",
-            .. replica.Attachments.Where(attachment => attachment.Socket.Length > 0).SelectMany(attachment => new[]
-            {
-                "--volume", $"{Path.GetDirectoryName(attachment.Socket)}:{attachment.MountPoint}:ro", "--env", $"{attachment.Variable}={attachment.MountPoint}/{MemifSockets.FileName}",
-            }),
-            .. service.Environment.SelectMany(pair => new[] { "--env", $"{pair.Key}={pair.Value}" }), service.Image, .. service.Command,
-        ];
-        (int exitCode, string error) = await RunAsync("podman", line).ConfigureAwait(false);
-        return exitCode == 0 ? replica with { ByPodman = true } : throw new IOException($"podman {string.Join(' ', line)}: {error}");
-    }
-
-    /// <summary>Its own name; others are asked for at the networks' name servers.</summary>
-    private static string HostsOf(Replica replica, ComposeService service)
-    {
-        string name = service.HostName.Length > 0 ? service.HostName : replica.Name;
-        IEnumerable<string> own = replica.Attachments.SelectMany(attachment => attachment.Addresses).Select(address => $"{address} {name}");
-        return string.Join('\n', ["127.0.0.1 localhost", "::1 localhost", .. own]) + "\n";
-    }
-
-    /// <summary>A name of one label is whole, as it is in Docker: without a domain to try first.</summary>
-    private async Task<string> ResolverOfAsync(Replica replica)
-    {
-        var lines = new List<string>();
-        foreach (ReplicaAttachment attachment in replica.Attachments)
+        if (service.Image.Length == 0)
         {
-            NetworkRecord network = (await client.GetAsync(attachment.Network).ConfigureAwait(false)).Network;
-            lines.AddRange(network.Subnets.Select(subnet => $"nameserver {subnet.Gateway}"));
+            throw new IOException($"Service {service.Name} has no image: say which by image: in the file; building one is left to others.");
         }
 
-        return string.Join('\n', [.. lines.Take(3), "options ndots:0"]) + "\n";
+        return ReplicaMaker.InPodman(service.Image) is { Length: > 0 } known ? ($"{service.Image} {known}", [])
+            : throw new IOException($"Service {service.Name}: nothing here stands for the image \"{service.Image}\". "
+                + $"Name a root file system (--image {service.Image}=DIR) or a command (--image-command {service.Image}=COMMAND), or get the image: podman pull {service.Image}.");
     }
 
-    private static ComposeNetwork NetworkOf(ComposeProject project, ComposeAttachment attachment) => project.Networks.First(network => network.Key == attachment.Network);
-
-    private static bool IsInPodman(string image) =>
-        image.Length > 0 && IpCommand.Find("podman") is not null && RunAsync("podman", "image", "exists", image).GetAwaiter().GetResult().ExitCode == 0;
-
-    private async Task TryAsync(Func<Task> work)
+    /// <summary>Takes one step.</summary>
+    /// <returns>What there is to say of it beside that it is done.</returns>
+    private async Task<string> TakeAsync(ComposeProject project, ProjectShape shape, PlanStep step, ProjectBook book)
     {
+        switch (step.Kind)
+        {
+            case PlanStepKind.SetPorts:
+                return await SetPortsAsync(step, book).ConfigureAwait(false);
+            case PlanStepKind.Remove or PlanStepKind.Stop:
+                await RemoveAsync(step.Name, book).ConfigureAwait(false);
+                return "";
+            case PlanStepKind.RemoveNetwork:
+                await client.RemoveAsync(step.Name).ConfigureAwait(false);
+                book.Forget(step.Name);
+                return "";
+            case PlanStepKind.CreateNetwork:
+                NetworkView made = await client.CreateAsync(project.Networks.First(network => network.Record.Name == step.Name && !network.IsExternal).Record).ConfigureAwait(false);
+                book.Add(shape.Networks.First(network => network.Name == step.Name));
+                return string.Join(", ", made.Network.Subnets.Select(subnet => subnet.Subnet));
+            case PlanStepKind.Create:
+                return AddressesOf(await CreateAsync(project, step.Name, book).ConfigureAwait(false));
+            case PlanStepKind.Start:
+                await StartAsync(project, shape, step.Name, book).ConfigureAwait(false);
+                return "";
+            case PlanStepKind.Recreate:
+                await RemoveAsync(step.Name, book).ConfigureAwait(false);
+                await CreateAsync(project, step.Name, book).ConfigureAwait(false);
+                return AddressesOf(await StartAsync(project, shape, step.Name, book).ConfigureAwait(false));
+            default:
+                return "";
+        }
+    }
+
+    private async Task<string> SetPortsAsync(PlanStep step, ProjectBook book)
+    {
+        Replica replica = book.Find(step.Name);
+        ReplicaAttachment open = replica.Attachments.First(attachment => attachment.IsDefault);
+        await client.PublishAsync(open.Network, replica.Name, open.Interface, [.. step.Ports]).ConfigureAwait(false);
+        string[] ports = [.. step.Ports.Select(NetworkRequests.Describe)];
+        string changes = PlanText.Changes(replica, step);
+        book.Put(replica with { Ports = ports });
+        return changes;
+    }
+
+    private async Task RemoveAsync(string name, ProjectBook book)
+    {
+        Replica replica = book.Find(name);
+
+        // Whoever is stopped half-way is not finished.
+        book.Put(replica with { Definition = new Dictionary<string, string>() });
+        await _maker.RemoveAsync(replica).ConfigureAwait(false);
+        book.Remove(name);
+    }
+
+    private async Task<Replica> CreateAsync(ComposeProject project, string name, ProjectBook book)
+    {
+        (ComposeService service, int number) = ServiceOf(project, name);
         try
         {
-            await work().ConfigureAwait(false);
+            return await _maker.AttachAsync(project, service, number, book.Put).ConfigureAwait(false);
         }
-        catch (NetworkException refused)
+        catch
         {
-            tell(refused.Message);
+            await RemoveAsync(name, book).ConfigureAwait(false);
+            throw;
         }
     }
 
-    private static async Task<(int ExitCode, string Error)> RunAsync(string program, params string[] arguments)
+    private async Task<Replica> StartAsync(ComposeProject project, ProjectShape shape, string name, ProjectBook book)
     {
-        var start = new ProcessStartInfo(IpCommand.Find(program) ?? program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start) ?? throw new IOException($"{program} did not start.");
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().ConfigureAwait(false);
-        await output.ConfigureAwait(false);
-        return (process.ExitCode, (await error.ConfigureAwait(false)).Trim());
+        Replica started = await _maker.StartAsync(project, ServiceOf(project, name).Service, book.Find(name)).ConfigureAwait(false);
+        started = started with { Definition = shape.Replicas.First(replica => replica.Name == name).Definition };
+        book.Put(started);
+        return started;
     }
+
+    private static (ComposeService Service, int Number) ServiceOf(ComposeProject project, string name) =>
+        (from service in project.Services
+         from number in Enumerable.Range(1, service.Replicas)
+         where ShapeReader.NameOf(project, service, number) == name
+         select (service, number)).First();
+
+    private static string AddressesOf(Replica replica) => string.Join(", ", replica.Attachments.SelectMany(attachment => attachment.Addresses));
+
+    private static bool IsAttached(Replica replica, Dictionary<string, NetworkView> views) =>
+        File.Exists(ReplicaMaker.NamespaceOf(replica.Name)) && replica.Attachments.All(attachment => views.TryGetValue(attachment.Network, out NetworkView? view)
+            && view.Endpoints.Any(endpoint => endpoint.Container == replica.Name && endpoint.Interface == attachment.Interface && endpoint.Addresses.SequenceEqual(attachment.Addresses)));
 }

@@ -130,7 +130,8 @@ internal static class NetworkRequests
         }
     }
 
-    private static bool MeetAtHost(PublishedPort a, PublishedPort b) =>
+    /// <summary>Whether two published ports have a port of the host in common.</summary>
+    public static bool MeetAtHost(PublishedPort a, PublishedPort b) =>
         a.Protocol == b.Protocol && a.HostPort < b.HostPort + b.Count && b.HostPort < a.HostPort + a.Count
         && (a.HostAddress == b.HostAddress || IsEveryAddress(a.HostAddress, b.HostAddress) || IsEveryAddress(b.HostAddress, a.HostAddress));
 

@@ -154,11 +154,32 @@ public sealed class ComposeReaderTests
     [InlineData("services: { a: { image: x } }\nnetworks: { n: { driver: overlay } }", "is not a driver")]
     [InlineData("services: { a: { image: x } }\nnetworks: { n: { external: true, internal: true } }", "described by its name alone")]
     [InlineData("services: { a: { image: x } }\nnetworks: { n: { ipam: { config: [ { gateway: 10.0.0.1 } ] } } }", "is missing: an address range")]
+    [InlineData("services: { a: { image: x, networks: { n: { ipv4_address: 10.0.1.5 } } } }\nnetworks: { n: { ipam: { config: [ { subnet: 10.0.0.0/24 } ] } } }", "is in no subnet of networks.n (10.0.0.0/24)")]
+    [InlineData("services: { a: { image: x, networks: { n: { ipv4_address: 10.0.0.1 } } } }\nnetworks: { n: { ipam: { config: [ { subnet: 10.0.0.0/24, gateway: 10.0.0.1 } ] } } }", "is the gateway of networks.n")]
+    [InlineData("services: { a: { image: x, networks: { n: { ipv4_address: 10.0.0.5 } } } }\nnetworks: { n: {} }", "needs a subnet that it is of")]
+    [InlineData("services: { a: { image: x, networks: { n: { ipv4_address: ten } } } }\nnetworks: { n: {} }", "\"ten\" is not an address")]
+    [InlineData("services: { a: { image: x, networks: { n: { mac_address: \"01:00:5e:00:00:01\" } } } }\nnetworks: { n: {} }", "is not the MAC address of a station")]
+    [InlineData("services: { a: { image: x, networks: { n: { ipv4_address: 10.0.0.5 } } }, b: { image: x, networks: { n: { ipv4_address: 10.0.0.5 } } } }\nnetworks: { n: { ipam: { config: [ { subnet: 10.0.0.0/24 } ] } } }", "is given to a as well")]
+    [InlineData("services: { a: { image: x } }\nnetworks: { n: { ipam: { config: [ { subnet: 10.0.0.1/24 } ] } } }", "cannot be made: Subnet 10.0.0.1/24 has bits set")]
+    [InlineData("services: { a: { image: x, ports: [ \"80:80\" ] }, b: { image: x, ports: [ \"127.0.0.1:80:81\" ] } }", "\"127.0.0.1:80:81/tcp\": publishes a port of the host that a publishes as well")]
+    [InlineData("services: { a: { image: x, ports: [ \"80:80\", \"80:81\" ] } }", "is published already by 80:80/tcp")]
     [InlineData("services: {}", "there is nothing to run")]
     public void Read_Wrong_IsRefusedWithItsPlace(string text, string why)
     {
         ConfigurationException refused = Assert.Throws<ConfigurationException>(() => Read(text));
         Assert.Contains(refused.Errors, error => error.ToString().Contains(why, StringComparison.Ordinal) && error.Line > 0);
+    }
+
+    [Fact]
+    public void Read_Scale_CountsAndNotTheFile()
+    {
+        const string Text = "services: { web: { image: x, scale: 2 }, db: { image: x, ports: [ \"5432:5432\" ] } }";
+        ComposeProject project = ComposeReader.Read(Text, "compose.yaml", null, "Shop", _remarks, new Dictionary<string, int> { ["web"] = 5, ["db"] = 0 });
+        Assert.Equal([5, 0], project.Services.Select(service => service.Replicas));
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() =>
+            ComposeReader.Read(Text, "compose.yaml", null, "Shop", _remarks, new Dictionary<string, int> { ["wbe"] = 5, ["db"] = 2 }));
+        Assert.Contains(refused.Errors, error => error.ToString().Contains("has no service wbe, which --scale names. Did you mean web?", StringComparison.Ordinal));
+        Assert.Contains(refused.Errors, error => error.ToString().Contains("cannot be published by 2 replicas", StringComparison.Ordinal));
     }
 
     private ComposeProject Read(string text) => ComposeReader.Read(text, "compose.yaml", null, "Shop", _remarks);

@@ -40,7 +40,7 @@ public sealed partial class ComposeTests : IAsyncLifetime
               my-network:
                 driver: bridge
             """);
-        string web = await NginxAsync();
+        string web = await ComposeBed.NginxAsync(_host);
         const string Database = "until curl -s --max-time 20 http://web/; do sleep 0.1; done; exec sleep 1000";
         (await ComposeAsync("up", "compose.yaml", "--image-command", $"nginx={web}", "--image-command", $"mysql={Database}")).MustSucceed();
         await ExpectLogAsync("db", "from nginx");
@@ -76,7 +76,7 @@ public sealed partial class ComposeTests : IAsyncLifetime
               front: { ipam: { config: [ { subnet: 10.84.0.0/24 } ] } }
               back: { internal: true, ipam: { config: [ { subnet: 10.85.0.0/24 }, { subnet: "fd85::/64" } ] } }
             """);
-        string web = await NginxAsync();
+        string web = await ComposeBed.NginxAsync(_host);
         (await ComposeAsync("up", "two.yaml", "--image-command", $"nginx={web}",
             "--image-command", "app=until curl -s --max-time 20 http://proxy/; do sleep 0.1; done; exec sleep 1000")).MustSucceed();
         await ExpectLogAsync("app", "from nginx", "two.yaml");
@@ -116,7 +116,7 @@ public sealed partial class ComposeTests : IAsyncLifetime
                 ipam: { config: [ { subnet: 10.86.0.0/24, gateway: 10.86.0.254 }, { subnet: "fd86::/64" } ] }
             """);
         const string Client = "until curl -s -4 --max-time 20 http://database/ && curl -s -6 --max-time 20 http://store/; do sleep 0.1; done; getent ahosts database; exec sleep 1000";
-        (await ComposeAsync("up", "names.yaml", "--image-command", $"nginx={await NginxAsync()}", "--image-command", $"app={Client}")).MustSucceed();
+        (await ComposeAsync("up", "names.yaml", "--image-command", $"nginx={await ComposeBed.NginxAsync(_host)}", "--image-command", $"app={Client}")).MustSucceed();
         await ExpectLogAsync("client", "fd86::77", "names.yaml");
         string log = (await ComposeAsync("logs", "names.yaml", "--service", "client")).MustSucceed().Output;
         Assert.Contains("10.86.0.77", log, StringComparison.Ordinal);
@@ -177,20 +177,6 @@ public sealed partial class ComposeTests : IAsyncLifetime
         _host.Host, [.. ContainerHost.OwnMounts, .. Programs.Dataplane, verb, _host.PathOf(file), "--project", "dpcompose", "--projects", _host.PathOf("projects"), .. Socket(verb), .. more]);
 
     private string[] Socket(string verb) => verb == "up" ? ["--socket", _host.ControlSocket] : [];
-
-    /// <summary>A web server of the machine's own, with all its files in the test's folder.</summary>
-    private async Task<string> NginxAsync()
-    {
-        Directory.CreateDirectory(_host.PathOf("www"));
-        await File.WriteAllTextAsync(_host.PathOf("www/index.html"), "from nginx\n");
-        string path = _host.PathOf("nginx.conf");
-        string own = string.Concat(((string[])["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]).Select(kind => $"{kind}_temp_path {_host.PathOf("tmp-" + kind)}; "));
-        await File.WriteAllTextAsync(path, $$"""
-            user root; daemon off; pid {{_host.PathOf("nginx.pid")}}; error_log stderr; events {}
-            http { {{own}} access_log /dev/stdout; server { listen 80; listen [::]:80; root {{_host.PathOf("www")}}; } }
-            """);
-        return $"exec nginx -c {path}";
-    }
 
     private async Task ExpectLogAsync(string service, string text, string file = "compose.yaml")
     {
