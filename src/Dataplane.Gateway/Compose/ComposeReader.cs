@@ -26,14 +26,15 @@ internal sealed partial class ComposeReader
     /// <param name="scale">How many replicas services have, whatever the file says.</param>
     /// <exception cref="ConfigurationException">Something is wrong; the exception holds every error.</exception>
     public static ComposeProject Load(string path, string? project, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null) =>
-        Read(File.ReadAllText(path), path, project, DirectoryOf(path), remarks, scale);
+        Read(File.ReadAllText(path), path, project, DirectoryOf(path), remarks, scale, VariablesOf(path));
 
     /// <inheritdoc cref="Load"/>
     public static ComposeProject Read(
-        string text, string path, string? project, string directory, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null)
+        string text, string path, string? project, string directory, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null, Func<string, string?>? variables = null)
     {
         var errors = new List<ConfigurationError>();
         ConfigNode root = YamlTreeReader.Read(text, path, errors) ?? throw new ConfigurationException(errors);
+        root = new ComposeVariables(variables ?? (_ => null), errors, remarks).Apply(root);
         var reader = new ComposeReader(NameOf(root, project, directory), errors, scale ?? new Dictionary<string, int>());
         ComposeProject result = reader.ReadProject(root);
         remarks.AddRange(reader._remarks.Select(root.Place));
@@ -45,7 +46,15 @@ internal sealed partial class ComposeReader
     public static string LoadName(string path)
     {
         var errors = new List<ConfigurationError>();
-        return NameOf(YamlTreeReader.Read(File.ReadAllText(path), path, errors) ?? throw new ConfigurationException(errors), null, DirectoryOf(path));
+        ConfigNode root = YamlTreeReader.Read(File.ReadAllText(path), path, errors) ?? throw new ConfigurationException(errors);
+        return NameOf(new ComposeVariables(VariablesOf(path), errors, []).Apply(root), null, DirectoryOf(path));
+    }
+
+    /// <summary>The environment first, then <c>.env</c> beside the file.</summary>
+    private static Func<string, string?> VariablesOf(string path)
+    {
+        IReadOnlyDictionary<string, string> beside = ComposeVariables.ReadFile(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path)) ?? "", ".env"));
+        return name => Environment.GetEnvironmentVariable(name) ?? beside.GetValueOrDefault(name);
     }
 
     private static string DirectoryOf(string path) => Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))) ?? "";
@@ -68,7 +77,7 @@ internal sealed partial class ComposeReader
 
         if (networks.TrueForAll(network => network.Key != "default"))
         {
-            networks.Add(new ComposeNetwork("default", new NetworkRecord(RealName("default")), IsExternal: false));
+            networks.Add(new ComposeNetwork("default", new NetworkRecord(RealName("default")) { Owner = OwnerOf(_project) }, IsExternal: false));
         }
 
         var services = new List<ComposeService>();
@@ -99,7 +108,7 @@ internal sealed partial class ComposeReader
     {
         var subnets = new List<SubnetRecord>();
         bool isExternal = false;
-        var record = new NetworkRecord(RealName(key)) { Owner = $"compose:{_project}" };
+        var record = new NetworkRecord(RealName(key)) { Owner = OwnerOf(_project) };
         foreach (ConfigEntry entry in Mapping(node, path))
         {
             string at = $"{path}.{entry.Key}";
@@ -267,6 +276,9 @@ internal sealed partial class ComposeReader
 
         return ordered;
     }
+
+    /// <summary>How the networks of a project are told from others.</summary>
+    public static string OwnerOf(string project) => $"compose:{project}";
 
     private string RealName(string key) => ComposeLayout.NetworkName(_project, key);
 

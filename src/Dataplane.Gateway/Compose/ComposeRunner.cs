@@ -10,20 +10,29 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
     /// <summary>Whether a step has changed anything.</summary>
     public bool HasChanged { get; private set; }
 
+    /// <summary>Takes networks for the project's that were made for it and that nothing is written down of any more: the host was started anew since, say.</summary>
+    /// <param name="running">What there is, as it was written down.</param>
+    public async Task<RunningProject> AdoptAsync(RunningProject running)
+    {
+        IEnumerable<string> own = (await client.ListAsync().ConfigureAwait(false)).Where(view => view.Network.Owner == ComposeReader.OwnerOf(running.Name)).Select(view => view.Network.Name);
+        return running with { Networks = [.. running.Networks.Union(own)] };
+    }
+
+    /// <summary>What there is when the network service does not answer: it has kept what is written down here, as far as namespaces are there.</summary>
+    /// <param name="running">As it was written down.</param>
+    public static async Task<ProjectSight> GuessAsync(RunningProject running) => new()
+    {
+        Running = await RunningAsync(running).ConfigureAwait(false),
+        Attached = running.Replicas.Where(replica => File.Exists(ReplicaMaker.NamespaceOf(replica.Name))).Select(replica => replica.Name).ToHashSet(),
+        Networks = running.Networks.ToHashSet(),
+    };
+
     /// <summary>What is there of a project.</summary>
     /// <param name="running">As it was written down.</param>
     public async Task<ProjectSight> LookAsync(RunningProject running)
     {
         Dictionary<string, NetworkView> views = (await client.ListAsync().ConfigureAwait(false)).ToDictionary(view => view.Network.Name);
-        HashSet<string> own = [.. running.Replicas.Select(replica => replica.Name)], runs = [];
-        foreach (Replica replica in running.Replicas)
-        {
-            if (await ReplicaMaker.IsRunningAsync(replica).ConfigureAwait(false))
-            {
-                runs.Add(replica.Name);
-            }
-        }
-
+        HashSet<string> own = [.. running.Replicas.Select(replica => replica.Name)];
         var strangers = new Dictionary<string, string>();
         foreach (NetworkView view in views.Values.Where(view => running.Networks.Contains(view.Network.Name)))
         {
@@ -35,7 +44,7 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
 
         return new ProjectSight
         {
-            Running = runs,
+            Running = await RunningAsync(running).ConfigureAwait(false),
             Attached = running.Replicas.Where(replica => IsAttached(replica, views)).Select(replica => replica.Name).ToHashSet(),
             Networks = views.Keys.ToHashSet(),
             Strangers = strangers,
@@ -109,6 +118,20 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
                 + $"Name a root file system (--image {service.Image}=DIR) or a command (--image-command {service.Image}=COMMAND), or get the image: podman pull {service.Image}.");
     }
 
+    private static async Task<HashSet<string>> RunningAsync(RunningProject running)
+    {
+        var runs = new HashSet<string>();
+        foreach (Replica replica in running.Replicas)
+        {
+            if (await ReplicaMaker.IsRunningAsync(replica).ConfigureAwait(false))
+            {
+                runs.Add(replica.Name);
+            }
+        }
+
+        return runs;
+    }
+
     /// <summary>Takes one step.</summary>
     /// <returns>What there is to say of it beside that it is done.</returns>
     private async Task<string> TakeAsync(ComposeProject project, ProjectShape shape, PlanStep step, ProjectBook book)
@@ -170,7 +193,7 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
         {
             return await _maker.AttachAsync(project, service, number, book.Put).ConfigureAwait(false);
         }
-        catch
+        catch when (book.Has(name))
         {
             await RemoveAsync(name, book).ConfigureAwait(false);
             throw;

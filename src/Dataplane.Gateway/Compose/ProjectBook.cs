@@ -7,13 +7,16 @@ internal sealed class ProjectBook(ProjectStore store, RunningProject project)
 
     public void Save() => store.Save(Project);
 
+    /// <summary>Whether a replica is written down.</summary>
+    public bool Has(string name) => Project.Replicas.Any(replica => replica.Name == name);
+
     /// <summary>A replica that is there.</summary>
     public Replica Find(string name) => Project.Replicas.First(replica => replica.Name == name);
 
     /// <summary>Writes a replica down, in the place of what was known of it.</summary>
     public void Put(Replica replica)
     {
-        bool isKnown = Project.Replicas.Any(other => other.Name == replica.Name);
+        bool isKnown = Has(replica.Name);
         Project = Project with { Replicas = isKnown ? [.. Project.Replicas.Select(other => other.Name == replica.Name ? replica : other)] : [.. Project.Replicas, replica] };
         Save();
     }

@@ -22,6 +22,11 @@ internal sealed class ReplicaMaker(ProjectStore store, ControlClient client, Ima
     public async Task<Replica> AttachAsync(ComposeProject project, ComposeService service, int number, Action<Replica> note)
     {
         var replica = new Replica(service.Name, ShapeReader.NameOf(project, service, number));
+        if (File.Exists(NamespaceOf(replica.Name)))
+        {
+            throw new IOException($"There is a network namespace {replica.Name} already, which this project knows nothing of; ip netns del {replica.Name} removes it, if nobody needs it.");
+        }
+
         note(replica);
         await IpCommand.RunAsync(["netns", "add", replica.Name]).ConfigureAwait(false);
         KernelInterface.BringUp(replica.Name, "lo");
@@ -96,6 +101,15 @@ internal sealed class ReplicaMaker(ProjectStore store, ControlClient client, Ima
         }
 
         await ReplicaProcess.StopAsync(replica, s_stopPatience).ConfigureAwait(false);
+        if (replica is { ProcessId: 0, ByPodman: false } && File.Exists(NamespaceOf(replica.Name)))
+        {
+            // Whoever was to start it may have died before it was written down.
+            foreach (string process in (await IpCommand.RunAsync(["netns", "pids", replica.Name]).ConfigureAwait(false)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                ReplicaProcess.Signal(int.Parse(process, CultureInfo.InvariantCulture), "KILL");
+            }
+        }
+
         foreach (ReplicaAttachment attachment in replica.Attachments)
         {
             try

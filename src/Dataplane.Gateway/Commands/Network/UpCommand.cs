@@ -62,16 +62,24 @@ internal sealed class UpCommand : ComposeCommand
         ProjectShape shape = ShapeReader.Read(project, service => known[service.Name]);
         using var client = new ControlClient(running.Socket);
         var runner = new ComposeRunner(store, client, images, output.Out.WriteLine);
+        bool isAnswering = await ControlClient.IsAnsweringAsync(running.Socket).ConfigureAwait(false);
         if (isDry)
         {
+            if (!isAnswering)
+            {
+                await output.Error.WriteLineAsync($"No network service answers at {running.Socket}: up starts one.").ConfigureAwait(false);
+            }
+
+            running = isAnswering ? await runner.AdoptAsync(running).ConfigureAwait(false) : running;
             return await TellAsync(await PlanAsync(arguments, output, runner, shape, running).ConfigureAwait(false), running, output).ConfigureAwait(false);
         }
 
-        if (!await ControlClient.IsAnsweringAsync(running.Socket).ConfigureAwait(false))
+        if (!isAnswering)
         {
             running = running with { ServicePid = await NetworkServiceProcess.StartAsync(arguments, running.Socket).ConfigureAwait(false) };
         }
 
+        running = await runner.AdoptAsync(running).ConfigureAwait(false);
         running = await ApplyAsync(arguments, output, runner, (project, shape), running, isNew: there is null, client).ConfigureAwait(false);
         foreach (Replica replica in running.Replicas.Where(replica => replica.Ports.Count > 0))
         {
@@ -107,7 +115,7 @@ internal sealed class UpCommand : ComposeCommand
     private static async Task<ProjectPlan> PlanAsync(Arguments arguments, Output output, ComposeRunner runner, ProjectShape shape, RunningProject running)
     {
         bool isAnswering = await ControlClient.IsAnsweringAsync(running.Socket).ConfigureAwait(false);
-        ProjectSight sight = isAnswering ? await runner.LookAsync(running).ConfigureAwait(false) : new ProjectSight();
+        ProjectSight sight = await (isAnswering ? runner.LookAsync(running) : ComposeRunner.GuessAsync(running)).ConfigureAwait(false);
         ProjectPlan plan = ProjectPlanner.Compare(shape, running, sight, arguments.Has(s_orphans));
         if (plan.Obstacles.Count > 0)
         {
