@@ -125,7 +125,6 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
                 await _forwarder.DisposeAsync().ConfigureAwait(false);
             }
 
-            EndCaptures();
             Close();
             State = State == EngineState.Failed ? EngineState.Failed : EngineState.Stopped;
             _completion.TrySetResult();
@@ -200,6 +199,8 @@ public sealed partial class DataplaneEngine : IAsyncDisposable
         _closed = true;
         _dueTimer?.Dispose();
         _workers?.DropUnsent();
+        _workers?.DropHeld();
+        EndCaptures();
         foreach ((int _, PortSpec _, IPort port) in _ports.Entries)
         {
             port.Dispose();

@@ -114,7 +114,7 @@ internal static class BridgeStage
         else
         {
             context.Bridging.Note(source, i);
-            batch.Verdicts[i] = Verdict.Hold;
+            batch.Hold(i, HoldReason.Flooded);
         }
 
         if (TTracing.IsOn)

@@ -35,11 +35,17 @@ internal struct CaptureRecord
     public ushort InPort, OutPort;
     public Verdict Verdict;
     public DropReason Reason;
+
+    /// <summary>Why it is held, with a verdict that says that it is.</summary>
+    public HoldReason Hold;
     public CaptureDirection Direction;
     public CaptureOrigin Origin;
 
     /// <summary>Whether it belongs to a flow that is known.</summary>
     public bool HasFlow;
+
+    /// <summary>Whether it was made by the engine, if only of the packet that it answers.</summary>
+    public bool IsLocal;
 
     /// <summary>Whether its checksum is written by whoever sends it.</summary>
     public bool IsUnfinished;

@@ -35,12 +35,12 @@ internal sealed class CaptureTap
         CaptureStaging staging = Of(origin);
         bool hasReceived = origin is CaptureOrigin.Received or CaptureOrigin.Inner;
         staging.Begin(hasReceived);
-        batch.FilterRules.AsSpan(0, batch.Count).Fill(FilterProgram.Unknown);
-        if (origin is CaptureOrigin.Received or CaptureOrigin.Inner or CaptureOrigin.TakenOver or CaptureOrigin.Released)
+        if (IsJudged(origin))
         {
             // Written before they are read, by whichever stage a packet comes to; those it does not come to must not speak of the batch before.
             batch.Flows[..batch.Count].Fill(-1);
             batch.NextHops.AsSpan(0, batch.Count).Fill(-1);
+            batch.FilterRules.AsSpan(0, batch.Count).Fill(FilterProgram.Unknown);
             ClearKeys(batch);
         }
 
@@ -113,8 +113,8 @@ internal sealed class CaptureTap
         }
     }
 
-    /// <summary>Hands on a packet that has waited in vain.</summary>
-    public void GiveUp(WorkerContext context, ReadOnlySpan<byte> frame, ushort port, DropReason reason)
+    /// <summary>Hands on a packet that has waited in vain: for a neighbour, for the first of its fragments, or for another worker.</summary>
+    public void GiveUp(WorkerContext context, ReadOnlySpan<byte> frame, ushort port, PacketMarks marks, DropReason reason, CaptureOrigin origin = CaptureOrigin.Released)
     {
         CaptureFacts facts = default;
         facts.Read(frame);
@@ -132,10 +132,14 @@ internal sealed class CaptureTap
             Verdict = Verdict.Drop,
             Reason = reason,
             Direction = CaptureDirection.Dropped,
-            Origin = CaptureOrigin.Released,
+            Origin = origin,
+            IsLocal = (marks & PacketMarks.LocalOrigin) != 0,
         };
         AddToAll(in facts, ref record, frame);
     }
+
+    /// <summary>Whether rules, flows and routes decide about a batch. To one that the engine makes, packets are added while it is on its way: what the arrays say of those is of others.</summary>
+    private static bool IsJudged(CaptureOrigin origin) => origin is CaptureOrigin.Received or CaptureOrigin.Inner or CaptureOrigin.TakenOver or CaptureOrigin.Released;
 
     private static void ClearKeys(PacketBatch batch)
     {
@@ -223,7 +227,7 @@ internal sealed class CaptureTap
     private static int FlowOf(WorkerContext context, PacketBatch batch, int i, CaptureOrigin origin)
     {
         ref readonly FlowKey key = ref batch.Parsed[i].Key;
-        if (origin is not (CaptureOrigin.Received or CaptureOrigin.Inner or CaptureOrigin.TakenOver or CaptureOrigin.Released) || key.Family == 0)
+        if (!IsJudged(origin) || key.Family == 0)
         {
             return -1;
         }
@@ -241,23 +245,20 @@ internal sealed class CaptureTap
             TimeNs = context.NowNs,
             Tables = context.Tables,
             Length = length,
-            Rule = batch.FilterRules[i] == FilterProgram.Unknown ? CaptureRecord.None : batch.FilterRules[i],
+            Rule = IsJudged(origin) && batch.FilterRules[i] != FilterProgram.Unknown ? batch.FilterRules[i] : CaptureRecord.None,
             Backend = CaptureRecord.None,
-            NextHop = CaptureRecord.None,
+            NextHop = IsJudged(origin) ? batch.NextHops[i] : CaptureRecord.None,
             InPort = batch.Port.Value,
             OutPort = verdict == Verdict.Transmit ? batch.OutPorts[i] : PortId.None.Value,
             Verdict = verdict,
             Reason = hasLeft ? DropReason.None : batch.ReasonOf(i),
+            Hold = verdict == Verdict.Hold ? batch.Holds[i] : default,
             Direction = direction,
             Origin = origin,
             SegmentBytes = isSuper ? batch.Offloads[i].SegmentBytes : 0,
+            IsLocal = (batch.Marks[i] & PacketMarks.LocalOrigin) != 0,
             IsUnfinished = (batch.Marks[i] & PacketMarks.Unfinished) != 0,
         };
-        if (origin is CaptureOrigin.Received or CaptureOrigin.Inner or CaptureOrigin.TakenOver or CaptureOrigin.Released)
-        {
-            record.NextHop = batch.NextHops[i];
-        }
-
         int flow = FlowOf(context, batch, i, origin);
         if (flow >= 0)
         {

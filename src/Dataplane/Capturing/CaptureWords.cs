@@ -20,15 +20,16 @@ internal static class CaptureWords
         string came = PortOf(in record, record.InPort), leaves = PortOf(in record, record.OutPort);
         text.Append(record switch
         {
-            { Direction: CaptureDirection.Sent } => Source(record.Origin, came),
+            { Direction: CaptureDirection.Sent } => Source(in record, came),
             { Verdict: Verdict.Drop } when CaptureFacts.IsConsumed(record.Reason) => $"used by the engine: {record.Reason.ToName()}",
             { Verdict: Verdict.Drop } => $"dropped: {record.Reason.ToName()}",
-            { Verdict: Verdict.Hold } => "held: it goes on from there, or is dropped later",
+            { Verdict: Verdict.Hold } => $"held: {Waiting(record.Hold)}",
+            { IsLocal: true } => $"answered by the engine, by {leaves}",
             _ => $"sent by {leaves}",
         });
         if (record.Direction == CaptureDirection.Dropped)
         {
-            text.Append(CultureInfo.InvariantCulture, $"; {Source(record.Origin, came)}");
+            text.Append(CultureInfo.InvariantCulture, $"; {Source(in record, came)}");
         }
 
         AppendDeciders(text, in record);
@@ -64,13 +65,25 @@ internal static class CaptureWords
     private static string At(IpAddress address, ushort port, bool hasPorts) =>
         !hasPorts ? address.ToString() : string.Create(CultureInfo.InvariantCulture, $"{(address.IsIpv6 ? $"[{address}]" : address.ToString())}:{port}");
 
-    private static string Source(CaptureOrigin origin, string port) => origin switch
+    private static string Waiting(HoldReason reason) => reason switch
     {
-        CaptureOrigin.Originated => "made by the engine",
+        HoldReason.Neighbour => "waits for the hardware address of its next hop",
+        HoldReason.FirstFragment => "waits for the first fragment of its datagram",
+        HoldReason.OtherWorker => "goes on at another worker",
+        HoldReason.Decapsulated => "taken apart, the frame inside goes on",
+        HoldReason.Encapsulated => "put into a packet of an overlay",
+        HoldReason.Hairpin => "turned back inside",
+        _ => "flooded, copies of it leave",
+    };
+
+    private static string Source(in CaptureRecord record, string port) => record.Origin switch
+    {
         CaptureOrigin.Outer => "made by the engine around a frame of an overlay",
-        _ when port.Length == 0 => "made by the engine",
-        CaptureOrigin.TakenOver or CaptureOrigin.Relayed => $"received on {port} by another worker",
+        CaptureOrigin.Relayed => $"received by another worker, on its way to {port}",
+        CaptureOrigin.Released when record.IsLocal => "made by the engine, has waited",
         CaptureOrigin.Released => $"received on {port}, has waited",
+        _ when record.IsLocal || port.Length == 0 => "made by the engine",
+        CaptureOrigin.TakenOver => $"received on {port} by another worker",
         CaptureOrigin.Hairpin => $"received on {port}, turned back inside",
         CaptureOrigin.Flooded => $"received on {port}, flooded",
         _ => $"received on {port}",

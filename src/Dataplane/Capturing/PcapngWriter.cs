@@ -95,7 +95,7 @@ internal sealed class PcapngWriter
     private byte[] CommentOf(in CaptureRecord record)
     {
         var decision = new Decision(record.Tables, record.Rule, record.HasFlow ? record.Backend : CaptureRecord.None, record.NextHop, record.SegmentBytes, record.InPort, record.OutPort,
-            record.Verdict, record.Reason, record.Direction, record.Origin, record.IsUnfinished);
+            record.Verdict, record.Reason, record.Hold, record.Direction, record.Origin, record.IsLocal, record.IsUnfinished);
         if (_comments.TryGetValue(decision, out byte[]? known))
         {
             return known;
@@ -153,6 +153,6 @@ internal sealed class PcapngWriter
     }
 
     [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Decision(ForwardingTables? Tables, int Rule, int Backend, int NextHop, int SegmentBytes, ushort InPort, ushort OutPort, Verdict Verdict, DropReason Reason,
-        CaptureDirection Direction, CaptureOrigin Origin, bool IsUnfinished);
+    private readonly record struct Decision(ForwardingTables? Tables, int Rule, int Backend, int NextHop, int SegmentBytes, ushort InPort, ushort OutPort, Verdict Verdict, DropReason Reason, HoldReason Hold,
+        CaptureDirection Direction, CaptureOrigin Origin, bool IsLocal, bool IsUnfinished);
 }

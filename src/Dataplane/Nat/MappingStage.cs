@@ -178,7 +178,7 @@ internal static class MappingStage
         where TTracing : struct, ITracing
     {
         context.Hairpins.Note(i);
-        batch.Verdicts[i] = Verdict.Hold;
+        batch.Hold(i, HoldReason.Hairpin);
         if (TTracing.IsOn)
         {
             string source = batch.Flows[i] >= 0 ? $"{context.Flows[batch.Flows[i]].NewSource} port {context.Flows[batch.Flows[i]].NewPorts >> 16}" : batch.Parsed[i].Key.Source.ToString();

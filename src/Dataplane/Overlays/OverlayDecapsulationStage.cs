@@ -49,7 +49,7 @@ internal static class OverlayDecapsulationStage
         DropReason reason = isFromEndpoint ? DropReason.OverlayForged : Open(context, overlays, batch, i, socket, out overlay);
         if (reason == DropReason.None)
         {
-            batch.Verdicts[i] = Verdict.Hold;
+            batch.Hold(i, HoldReason.Decapsulated);
         }
         else
         {

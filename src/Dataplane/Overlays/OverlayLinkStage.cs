@@ -29,7 +29,7 @@ internal static class OverlayLinkStage
             DropReason reason = Open(context, overlays, batch, i, out Overlay? overlay);
             if (reason == DropReason.None)
             {
-                batch.Verdicts[i] = Verdict.Hold;
+                batch.Hold(i, HoldReason.Decapsulated);
             }
             else
             {

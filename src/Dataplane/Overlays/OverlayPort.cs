@@ -73,7 +73,7 @@ internal sealed class OverlayPort(MacAddress mac, int mtu) : IPort
                 continue;
             }
 
-            batch.Verdicts[packet] = Verdict.Hold;
+            batch.Hold(packet, HoldReason.Encapsulated);
             accepted++;
             bytes += batch.Lengths[packet];
             superFrames += (marks & PacketMarks.SuperFrame) == 0 ? 0 : 1;

@@ -25,6 +25,7 @@ public sealed class PacketBatch
     internal PacketLane<int> Flows;
     internal readonly MappedArray<ParsedFrame> Parsed = new(Capacity);
     internal readonly DropReason[] Reasons = new DropReason[Capacity];
+    internal readonly HoldReason[] Holds = new HoldReason[Capacity];
     internal readonly PacketMarks[] Marks = new PacketMarks[Capacity];
     internal readonly short[] InInterfaces = new short[Capacity];
     internal readonly int[] FilterRules = new int[Capacity];
@@ -157,6 +158,13 @@ public sealed class PacketBatch
     {
         Verdicts[packet] = Verdict.Drop;
         Reasons[packet] = reason;
+    }
+
+    /// <summary>Holds a packet: it is with whoever has taken it from here on, and counts as held until that is over.</summary>
+    internal void Hold(int packet, HoldReason reason)
+    {
+        Verdicts[packet] = Verdict.Hold;
+        Holds[packet] = reason;
     }
 
     /// <summary>Sends a frame as it stands by a port, past routing and rewriting.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Dataplane.Capturing;
 using Dataplane.Packets;
 using Dataplane.Ports;
 
@@ -45,7 +46,7 @@ internal sealed class HandOverRing
                 continue;
             }
 
-            batch.Verdicts[packet] = Verdict.Hold;
+            batch.Hold(packet, HoldReason.OtherWorker);
             int slot = NextSlot(tag);
             if (batch.HasOffloads && (batch.Marks[packet] & PacketMarks.Unfinished) != 0)
             {
@@ -121,21 +122,22 @@ internal sealed class HandOverRing
     /// <summary>Gives the slots of the oldest frames taken back.</summary>
     public void Release(int count) => _frames.Release(count);
 
-    /// <summary>Empties the ring, once neither worker runs.</summary>
-    /// <returns>How many packets were in it.</returns>
-    public int Discard(PacketBatch batch)
+    /// <summary>Drops what is in the ring, once neither worker runs.</summary>
+    public void Discard(PacketBatch batch, WorkerContext context)
     {
         Publish();
-        int packets = 0;
         for (int left = Waiting; left > 0;)
         {
             int count = Take(batch, left, 0, out HandOverTag tag);
-            packets += tag.Kind == HandOverKind.Overheard ? 0 : count;
+            for (int packet = 0; packet < count && tag.Kind != HandOverKind.Overheard; packet++)
+            {
+                context.Counters.CountHeldDropped(DropReason.Stopped);
+                context.Tap?.GiveUp(context, batch.Frame(packet), tag.Port, batch.Marks[packet], DropReason.Stopped, tag.Kind == HandOverKind.Transmit ? CaptureOrigin.Relayed : CaptureOrigin.TakenOver);
+            }
+
             left -= count;
             Release(count);
         }
-
-        return packets;
     }
 
     /// <summary>Goes on to the next slot, for a frame with nothing left to finish.</summary>

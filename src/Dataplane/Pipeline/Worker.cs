@@ -223,10 +223,7 @@ internal sealed partial class Worker : IPortWaker, IDisposable
     {
         foreach (HandOverRing ring in Context.Links?.From ?? [])
         {
-            for (int left = ring.Discard(_batch); left > 0; left--)
-            {
-                Context.Counters.CountHeldDropped(DropReason.Stopped);
-            }
+            ring.Discard(_batch, Context);
         }
 
         Context.Fragments.Clear();

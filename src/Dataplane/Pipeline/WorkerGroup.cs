@@ -232,10 +232,13 @@ internal sealed class WorkerGroup : IDisposable
     /// <summary>Drops what ports have accepted and not sent. Once none runs, before the ports are closed.</summary>
     public void DropUnsent() => Array.ForEach(_workers, worker => worker.DropUnsent());
 
+    /// <summary>Drops what workers hold. Once none runs.</summary>
+    public void DropHeld() => Array.ForEach(_workers, worker => worker.DropHeld());
+
     /// <summary>Drops what workers hold, and frees them. Once none runs.</summary>
     public void Dispose()
     {
-        Array.ForEach(_workers, worker => worker.DropHeld());
+        DropHeld();
         DisposeLeft();
         Array.ForEach(_plans, plan => plan.Dispose());
         Array.ForEach(_workers, worker => worker.Dispose());

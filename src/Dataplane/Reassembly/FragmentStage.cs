@@ -173,7 +173,7 @@ internal static class FragmentStage
         }
 
         datagram.HeldCount++;
-        batch.Verdicts[i] = Verdict.Hold;
+        batch.Hold(i, HoldReason.FirstFragment);
     }
 
     private static FollowedPacket ReadFirst(PacketBatch batch, int i, in FragmentFacts facts)

@@ -212,12 +212,12 @@ internal sealed class FragmentTable
 
     private void DropHeld(ref Datagram datagram, DropReason reason)
     {
-        while (Held.TryDiscard(ref datagram.HeldFirst, ref datagram.HeldLast, out Span<byte> frame, out ushort port, out _))
+        while (Held.TryDiscard(ref datagram.HeldFirst, ref datagram.HeldLast, out Span<byte> frame, out ushort port, out PacketMarks marks))
         {
             _counters.CountHeldDropped(reason);
             if (Owner is { Tap: { } tap } owner)
             {
-                tap.GiveUp(owner, frame, port, reason);
+                tap.GiveUp(owner, frame, port, marks, reason);
             }
         }
 

@@ -92,6 +92,7 @@ internal static class ArpMessages
         BinaryPrimitives.WriteUInt32BigEndian(message[14..], asked);
         frame[6..12].CopyTo(frame);
         entry.Mac.Write(frame[6..]);
+        batch.Marks[i] |= PacketMarks.LocalOrigin;
         batch.Transmit(i, batch.Port);
     }
 }

@@ -134,7 +134,7 @@ internal static partial class NeighbourStage
         while (context.Held.TryDiscard(ref entry.HeldFirst, ref entry.HeldLast, out Span<byte> frame, out ushort port, out PacketMarks marks))
         {
             context.Counters.CountHeldDropped(reason);
-            context.Tap?.GiveUp(context, frame, port, reason);
+            context.Tap?.GiveUp(context, frame, port, marks, reason);
             if (reason == DropReason.NeighbourUnresolved)
             {
                 // RFC 1812 5.2.7.1: host unreachable; RFC 4443 3.1: address unreachable.

@@ -121,7 +121,7 @@ internal static partial class NeighbourStage
         }
 
         neighbour.HeldCount++;
-        batch.Verdicts[i] = Verdict.Hold;
+        batch.Hold(i, HoldReason.Neighbour);
     }
 
     /// <summary>Says which neighbour the packet goes to, or what it waits for.</summary>

@@ -61,6 +61,7 @@ internal static class StationArp
         BinaryPrimitives.WriteUInt32BigEndian(message[14..], asked);
         frame[6..12].CopyTo(frame);
         new MacAddress(mac).Write(frame[6..]);
+        batch.Marks[i] |= PacketMarks.LocalOrigin;
         batch.Transmit(i, batch.Port);
     }
 }

@@ -2,7 +2,7 @@ using Dataplane.Tests.Pipeline;
 
 namespace Dataplane.Tests.Conformance;
 
-/// <summary>All cases through in-memory ports, each on an engine of its own. What fails is named <c>group/rule family (document section)</c>.</summary>
+/// <summary>All cases through in-memory ports, each on an engine of its own and captured: what a capture shows is what was counted and what came out. What fails is named <c>group/rule family (document section)</c>.</summary>
 public sealed class ConformanceTests
 {
     public static TheoryData<CaseName> Names(string group) => [.. ConformanceGroups.Of(group).Cases.Select(entry => new CaseName(entry))];
@@ -115,6 +115,7 @@ public sealed class ConformanceTests
     {
         (ConformanceGroup group, ConformanceCase played) = ConformanceGroups.Find(name.ToString());
         await using TestPlane plane = TestPlane.Create(["wan", "lan"], builder => group.Configure(ConformanceWorld.AddTo(builder)), group.LanMtuBytes);
+        plane.Capture();
         group.Play(played, new MemoryBed(plane));
     }
 }

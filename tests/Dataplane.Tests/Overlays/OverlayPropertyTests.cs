@@ -53,7 +53,8 @@ public sealed class OverlayPropertyTests
             from isWhole in Gen.Elements(true, false)
             select (Damage((isOuter ? outer : leaving)[..(isWhole ? ^0 : length)], places, damage), isOuter);
 
-        // Whatever comes out: nothing throws, and every packet is found again (asserted by the plane with every run).
+        // Whatever comes out: nothing throws, and every packet is found again, counted and captured (asserted by the plane with every run).
+        plane.Capture();
         Prop.ForAll(frames.ToArbitrary(), sent => plane.Send(sent.IsOuter ? "wan" : "a", sent.Frame).Count >= 0).Check(Config.QuickThrowOnFailure.WithMaxTest(1500));
     }
 

@@ -3,6 +3,7 @@ using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
 using Dataplane.Telemetry;
+using Dataplane.Tests.Capturing;
 
 namespace Dataplane.Tests.Pipeline;
 
@@ -18,6 +19,12 @@ internal sealed class TestPlane : IAsyncDisposable
 
     /// <summary>Workers of every plane that does not ask for a number itself: the same tests hold for several.</summary>
     public static readonly int Workers = int.Parse(Environment.GetEnvironmentVariable("DATAPLANE_TEST_WORKERS") ?? "1", CultureInfo.InvariantCulture);
+
+    /// <summary>Whether every plane is captured: the same tests hold of what captures say.</summary>
+    private static readonly bool s_captures = Environment.GetEnvironmentVariable("DATAPLANE_TEST_CAPTURE") == "1";
+
+    private CaptureLedger? _ledger;
+    private bool _isStrict;
 
     private TestPlane(DataplaneEngine engine, TestClock clock)
     {
@@ -44,7 +51,7 @@ internal sealed class TestPlane : IAsyncDisposable
         AddAddresses(builder, withNeighbours);
         configure?.Invoke(builder);
         var plane = new TestPlane(builder.Build(), clock) { _ports = { ["wan"] = wan, ["lan"] = lan } };
-        plane.Engine.StartManual();
+        plane.Begin();
         return plane;
     }
 
@@ -66,8 +73,15 @@ internal sealed class TestPlane : IAsyncDisposable
             plane._ports[name] = port;
         }
 
-        plane.Engine.StartManual();
+        plane.Begin();
         return plane;
+    }
+
+    /// <summary>From here on everything is captured: every packet must be there as often as it was counted and as it came out.</summary>
+    public CaptureLedger Capture(int bufferBytes = 1 << 20)
+    {
+        _isStrict = true;
+        return _ledger = new CaptureLedger(Engine, bufferBytes);
     }
 
     /// <summary>The interfaces, and the neighbours on them.</summary>
@@ -131,6 +145,7 @@ internal sealed class TestPlane : IAsyncDisposable
 
         Accounting accounting = Engine.ReadAccounting();
         Assert.True(accounting.IsBalanced, accounting.ToString());
+        Compare(frames);
         return frames;
     }
 
@@ -152,5 +167,21 @@ internal sealed class TestPlane : IAsyncDisposable
         await Engine.DisposeAsync();
         Accounting accounting = Engine.ReadAccounting();
         Assert.True(accounting.IsBalanced && accounting.Held == 0, accounting.ToString());
+        _ledger?.AssertSums();
+    }
+
+    private void Begin()
+    {
+        Engine.StartManual();
+        _ledger = s_captures ? new CaptureLedger(Engine) : null;
+    }
+
+    private void Compare(List<(string Port, byte[] Frame)> frames)
+    {
+        _ledger?.AssertSums();
+        if (_isStrict)
+        {
+            _ledger!.AssertSent(frames);
+        }
     }
 }

@@ -100,6 +100,7 @@ public sealed class WorkerInterleavingTests
             builder.Filter(filter => filter.Deny(protocol: 17, fromPort: "2097"));
             builder.Workers(spec => spec with { Count = workers, FlowEntries = 4096, IcmpErrorsPerSecond = 1_000_000 });
         });
+        plane.Capture();
         var flows = new Dictionary<string, List<string>>();
         try
         {

@@ -64,6 +64,7 @@ public sealed class TunnelPropertyTests
         }, lanMtu: 1300);
         (byte[], bool)[] corpus = [.. Corpus(plane, nets).Select(frame => (frame, false))];
         var mutator = new PacketMutator((ulong)seed, corpus);
+        plane.Capture();
         byte[] buffer = new byte[4096];
         for (int sent = 0; sent < RandomFrames; sent++)
         {
