@@ -18,6 +18,10 @@ internal sealed class CaptureCommand : Command
     private static readonly Option s_seconds = new("--seconds", "NUMBER", "end after this time");
     private static readonly Option s_bytes = new("--bytes", "NUMBER", "end once so many bytes of pcapng are written");
 
+    private static readonly Option s_size = new("-C", "SIZE", "go on in another file once one has more than SIZE million bytes; with k, m or g behind it: KiB, MiB, GiB");
+    private static readonly Option s_period = new("-G", "SECONDS", "go on in another file after so many seconds; FILE is a format of strftime(3)");
+    private static readonly Option s_files = new("-W", "COUNT", "with -C: so many files, the oldest written anew; with -G alone: end after so many files");
+
     public override string Name => "capture";
 
     public override string Summary => "capture packets of a running gateway, each with what became of it: pcapng, or a line each";
@@ -32,23 +36,25 @@ internal sealed class CaptureCommand : Command
 
           dataplane capture dropped and net 10.1.0.0/24
           dataplane capture -w - tcp port 443 | tcpdump -nr -
+          dataplane capture --drops -w drops.pcapng -C 100 -W 10      the last 1,000 MB of what is dropped, in drops.pcapng0 to drops.pcapng9
         """;
 
     public override IReadOnlyList<string> Positionals => ["[FILTER...]"];
 
-    public override IReadOnlyList<Option> Options => [s_write, s_port, s_drops, s_count, s_snap, s_seconds, s_bytes, BridgeOptions.Socket];
+    public override IReadOnlyList<Option> Options => [s_write, s_port, s_drops, s_count, s_snap, s_seconds, s_bytes, s_size, s_period, s_files, BridgeOptions.Socket];
 
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
         string filter = FilterOf(arguments);
+        CaptureRotation? files = FilesOf(arguments);
         string id = Guid.NewGuid().ToString("N"), path = $"/v1/captures/{id}";
         using ControlClient client = BridgeOptions.Connect(arguments);
-        using Stream packets = await client.OpenAsync($"{path}?{Query(arguments, filter)}").ConfigureAwait(false);
+        using Stream packets = await client.OpenAsync($"{path}?{Query(arguments, filter, files)}").ConfigureAwait(false);
         using var signals = new Signals(PosixSignal.SIGINT, PosixSignal.SIGTERM);
         await output.Error.WriteLineAsync("capturing, until it is interrupted or has all it was asked for").ConfigureAwait(false);
         using var done = new CancellationTokenSource();
         Task<CaptureFigures?> interrupted = EndBySignalAsync(client, path, signals, done.Token);
-        bool isRead = await CopyAsync(arguments.Get(s_write), packets, output).ConfigureAwait(false);
+        bool isRead = await CopyAsync(arguments.Get(s_write), files, packets, output).ConfigureAwait(false);
         await done.CancelAsync().ConfigureAwait(false);
         CaptureFigures? figures = await interrupted.ConfigureAwait(false);
         if (!isRead)
@@ -77,8 +83,15 @@ internal sealed class CaptureCommand : Command
     }
 
     /// <returns>False when whoever was to read it has ended.</returns>
-    private static async Task<bool> CopyAsync(string? file, Stream packets, Output output)
+    private static async Task<bool> CopyAsync(string? file, CaptureRotation? rotation, Stream packets, Output output)
     {
+        if (rotation is not null)
+        {
+            await using var files = new CaptureFiles(rotation, TimeProvider.System);
+            await files.CopyAsync(packets).ConfigureAwait(false);
+            return true;
+        }
+
         if (file is null)
         {
             using var lines = new StreamReader(packets);
@@ -91,13 +104,13 @@ internal sealed class CaptureCommand : Command
             return true;
         }
 
-        using Stream into = file == "-" ? Console.OpenStandardOutput() : new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.Read);
+        using Stream into = Console.OpenStandardOutput();
         try
         {
             await packets.CopyToAsync(into).ConfigureAwait(false);
             return true;
         }
-        catch (IOException) when (file == "-")
+        catch (IOException)
         {
             // A pipe that nobody reads any more, as behind "| head".
             return false;
@@ -120,12 +133,39 @@ internal sealed class CaptureCommand : Command
         return parts.Length < 2 ? string.Concat(parts) : string.Join(" and ", parts.Select(part => $"({part})"));
     }
 
-    private static string Query(Arguments arguments, string filter)
+    /// <summary>The files to be written; null for lines, and for standard output.</summary>
+    private static CaptureRotation? FilesOf(Arguments arguments)
     {
+        bool isAsked = arguments.Has(s_size) || arguments.Has(s_period) || arguments.Has(s_files);
+        if (arguments.Get(s_write) is not { } path || path == "-")
+        {
+            return isAsked ? throw new UsageException("-C, -G and -W are about the files of -w FILE.") : null;
+        }
+
+        if (arguments.Has(s_files) && !arguments.Has(s_size) && !arguments.Has(s_period))
+        {
+            throw new UsageException("-W is the number of files that -C or -G make.");
+        }
+
+        long? size = arguments.Get(s_size) is not { } text ? null
+            : CaptureRotation.ReadSize(text) ?? throw new UsageException($"-C \"{text}\": is no size: a number of millions of bytes, or one with k, m or g behind it.");
+        var files = new CaptureRotation(path, size, (int?)arguments.GetNumber(s_period, 1, int.MaxValue), (int?)arguments.GetNumber(s_files, 1, 1_000_000));
+        return files.Problem is { } problem ? throw new UsageException(problem) : files;
+    }
+
+    private static string Query(Arguments arguments, string filter, CaptureRotation? files)
+    {
+        // What -G and -W come to is an end by time.
+        long? seconds = arguments.GetNumber(s_seconds, 1, int.MaxValue);
+        if (files is { FileBytes: null, Seconds: { } period, Files: { } periods })
+        {
+            seconds = Math.Min(seconds ?? int.MaxValue, (long)period * periods);
+        }
+
         (string Name, string? Value)[] asked =
         [
             ("filter", filter.Length == 0 ? null : filter), ("text", arguments.Has(s_write) ? null : "1"), ("packets", Number(arguments, s_count, 1, long.MaxValue)),
-            ("snap", Number(arguments, s_snap, 64, ushort.MaxValue)), ("seconds", Number(arguments, s_seconds, 1, int.MaxValue)), ("bytes", Number(arguments, s_bytes, 1, long.MaxValue)),
+            ("snap", Number(arguments, s_snap, 64, ushort.MaxValue)), ("seconds", seconds?.ToString(CultureInfo.InvariantCulture)), ("bytes", Number(arguments, s_bytes, 1, long.MaxValue)),
         ];
         return string.Join('&', asked.Where(each => each.Value is not null).Select(each => $"{each.Name}={Uri.EscapeDataString(each.Value!)}"));
     }

@@ -69,10 +69,33 @@ public sealed class CaptureCommandTests : IAsyncLifetime, IDisposable
     [InlineData(ExitCode.Usage, "filter, character 13: \"hots\": expected one of host", "dropped", "and", "hots", "10.1.0.1")]
     [InlineData(ExitCode.Failed, "There is no port \"x\"; the ports are wan, lan.", "--port", "x")]
     [InlineData(ExitCode.Usage, "64 to 65535", "-s", "10")]
+    [InlineData(ExitCode.Usage, "about the files of -w FILE", "-C", "1")]
+    [InlineData(ExitCode.Usage, "about the files of -w FILE", "-w", "-", "-G", "1")]
+    [InlineData(ExitCode.Usage, "the number of files that -C or -G make", "-w", "x", "-W", "2")]
+    [InlineData(ExitCode.Usage, "-C \"1x\": is no size", "-w", "x", "-C", "1x")]
+    [InlineData(ExitCode.Usage, "%q is none of %a %A", "-w", "x-%Y-%q", "-G", "5")]
+    [InlineData(ExitCode.Usage, "% is none of %a %A", "-w", "x%", "-G", "5")]
     public async Task Capture_AskedForWrongly_SaysWhatIsAllowed(int exitCode, string expected, params string[] words)
     {
         Ended ended = (await Called.WithAsync(["capture", .. words, "--socket", Socket])).With(exitCode);
         Assert.Contains(expected, ended.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Capture_InARingOfFiles_KeepsTheLast()
+    {
+        Ended ended = await WhileSendingAsync("-w", _folder["ring"], "-C", "1k", "-W", "3", "-c", "40", "not", "arp");
+        Assert.Contains("40 packets captured", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(["ring0", "ring1", "ring2"], Directory.GetFiles(_folder[""], "ring*").Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public async Task Capture_OfPeriods_EndsBehindTheLast()
+    {
+        // Nothing but the two options ends it.
+        Ended ended = await WhileSendingAsync("-w", _folder["period-%s"], "-G", "1", "-W", "2", "not", "arp");
+        Assert.Contains("packets captured", ended.Error, StringComparison.Ordinal);
+        Assert.InRange(Directory.GetFiles(_folder[""], "period-*").Length, 1, 2);
     }
 
     private string Socket => _folder["gateway.sock"];
