@@ -19,8 +19,8 @@ internal sealed class IdentitySnapshot
         _bundles = bundles;
         foreach (X509Certificate2Collection bundle in bundles.Values)
             _all.AddRange(bundle);
-        ForClients = Policy(_all, s_clientUse);
-        ForServers = Policy(_all, s_serverUse);
+        ForClients = new PeerTrust(Policy(_all, s_clientUse), new VouchedPeers());
+        ForServers = new PeerTrust(Policy(_all, s_serverUse), new VouchedPeers());
     }
 
     /// <summary>Who this is.</summary>
@@ -33,10 +33,10 @@ internal sealed class IdentitySnapshot
     internal DateTimeOffset NotAfter { get; }
 
     /// <summary>How certificates of clients are judged: by the bundles alone, without asking anybody over the network.</summary>
-    internal X509ChainPolicy ForClients { get; }
+    internal PeerTrust ForClients { get; }
 
     /// <summary>How certificates of servers are judged.</summary>
-    internal X509ChainPolicy ForServers { get; }
+    internal PeerTrust ForServers { get; }
 
     /// <summary>Reads the files of a specification.</summary>
     /// <exception cref="IOException">One cannot be read or used; the message says which and why.</exception>

@@ -17,30 +17,50 @@ internal sealed class PeerJudge(IdentitySnapshot identity, IReadOnlyList<SpiffeP
     /// <summary>Who the peer is, once it has been believed.</summary>
     internal SpiffeId? Peer { get; private set; }
 
-    /// <summary>The callback of the handshake.</summary>
+    /// <summary>The callback of the handshake. What the runtime thinks of the chain is not asked: see <see cref="TlsSettings"/>.</summary>
     internal bool Admits(object sender, X509Certificate? shown, X509Chain? chain, SslPolicyErrors errors)
     {
         Judgement = shown is X509Certificate2 certificate && chain is not null
-            ? Judge(certificate, chain, errors)
+            ? Judge(certificate, chain.ChainPolicy.ExtraStore)
             : new RelayEnd(RelayReason.CertificateMissing, side);
         return Judgement.IsGood;
     }
 
-    private RelayEnd Judge(X509Certificate2 certificate, X509Chain chain, SslPolicyErrors errors)
+    private RelayEnd Judge(X509Certificate2 certificate, X509Certificate2Collection others)
+    {
+        PeerTrust trust = side == RelaySide.Client ? identity.ForClients : identity.ForServers;
+        (UInt128, UInt128) key = VouchedPeers.KeyOf(certificate, others);
+        SpiffeId? id = trust.Known.Find(key, DateTime.UtcNow);
+        if (id is null)
+        {
+            using X509Chain chain = trust.NewChain(others);
+            RelayEnd end = JudgeUnknown(certificate, chain, out id);
+            if (end.IsGood)
+                trust.Known.Add(key, id!, chain);
+            foreach (X509ChainElement element in chain.ChainElements)
+                element.Certificate.Dispose();
+            if (!end.IsGood)
+                return end;
+        }
+
+        if (wanted.Count > 0 && !wanted.Any(pattern => pattern.Matches(id!)))
+            return new RelayEnd(RelayReason.IdentityWrong, side, $"{id}: wanted is {string.Join(" or ", wanted)}");
+        Peer = id;
+        return new RelayEnd(RelayReason.Completed, side);
+    }
+
+    private RelayEnd JudgeUnknown(X509Certificate2 certificate, X509Chain chain, out SpiffeId? id)
     {
         // Who it says it is goes into the record although nobody vouches for it: that is what an operator looks for.
-        bool isSvid = X509Svid.TryRead(certificate, out SpiffeId? id, out string problem);
+        bool isSvid = X509Svid.TryRead(certificate, out id, out string problem);
         string who = id?.Text ?? certificate.Subject;
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
+        if (!chain.Build(certificate))
             return new RelayEnd(ReasonOf(chain), side, who);
         if (!isSvid)
             return new RelayEnd(RelayReason.IdentityWrong, side, $"{who}: {problem}");
-        if (!identity.IsVouchedFor(id!, chain, certificate))
-            return new RelayEnd(RelayReason.CertificateUntrusted, side, $"{who}: no authority of {id!.TrustDomain} has signed it");
-        if (wanted.Count > 0 && !wanted.Any(pattern => pattern.Matches(id!)))
-            return new RelayEnd(RelayReason.IdentityWrong, side, $"{who}: wanted is {string.Join(" or ", wanted)}");
-        Peer = id;
-        return new RelayEnd(RelayReason.Completed, side);
+        return identity.IsVouchedFor(id!, chain, certificate)
+            ? new RelayEnd(RelayReason.Completed, side)
+            : new RelayEnd(RelayReason.CertificateUntrusted, side, $"{who}: no authority of {id!.TrustDomain} has signed it");
     }
 
     internal static RelayReason ReasonOf(X509Chain chain)

@@ -22,6 +22,17 @@ internal static class TlsSettings
     ]);
 #pragma warning restore CA1416
 
+    /// <summary>
+    /// Believes nobody. The runtime builds the chain of every peer by the policy that it is given before it asks our judge, who builds it himself, but only for
+    /// peers that he does not know: so what the runtime builds is to cost as little as it can, and its verdict is not used.
+    /// </summary>
+    private static readonly X509ChainPolicy s_unjudged = new()
+    {
+        TrustMode = X509ChainTrustMode.CustomRootTrust,
+        RevocationMode = X509RevocationMode.NoCheck,
+        DisableCertificateDownloads = true,
+    };
+
     /// <summary>A server of the mesh. No session is resumed: a resumed one would pass by certificates that have changed since.</summary>
     internal static SslServerAuthenticationOptions MeshServer(IdentitySnapshot identity, PeerJudge judge) => new()
     {
@@ -29,7 +40,7 @@ internal static class TlsSettings
         ClientCertificateRequired = true,
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = identity.ForClients,
+        CertificateChainPolicy = s_unjudged,
         RemoteCertificateValidationCallback = judge.Admits,
         AllowRenegotiation = false,
         AllowTlsResume = false,
@@ -42,7 +53,7 @@ internal static class TlsSettings
         ClientCertificateContext = identity.Context,
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = identity.ForServers,
+        CertificateChainPolicy = s_unjudged,
         RemoteCertificateValidationCallback = judge.Admits,
         AllowRenegotiation = false,
         AllowTlsResume = false,
