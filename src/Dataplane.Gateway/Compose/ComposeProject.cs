@@ -25,6 +25,9 @@ internal sealed record ComposeService(string Name)
     /// <summary>What is run; empty: what the image says.</summary>
     public IReadOnlyList<string> Command { get; init; } = [];
 
+    /// <summary>How many words at the beginning of <see cref="Command"/> are the entry point, which takes the place of the image's.</summary>
+    public int EntryPointWords { get; init; }
+
     public IReadOnlyList<KeyValuePair<string, string>> Environment { get; init; } = [];
 
     public string WorkingDirectory { get; init; } = "";

@@ -47,7 +47,7 @@ internal sealed partial class ComposeReader
             service = service with { Attachments = [new ComposeAttachment("default")] };
         }
 
-        return service with { Command = [.. entrypoint, .. command] };
+        return service with { Command = [.. entrypoint, .. command], EntryPointWords = entrypoint.Count };
     }
 
     private ComposeService ReadSimple(ComposeService service, ConfigEntry entry, string path)

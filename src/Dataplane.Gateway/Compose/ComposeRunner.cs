@@ -123,7 +123,7 @@ internal sealed class ComposeRunner(ProjectStore store, ControlClient client, Im
         var runs = new HashSet<string>();
         foreach (Replica replica in running.Replicas)
         {
-            if (await ReplicaMaker.IsRunningAsync(replica).ConfigureAwait(false))
+            if (await ReplicaMaker.ProcessOfAsync(replica).ConfigureAwait(false) != 0)
             {
                 runs.Add(replica.Name);
             }

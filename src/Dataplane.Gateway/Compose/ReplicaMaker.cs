@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Dataplane.Gateway.Demo.Namespaces;
 using Dataplane.Gateway.Networks;
 using Dataplane.Networks;
@@ -79,17 +80,31 @@ internal sealed class ReplicaMaker(ProjectStore store, ControlClient client, Ima
             return replica with { ProcessId = processId, StartTicks = ticks };
         }
 
-        string[] line =
-        [
-            "run", "--detach", "--replace", "--name", replica.Name, "--network", $"ns:{NamespaceOf(replica.Name)}", "--volume", $"{hosts}:/etc/hosts", "--volume", $"{resolv}:/etc/resolv.conf",
-            .. replica.Attachments.Where(attachment => attachment.Socket.Length > 0).SelectMany(attachment => new[]
-            {
-                "--volume", $"{Path.GetDirectoryName(attachment.Socket)}:{attachment.MountPoint}:ro", "--env", $"{attachment.Variable}={attachment.MountPoint}/{MemifSockets.FileName}",
-            }),
-            .. service.Environment.SelectMany(pair => new[] { "--env", $"{pair.Key}={pair.Value}" }), service.Image, .. service.Command,
-        ];
+        string[] line = PodmanLine(replica, service, hosts, resolv);
         (int exitCode, _, string error) = await RunAsync("podman", line).ConfigureAwait(false);
         return exitCode == 0 ? replica with { ByPodman = true } : throw new IOException($"podman {string.Join(' ', line)}: {error}");
+    }
+
+    /// <summary>What podman is called with to run a replica in its namespace.</summary>
+    /// <param name="replica">The replica, with its endpoints.</param>
+    /// <param name="service">Its service.</param>
+    /// <param name="hosts">The file for its <c>/etc/hosts</c>.</param>
+    /// <param name="resolv">The file for its <c>/etc/resolv.conf</c>.</param>
+    public static string[] PodmanLine(Replica replica, ComposeService service, string hosts, string resolv)
+    {
+        IEnumerable<string> sockets = replica.Attachments.Where(attachment => attachment.Socket.Length > 0).SelectMany(attachment => new[]
+        {
+            "--volume", $"{Path.GetDirectoryName(attachment.Socket)}:{attachment.MountPoint}:ro", "--env", $"{attachment.Variable}={attachment.MountPoint}/{MemifSockets.FileName}",
+        });
+        var entryPoint = new JsonArray([.. service.Command.Take(service.EntryPointWords).Select(word => JsonValue.Create(word))]);
+        return
+        [
+            "run", "--detach", "--replace", "--name", replica.Name, "--network", $"ns:{NamespaceOf(replica.Name)}", "--volume", $"{hosts}:/etc/hosts", "--volume", $"{resolv}:/etc/resolv.conf",
+            "--hostname", service.HostName.Length > 0 ? service.HostName : replica.Name,
+            .. service.WorkingDirectory.Length > 0 ? ["--workdir", service.WorkingDirectory] : Array.Empty<string>(),
+            .. service.EntryPointWords > 0 ? ["--entrypoint", entryPoint.ToJsonString()] : Array.Empty<string>(),
+            .. sockets, .. service.Environment.SelectMany(pair => new[] { "--env", $"{pair.Key}={pair.Value}" }), service.Image, .. service.Command.Skip(service.EntryPointWords),
+        ];
     }
 
     /// <summary>Takes a replica away: processes, endpoints, namespace. What is not there any more is no error.</summary>
@@ -128,10 +143,31 @@ internal sealed class ReplicaMaker(ProjectStore store, ControlClient client, Ima
         }
     }
 
-    /// <summary>Whether the command of a replica runs.</summary>
-    public static async Task<bool> IsRunningAsync(Replica replica) => replica.ByPodman
-        ? (await RunAsync("podman", "container", "inspect", "--format", "{{.State.Running}}", replica.Name).ConfigureAwait(false)).Output == "true"
-        : ReplicaProcess.IsRunning(replica);
+    /// <summary>The process of a replica's command; 0: it does not run.</summary>
+    public static async Task<int> ProcessOfAsync(Replica replica)
+    {
+        if (!replica.ByPodman)
+        {
+            return ReplicaProcess.IsRunning(replica) ? replica.ProcessId : 0;
+        }
+
+        string process = (await RunAsync("podman", "container", "inspect", "--format", "{{.State.Pid}}", replica.Name).ConfigureAwait(false)).Output;
+        return int.TryParse(process, CultureInfo.InvariantCulture, out int number) ? number : 0;
+    }
+
+    /// <summary>Lines that a replica has printed.</summary>
+    /// <param name="replica">The replica.</param>
+    /// <param name="log">The file they are in, unless podman has them.</param>
+    public static async Task<string[]> LogAsync(Replica replica, string log)
+    {
+        if (!replica.ByPodman)
+        {
+            return File.Exists(log) ? await File.ReadAllLinesAsync(log).ConfigureAwait(false) : [];
+        }
+
+        (_, string output, string error) = await RunAsync("podman", "logs", replica.Name).ConfigureAwait(false);
+        return [.. new[] { output, error }.SelectMany(text => text.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
+    }
 
     /// <summary>What podman has under the name of an image; empty: nothing.</summary>
     public static string InPodman(string image) => image.Length == 0 || IpCommand.Find("podman") is null ? ""

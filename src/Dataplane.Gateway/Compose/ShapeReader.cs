@@ -44,6 +44,7 @@ internal static class ShapeReader
         {
             ["image"] = image.Image,
             ["command"] = string.Join(Separator, service.Command.Count > 0 ? service.Command : image.Command),
+            ["entrypoint"] = service.EntryPointWords.ToString(CultureInfo.InvariantCulture),
             ["environment"] = Digest(service.Environment),
             ["working_dir"] = service.WorkingDirectory,
             ["hostname"] = service.HostName,

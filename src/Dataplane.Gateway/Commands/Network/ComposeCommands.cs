@@ -60,10 +60,10 @@ internal sealed class PsCommand : ComposeCommand
         await output.Out.WriteLineAsync("NAME                           STATE     PID       ADDRESSES                 PORTS").ConfigureAwait(false);
         foreach (Replica replica in Running(arguments).Replicas)
         {
-            string state = await ReplicaMaker.IsRunningAsync(replica).ConfigureAwait(false) ? "running" : "ended";
+            int process = await ReplicaMaker.ProcessOfAsync(replica).ConfigureAwait(false);
+            string state = process != 0 ? "running" : "ended", number = process != 0 ? process.ToString(CultureInfo.InvariantCulture) : "-";
             string addresses = string.Join(' ', replica.Attachments.SelectMany(attachment => attachment.Addresses));
-            await output.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                $"{replica.Name,-30} {state,-9} {replica.ProcessId,-9} {addresses,-25} {string.Join(' ', replica.Ports)}").TrimEnd()).ConfigureAwait(false);
+            await output.Out.WriteLineAsync($"{replica.Name,-30} {state,-9} {number,-9} {addresses,-25} {string.Join(' ', replica.Ports)}".TrimEnd()).ConfigureAwait(false);
         }
 
         return ExitCode.Ok;
@@ -86,8 +86,7 @@ internal sealed class LogsCommand : ComposeCommand
         RunningProject running = Running(arguments);
         foreach (Replica replica in running.Replicas.Where(replica => arguments.Get(s_service) is not { } service || replica.Service == service))
         {
-            string log = StoreOf(arguments).LogOf(running.Name, replica.Name);
-            foreach (string line in File.Exists(log) ? await File.ReadAllLinesAsync(log).ConfigureAwait(false) : [])
+            foreach (string line in await ReplicaMaker.LogAsync(replica, StoreOf(arguments).LogOf(running.Name, replica.Name)).ConfigureAwait(false))
             {
                 await output.Out.WriteLineAsync($"{replica.Name} | {line}").ConfigureAwait(false);
             }
