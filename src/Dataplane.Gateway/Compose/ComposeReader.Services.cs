@@ -80,6 +80,8 @@ internal sealed partial class ComposeReader
             // Documentation of ports that are reachable anyway, and words for people.
             case "expose" or "labels" or "container_name" or "annotations":
                 return service;
+            case ['x', '-', ..]:
+                return service;
             default:
                 Remark(path, $"has no effect here{Suggestion(entry.Key)}");
                 return service;

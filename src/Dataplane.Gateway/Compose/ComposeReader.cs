@@ -33,7 +33,7 @@ internal sealed partial class ComposeReader
         string text, string path, string? project, string directory, List<ConfigurationError> remarks, IReadOnlyDictionary<string, int>? scale = null, Func<string, string?>? variables = null)
     {
         var errors = new List<ConfigurationError>();
-        ConfigNode root = YamlTreeReader.Read(text, path, errors) ?? throw new ConfigurationException(errors);
+        ConfigNode root = YamlTreeReader.Read(text, path, errors, takesAliases: true) ?? throw new ConfigurationException(errors);
         root = new ComposeVariables(variables ?? (_ => null), errors, remarks).Apply(root);
         var reader = new ComposeReader(NameOf(root, project, directory), errors, scale ?? new Dictionary<string, int>());
         ComposeProject result = reader.ReadProject(root);
@@ -46,7 +46,7 @@ internal sealed partial class ComposeReader
     public static string LoadName(string path)
     {
         var errors = new List<ConfigurationError>();
-        ConfigNode root = YamlTreeReader.Read(File.ReadAllText(path), path, errors) ?? throw new ConfigurationException(errors);
+        ConfigNode root = YamlTreeReader.Read(File.ReadAllText(path), path, errors, takesAliases: true) ?? throw new ConfigurationException(errors);
         return NameOf(new ComposeVariables(VariablesOf(path), errors, []).Apply(root), null, DirectoryOf(path));
     }
 

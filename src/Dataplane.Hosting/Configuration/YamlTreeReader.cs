@@ -5,7 +5,7 @@ using YamlDotNet.Core.Events;
 namespace Dataplane.Hosting.Configuration;
 
 /// <summary>Makes a configuration tree from YAML, by the parser's events: no value is guessed, and every node knows its place.</summary>
-internal sealed class YamlTreeReader
+internal sealed partial class YamlTreeReader
 {
     private const int MaxDepth = 32;
 
@@ -19,17 +19,22 @@ internal sealed class YamlTreeReader
     private Mark _last = Mark.Empty;
     private int _depth;
 
-    private YamlTreeReader(string text, string file, List<ConfigurationError> errors)
+    private YamlTreeReader(string text, string file, List<ConfigurationError> errors, bool takesAliases)
     {
         _parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
         _text = text;
         _file = file;
         _errors = errors;
+        _takesAliases = takesAliases;
     }
 
     /// <summary>Reads a text of one document.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="file">What it is called in errors.</param>
+    /// <param name="errors">Takes what is wrong.</param>
+    /// <param name="takesAliases">Whether anchors, aliases and merged mappings (<c>&lt;&lt;</c>) are understood; otherwise they are errors.</param>
     /// <returns>The tree; an empty mapping for an empty text; null when the text is no YAML, with the error in the list.</returns>
-    public static ConfigNode? Read(string text, string file, List<ConfigurationError> errors)
+    public static ConfigNode? Read(string text, string file, List<ConfigurationError> errors, bool takesAliases = false)
     {
         if (text.StartsWith('\uFEFF'))
         {
@@ -45,7 +50,7 @@ internal sealed class YamlTreeReader
             return null;
         }
 
-        var reader = new YamlTreeReader(text, file, errors);
+        var reader = new YamlTreeReader(text, file, errors, takesAliases);
         try
         {
             return reader.ReadStream();
@@ -94,6 +99,11 @@ internal sealed class YamlTreeReader
         // The parser knows no place for the mapping that a "key:" inside [ ] is, and gives the start of the text: its first key has one.
         bool isUnplaced = _depth > 0 && start is MappingStart && start.Start.Index <= _last.Index;
         _last = isUnplaced ? _last : start.Start;
+        if (start is AnchorAlias known && _takesAliases)
+        {
+            return Resolve(known, path);
+        }
+
         if (start is AnchorAlias alias)
         {
             _errors.Add(Error(path, $"is an alias (*{alias.Value}), which configurations do not take; write the value out", start.Start));
@@ -106,9 +116,10 @@ internal sealed class YamlTreeReader
         // Recursion goes as deep as the text does, so the text may not go too deep.
         if (++_depth > MaxDepth)
         {
-            throw new YamlException(_last, _last, $"brackets or lists are nested deeper than {MaxDepth} levels");
+            throw TooDeep();
         }
 
+        Measure before = Begin();
         ConfigNode read = start switch
         {
             SequenceStart sequence => ReadSequence(sequence, path),
@@ -116,6 +127,7 @@ internal sealed class YamlTreeReader
             Scalar scalar => ConfigNode.Scalar(scalar.Value, scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any), _file, Line(start), Column(start)),
             _ => ConfigNode.Scalar("", isQuoted: false, _file, Line(start), Column(start)),
         };
+        End(start, read, before);
         _depth--;
         return read;
     }
@@ -153,6 +165,7 @@ internal sealed class YamlTreeReader
         }
 
         Closed(isFlow);
+        entries = Merged(entries, path);
         return isUnplaced && entries.Count > 0
             ? ConfigNode.Mapping(entries, _file, entries[0].Line, entries[0].Column)
             : ConfigNode.Mapping(entries, _file, Line(start), Column(start));
@@ -160,7 +173,7 @@ internal sealed class YamlTreeReader
 
     private void CheckPlain(NodeEvent node, string path)
     {
-        if (!node.Anchor.IsEmpty)
+        if (!node.Anchor.IsEmpty && !_takesAliases)
         {
             _errors.Add(Error(path, $"has an anchor (&{node.Anchor}), which configurations do not take; leave it out", node.Start));
         }

@@ -171,6 +171,22 @@ public sealed class ComposeReaderTests
     }
 
     [Fact]
+    public void Read_AnchorsAndExtensions_AreWhatTheyStandFor()
+    {
+        ComposeProject project = Read("""
+            x-app: &app
+              image: app
+              environment: &values { A: 1 }
+            services:
+              web: { <<: *app, hostname: www, x-note: hello }
+              job: { <<: *app, environment: { <<: *values, B: 2 } }
+            """);
+        Assert.Empty(_remarks);
+        Assert.Equal(("app", "www"), (project.Services[0].Image, project.Services[0].HostName));
+        Assert.Equal(["B=2", "A=1"], project.Services[1].Environment.Select(pair => $"{pair.Key}={pair.Value}"));
+    }
+
+    [Fact]
     public void Read_Scale_CountsAndNotTheFile()
     {
         const string Text = "services: { web: { image: x, scale: 2 }, db: { image: x, ports: [ \"5432:5432\" ] } }";
