@@ -11,6 +11,9 @@ public sealed record LoadResult
     /// <summary>All errors in the order of the configuration, with file, line and column where there are such; empty when there is a specification.</summary>
     public IReadOnlyList<ConfigurationError> Errors { get; init; } = [];
 
+    /// <summary>Whether the specification was checked as a whole.</summary>
+    internal bool IsChecked { get; private init; }
+
     /// <summary>Gives the specification.</summary>
     /// <exception cref="ConfigurationException">There is none; the exception holds every error.</exception>
     public DataplaneSpec GetSpec() => Spec ?? throw new ConfigurationException(Errors);
@@ -18,6 +21,6 @@ public sealed record LoadResult
     internal static LoadResult From(ConfigNode root, IReadOnlyList<ConfigurationError>? found = null, Func<DataplaneSpec, DataplaneSpec>? change = null)
     {
         (DataplaneSpec spec, IReadOnlyList<ConfigurationError> errors) = SpecReader.ReadAndValidate(root, found, change);
-        return new LoadResult { Spec = errors.Count == 0 ? spec : null, Errors = errors };
+        return new LoadResult { Spec = errors.Count == 0 ? spec : null, Errors = errors, IsChecked = true };
     }
 }

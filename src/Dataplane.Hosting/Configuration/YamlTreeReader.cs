@@ -13,14 +13,19 @@ internal sealed partial class YamlTreeReader
     private readonly string _text;
     private readonly string _file;
     private readonly List<ConfigurationError> _errors;
+    private readonly Func<string, KnownElements?>? _known;
+
+    /// <summary>The last line in which something was written that has been read.</summary>
+    private int _lastLine;
 
     /// <summary>Where the brackets stand that are open, for the error when one is never closed.</summary>
     private readonly Stack<(char Bracket, Mark Start)> _open = new();
     private Mark _last = Mark.Empty;
     private int _depth;
 
-    private YamlTreeReader(string text, string file, List<ConfigurationError> errors, bool takesAliases)
+    private YamlTreeReader(string text, string file, List<ConfigurationError> errors, bool takesAliases, Func<string, KnownElements?>? known)
     {
+        _known = known;
         _parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
         _text = text;
         _file = file;
@@ -33,8 +38,9 @@ internal sealed partial class YamlTreeReader
     /// <param name="file">What it is called in errors.</param>
     /// <param name="errors">Takes what is wrong.</param>
     /// <param name="takesAliases">Whether anchors, aliases and merged mappings (<c>&lt;&lt;</c>) are understood; otherwise they are errors.</param>
+    /// <param name="known">The elements that a text in quotes stands for; null, also as an answer, for none.</param>
     /// <returns>The tree; an empty mapping for an empty text; null when the text is no YAML, with the error in the list.</returns>
-    public static ConfigNode? Read(string text, string file, List<ConfigurationError> errors, bool takesAliases = false)
+    public static ConfigNode? Read(string text, string file, List<ConfigurationError> errors, bool takesAliases = false, Func<string, KnownElements?>? known = null)
     {
         if (text.StartsWith('\uFEFF'))
         {
@@ -50,7 +56,7 @@ internal sealed partial class YamlTreeReader
             return null;
         }
 
-        var reader = new YamlTreeReader(text, file, errors, takesAliases);
+        var reader = new YamlTreeReader(text, file, errors, takesAliases, known);
         try
         {
             return reader.ReadStream();
@@ -124,7 +130,7 @@ internal sealed partial class YamlTreeReader
         {
             SequenceStart sequence => ReadSequence(sequence, path),
             MappingStart mapping => ReadMapping(mapping, path, isUnplaced),
-            Scalar scalar => ConfigNode.Scalar(scalar.Value, scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any), _file, Line(start), Column(start)),
+            Scalar scalar => ReadScalar(scalar),
             _ => ConfigNode.Scalar("", isQuoted: false, _file, Line(start), Column(start)),
         };
         End(start, read, before);
@@ -138,12 +144,16 @@ internal sealed partial class YamlTreeReader
         var items = new List<ConfigNode>();
         while (Next() is not SequenceEnd)
         {
-            items.Add(ReadNode($"{path}[{items.Count}]"));
+            items.Add(ReadElement($"{path}[{items.Count}]"));
         }
 
         Closed(isFlow);
-        return ConfigNode.Sequence(items, _file, Line(start), Column(start));
+        return ConfigNode.Sequence(items, _file, Line(start), Column(start), _lastLine);
     }
+
+    private ConfigNode ReadElement(string path) =>
+        _known is not null && _parser.Current is Scalar { Style: ScalarStyle.DoubleQuoted } scalar && _known(scalar.Value) is { } known
+            ? ConfigNode.Of(known, _file, Line(scalar)) : ReadNode(path);
 
     private ConfigNode ReadMapping(MappingStart start, string path, bool isUnplaced)
     {
@@ -167,8 +177,14 @@ internal sealed partial class YamlTreeReader
         Closed(isFlow);
         entries = Merged(entries, path);
         return isUnplaced && entries.Count > 0
-            ? ConfigNode.Mapping(entries, _file, entries[0].Line, entries[0].Column)
-            : ConfigNode.Mapping(entries, _file, Line(start), Column(start));
+            ? ConfigNode.Mapping(entries, _file, entries[0].Line, entries[0].Column, _lastLine)
+            : ConfigNode.Mapping(entries, _file, Line(start), Column(start), _lastLine);
+    }
+
+    private ConfigNode ReadScalar(Scalar scalar)
+    {
+        _lastLine = Math.Max(_lastLine, (int)scalar.End.Line);
+        return ConfigNode.Scalar(scalar.Value, scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any), _file, Line(scalar), Column(scalar));
     }
 
     private void CheckPlain(NodeEvent node, string path)
@@ -229,6 +245,7 @@ internal sealed partial class YamlTreeReader
         if (isFlow)
         {
             _open.Pop();
+            _lastLine = Math.Max(_lastLine, (int)_parser.Current!.End.Line);
         }
     }
 

@@ -103,6 +103,12 @@ internal sealed class Reloader : IAsyncDisposable
                 return new ReloadOutcome { Before = before, After = before };
             }
 
+            if (loaded.IsChecked)
+            {
+                // It says what was checked when it was read.
+                SpecValidator.Vouch(spec);
+            }
+
             ChangeReceipt receipt = await _engine.UpdateAsync(spec).ConfigureAwait(false);
             return new ReloadOutcome { Before = before, After = spec, Receipt = receipt };
         }

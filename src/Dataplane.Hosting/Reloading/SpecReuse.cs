@@ -35,16 +35,20 @@ internal static class SpecReuse
         }
 
         int shorter = Math.Min(before.Count, after.Count), start = 0, end = 0;
-        T[] list = [.. after];
-        while (start < shorter && areSame(before[start], list[start]))
+        while (start < shorter && areSame(before[start], after[start]))
         {
-            list[start] = before[start];
             start++;
         }
 
         if (start == before.Count && start == after.Count)
         {
             return before;
+        }
+
+        T[] list = [.. after];
+        for (int i = 0; i < start; i++)
+        {
+            list[i] = before[i];
         }
 
         while (end < shorter - start && areSame(before[before.Count - 1 - end], after[after.Count - 1 - end]))
@@ -68,8 +72,9 @@ internal static class SpecReuse
         return filter == before ? before : filter;
     }
 
-    private static bool AreSame(ServiceSpec one, ServiceSpec other) =>
-        one.Backends.SequenceEqual(other.Backends) && one.Steer.SequenceEqual(other.Steer) && one == other with { Backends = one.Backends, Steer = one.Steer };
+    private static bool AreSame(ServiceSpec one, ServiceSpec other) => ReferenceEquals(one, other)
+        || (one.Backends.SequenceEqual(other.Backends) && one.Steer.SequenceEqual(other.Steer) && one == other with { Backends = one.Backends, Steer = one.Steer });
 
-    private static bool AreSame(RouteSpec one, RouteSpec other) => one.To == other.To && one.Via.SequenceEqual(other.Via) && one == other with { Via = one.Via };
+    private static bool AreSame(RouteSpec one, RouteSpec other) => ReferenceEquals(one, other)
+        || (one.To == other.To && one.Via.SequenceEqual(other.Via) && one == other with { Via = one.Via });
 }

@@ -54,6 +54,15 @@ public sealed class ConfigNode
         _ => IsNull,
     };
 
+    /// <summary>Elements of a list that this stands for, which were read before; null for what is to be read.</summary>
+    internal KnownElements? Known { get; private init; }
+
+    /// <summary>The line in which what was written ends, at the earliest; 0 when not known.</summary>
+    internal int LastLine { get; private init; }
+
+    /// <summary>Makes what stands for elements that were read before.</summary>
+    internal static ConfigNode Of(KnownElements known, string file, int line) => new(ConfigNodeKind.Scalar, file, line, 1) { Known = known, IsQuoted = true };
+
     /// <summary>Makes a scalar.</summary>
     public static ConfigNode Scalar(string text, bool isQuoted = false, string? file = null, int line = 0, int column = 0)
     {
@@ -68,8 +77,15 @@ public sealed class ConfigNode
         return new ConfigNode(ConfigNodeKind.Sequence, file, line, column) { Items = items };
     }
 
+    /// <summary>Makes a sequence that ends in a line known.</summary>
+    internal static ConfigNode Sequence(IReadOnlyList<ConfigNode> items, string file, int line, int column, int lastLine) =>
+        new(ConfigNodeKind.Sequence, file, line, column) { Items = items, LastLine = lastLine };
+
     /// <summary>Makes a mapping. Of keys that are there twice the first counts, and <see cref="SpecReader"/> reports the second.</summary>
-    public static ConfigNode Mapping(IReadOnlyList<ConfigEntry> entries, string? file = null, int line = 0, int column = 0)
+    public static ConfigNode Mapping(IReadOnlyList<ConfigEntry> entries, string? file = null, int line = 0, int column = 0) => Mapping(entries, file, line, column, 0);
+
+    /// <summary>Makes a mapping that ends in a line known.</summary>
+    internal static ConfigNode Mapping(IReadOnlyList<ConfigEntry> entries, string? file, int line, int column, int lastLine)
     {
         ArgumentNullException.ThrowIfNull(entries);
         var byKey = new Dictionary<string, ConfigNode>(entries.Count, StringComparer.Ordinal);
@@ -78,7 +94,7 @@ public sealed class ConfigNode
             byKey.TryAdd(entry.Key, entry.Value);
         }
 
-        return new ConfigNode(ConfigNodeKind.Mapping, file, line, column) { Entries = entries, _byKey = byKey };
+        return new ConfigNode(ConfigNodeKind.Mapping, file, line, column) { Entries = entries, LastLine = lastLine, _byKey = byKey };
     }
 
     /// <summary>The value of a key; null when this is no mapping or has no such key.</summary>

@@ -64,7 +64,7 @@ public sealed partial class SpecReader
             Default = map.Choice("default", SpecNames.Actions) ?? FilterAction.Allow,
             PickUp = map.Flag("pick_up"),
             Timeouts = map.Value("timeouts") is { } timeouts ? ReadTimeouts(timeouts, map.PathOf("timeouts")) : new NatTimeouts(),
-            Rules = [.. map.Items("rules", "each rule").Select(item => ReadRule(item.Node, item.Path))],
+            Rules = ReadElements(map, "rules", "each rule", ReadRule),
         };
     }
 

@@ -90,17 +90,37 @@ public sealed partial class SpecReader
             Ports = ReadPorts(top),
             Interfaces = [.. top.Items("interfaces", "each interface").Select(item => ReadInterface(item.Node, item.Path))],
             Neighbours = [.. top.Items("neighbours", "each neighbour").Select(item => ReadNeighbour(item.Node, item.Path))],
-            Routes = [.. top.Items("routes", "each route").Select(item => ReadRoute(item.Node, item.Path))],
+            Routes = ReadElements(top, "routes", "each route", ReadRoute),
             Filter = top.Value("filter") is { } filter ? ReadFilter(filter) : new FilterSpec(),
             Nat = [.. top.Items("nat", "each rule").Select(item => ReadNat(item.Node, item.Path))],
             Siit = top.Value("siit") is { IsNull: false } siit ? ReadSiit(siit) : null,
-            Services = [.. top.Items("services", "each service").Select(item => ReadService(item.Node, item.Path))],
+            Services = ReadElements(top, "services", "each service", ReadService),
             Encapsulation = top.Value("encapsulation") is { } encapsulation ? ReadEncapsulation(encapsulation) : new EncapsulationSpec(),
             Mesh = top.Value("mesh") is { IsEmpty: false } mesh ? mesh : null,
             Networks = [.. top.Items("networks", "each network").Select(item => ReadNetwork(item.Node, item.Path))],
             Bridges = [.. top.Items("bridges", "each bridge").Select(item => ReadBridge(item.Node, item.Path))],
             Workers = top.Value("workers") is { } workers ? ReadWorkers(workers) : new WorkerSpec(),
         };
+    }
+
+    /// <summary>Reads the elements of a list, those apart that were read before.</summary>
+    private static List<T> ReadElements<T>(in MappingReader map, string key, string element, Func<ConfigNode, string, T> read)
+        where T : class
+    {
+        var elements = new List<T>();
+        foreach ((ConfigNode node, string path) in map.Items(key, element))
+        {
+            if (node.Known is { } known)
+            {
+                known.TakeInto(elements);
+            }
+            else
+            {
+                elements.Add(read(node, path));
+            }
+        }
+
+        return elements;
     }
 
     private List<PortSpec> ReadPorts(in MappingReader top)
