@@ -1,6 +1,7 @@
 using Dataplane.Capturing;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Dataplane;
 
@@ -9,6 +10,9 @@ public sealed partial class DataplaneEngine
 {
     private readonly Lock _capturing = new();
     private readonly List<PacketCapture> _captures = [];
+
+    /// <summary>As many as two workers need are kept while nothing is captured.</summary>
+    private readonly DefaultObjectPool<CaptureStaging> _stagings = new(new DefaultPooledObjectPolicy<CaptureStaging>(), maximumRetained: 4);
     private long _capturedBefore;
     private long _notCapturedBefore;
 
@@ -99,8 +103,11 @@ public sealed partial class DataplaneEngine
     {
         for (int worker = 0; worker < _workers!.Count; worker++)
         {
-            CaptureTap? tap = _captures.Count == 0 ? null : new CaptureTap([.. _captures.Select(capture => capture.LaneOf(worker))]);
-            _workers.AtQuiescentPoint(worker, context => context.Tap = tap);
+            CaptureTap? tap = _captures.Count == 0 ? null : new CaptureTap([.. _captures.Select(capture => capture.LaneOf(worker))], _stagings), before = null;
+            _workers.AtQuiescentPoint(worker, context => (before, context.Tap) = (context.Tap, tap));
+
+            // The worker is past every batch that has seen the one before.
+            before?.Return(_stagings);
         }
     }
 }

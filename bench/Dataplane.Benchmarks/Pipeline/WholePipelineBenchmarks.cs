@@ -27,6 +27,8 @@ public class WholePipelineBenchmarks
     [Params(4, 6)]
     public int Family { get; set; }
 
+    internal DataplaneEngine Engine => _engine;
+
     [GlobalSetup]
     public void Setup()
     {

@@ -20,7 +20,8 @@ internal sealed class WhatIfCommand : Command
 
     public override string Details => """
         Counted are the flows the gateway has now: those that would be kept, moved to another backend, or ended; and the slots of consistent hashing that would
-        move, against the least possible. Nothing is changed. With --strict the exit code says whether every flow would be kept.
+        move, against the least possible. Nothing is changed. With --strict the exit code says whether every flow would be kept. Name servers of a mesh, and ports
+        that the running program has made, are not compared, which is said.
         """;
 
     public override IReadOnlyList<string> Positionals => ["FILE"];
@@ -32,7 +33,7 @@ internal sealed class WhatIfCommand : Command
         DataplaneSpec spec = ConfigurationFile.Load(arguments.Positionals[0], MeshRuntime.ExpandOnce).GetSpec();
         using var candidate = new StringContent(SpecWriter.ToYaml(spec), Encoding.UTF8);
         using ControlClient client = BridgeOptions.Connect(arguments);
-        WhatIfReply reply = await client.SendAsync(HttpMethod.Post, "/v1/what-if", candidate, StatusJson.Default.WhatIfReply).ConfigureAwait(false);
+        WhatIfReply reply = await client.SendAsync(HttpMethod.Post, spec.Names.Count > 0 ? "/v1/what-if?names=1" : "/v1/what-if", candidate, StatusJson.Default.WhatIfReply).ConfigureAwait(false);
         if (arguments.Has(BridgeOptions.Json))
         {
             await output.Out.WriteLineAsync(JsonSerializer.Serialize(reply, StatusJson.Default.WhatIfReply)).ConfigureAwait(false);

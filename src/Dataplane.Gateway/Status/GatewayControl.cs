@@ -4,6 +4,7 @@ using Dataplane.Gateway.Commands;
 using Dataplane.Gateway.Networks;
 using Dataplane.Hosting.Configuration;
 using Dataplane.Packets;
+using Dataplane.Ports;
 using Dataplane.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -46,15 +47,36 @@ internal static class GatewayControl
         }
 
         DataplaneSpec before = engine.Spec;
+        spec = TakeOver(before, spec, Asked(context, "names") is not null, out List<string> notCompared);
         try
         {
             ChangeReceipt receipt = await engine.PreviewAsync(spec, context.RequestAborted).ConfigureAwait(false);
-            return WhatIfReply.Of(receipt, SpecDifferences.Lines(before, spec));
+            return WhatIfReply.Of(receipt, SpecDifferences.Lines(before, spec), notCompared);
         }
         catch (ConfigurationException wrong)
         {
             throw new FormatException(string.Join('\n', wrong.Errors), wrong);
         }
+    }
+
+    /// <summary>A candidate with what files cannot say as the running configuration has it: name servers, which have no flows, and ports that a program has made.</summary>
+    private static DataplaneSpec TakeOver(DataplaneSpec before, DataplaneSpec candidate, bool hasNames, out List<string> notCompared)
+    {
+        notCompared = [];
+        if (hasNames || before.Names.Count > 0)
+        {
+            notCompared.Add("what name servers answer (names of a mesh): flows do not depend on it");
+        }
+
+        Dictionary<string, PortSpec> made = before.Ports.Where(port => port.Factory is not null).ToDictionary(port => port.Name);
+        string[] taken = [.. candidate.Ports.Where(port => made.ContainsKey(port.Name)).Select(port => port.Name)];
+        notCompared.AddRange(taken.Select(port => $"how port {port} is opened: the program that runs has made it"));
+        return candidate with
+        {
+            Names = before.Names,
+            Ports = taken.Length == 0 ? candidate.Ports
+                : [.. candidate.Ports.Select(port => made.TryGetValue(port.Name, out PortSpec? running) ? port with { Kind = running.Kind, Factory = running.Factory } : port)],
+        };
     }
 
     private static string? Asked(HttpContext context, string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;

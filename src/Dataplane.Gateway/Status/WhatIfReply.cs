@@ -14,18 +14,20 @@ namespace Dataplane.Gateway.Status;
 /// <param name="PortsOpened">Ports that would be opened.</param>
 /// <param name="PortsClosed">Ports that would be closed.</param>
 /// <param name="Differences">What is different between the configurations, in words.</param>
+/// <param name="NotCompared">What was taken to stay as it is, since no file says it, in words.</param>
 internal sealed record WhatIfReply(int Version, long Kept, long Moved, long Ended, long Leaving, IReadOnlyList<WhatIfReply.Table> Services, IReadOnlyList<string> Backends,
-    IReadOnlyList<string> PortsOpened, IReadOnlyList<string> PortsClosed, IReadOnlyList<string> Differences)
+    IReadOnlyList<string> PortsOpened, IReadOnlyList<string> PortsClosed, IReadOnlyList<string> Differences, IReadOnlyList<string> NotCompared)
 {
-    public static WhatIfReply Of(ChangeReceipt receipt, IReadOnlyList<string> differences) => new(
+    public static WhatIfReply Of(ChangeReceipt receipt, IReadOnlyList<string> differences, IReadOnlyList<string> notCompared) => new(
         receipt.Version, receipt.Flows.Kept, receipt.Flows.Moved, receipt.Flows.Ended, receipt.Flows.Leaving,
         [.. receipt.Services.Select(change => new Table(change.Service, change.Slots, change.SlotsMoved, change.MinimumSlotsMoved, change.IsNewGeneration))],
-        [.. receipt.Backends.Select(change => change.ToString())], receipt.PortsOpened, receipt.PortsClosed, differences);
+        [.. receipt.Backends.Select(change => change.ToString())], receipt.PortsOpened, receipt.PortsClosed, differences, notCompared);
 
     /// <summary>For people.</summary>
     public IEnumerable<string> Lines() =>
     [
         .. Differences, .. PortsOpened.Select(port => $"port {port} would be opened"), .. PortsClosed.Select(port => $"port {port} would be closed"), .. Services.Select(service => service.ToString()), .. Backends,
+        .. NotCompared.Select(what => $"not compared: {what}"),
         string.Create(CultureInfo.InvariantCulture, $"flows: {Kept} would be kept, {Moved} moved, {Ended} ended{(Leaving == 0 ? "" : $"; {Leaving} leaving since earlier")}"),
     ];
 

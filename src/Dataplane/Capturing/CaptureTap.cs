@@ -3,6 +3,7 @@ using Dataplane.Flows;
 using Dataplane.Packets;
 using Dataplane.Pipeline;
 using Dataplane.Ports;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Dataplane.Capturing;
 
@@ -22,11 +23,22 @@ internal sealed class CaptureTap
     /// <summary>Outer packets may have to leave while others are being sent.</summary>
     private readonly CaptureStaging _outer;
 
-    public CaptureTap(CaptureLane[] lanes)
+    /// <param name="lanes">What the worker has of each capture.</param>
+    /// <param name="pool">Where memory comes from, and goes to by <see cref="Return"/>.</param>
+    public CaptureTap(CaptureLane[] lanes, ObjectPool<CaptureStaging> pool)
     {
         _lanes = lanes;
+        (_staging, _outer) = (pool.Get(), pool.Get());
         int snap = lanes.Max(lane => lane.SnapLengthBytes);
-        (_staging, _outer) = (new CaptureStaging(lanes, snap), new CaptureStaging(lanes, snap));
+        _staging.Prepare(lanes, snap);
+        _outer.Prepare(lanes, snap);
+    }
+
+    /// <summary>Gives the memory back. Once the worker has another tap, or none.</summary>
+    public void Return(ObjectPool<CaptureStaging> pool)
+    {
+        pool.Return(_staging);
+        pool.Return(_outer);
     }
 
     /// <summary>Keeps packets as they come. Before the pipeline.</summary>

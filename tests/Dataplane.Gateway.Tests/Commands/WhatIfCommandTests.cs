@@ -70,6 +70,21 @@ public sealed class WhatIfCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task WhatIf_OfWhatFilesCannotSay_SaysSo()
+    {
+        string[] lines = (await AskAsync(TestGateway.Yaml)).With(ExitCode.Ok).Lines;
+        Assert.Equal(["not compared: how port wan is opened: the program that runs has made it", $"flows: {Flows} would be kept, 0 moved, 0 ended"], lines);
+
+        await _engine.UpdateAsync(spec => spec with { Names = [new Dataplane.Names.NameServerSpec { Name = "mesh", Addresses = [IpAddress.Parse("198.51.100.1")] }] });
+        using var json = JsonDocument.Parse((await AskAsync(TestGateway.Yaml, "--json")).With(ExitCode.Ok).Output);
+        Assert.Equal(
+            ["what name servers answer (names of a mesh): flows do not depend on it", "how port wan is opened: the program that runs has made it"],
+            json.RootElement.GetProperty("not_compared").EnumerateArray().Select(each => each.GetString()));
+        Assert.Empty(json.RootElement.GetProperty("ports_closed").EnumerateArray());
+        Assert.Single(_engine.Spec.Names);
+    }
+
+    [Fact]
     public async Task WhatIf_OfAWrongFile_SaysWhatIsWrong()
     {
         Ended ended = (await AskAsync(TestGateway.Yaml.Replace("198.51.100.1/24", "198.51.100.1/33", StringComparison.Ordinal))).With(ExitCode.Usage);

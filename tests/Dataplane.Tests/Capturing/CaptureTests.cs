@@ -206,6 +206,23 @@ public sealed class CaptureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Capture_BegunAndEndedAgain_UsesTheSameMemory()
+    {
+        for (int round = 0; round < 3; round++)
+        {
+            PacketCapture capture = _engine.Capture(new CaptureOptions { BufferBytes = 1 << 16, Filter = "udp" }), beside = _engine.Capture(new CaptureOptions { BufferBytes = 1 << 16 });
+            Run(Query(4000), Ssh());
+            Assert.Equal((2, 3), ((await ReadAsync(capture)).Count, (await ReadAsync(beside)).Count));
+        }
+
+        // What is new is the ring; what packets are kept in until it is known what becomes of them is more than two MiB.
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        PacketCapture last = _engine.Capture(new CaptureOptions { BufferBytes = 1 << 16 });
+        last.End();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1 << 16, 1 << 18);
+    }
+
+    [Fact]
     public async Task Capture_WhatCannotBe_IsRefused()
     {
         Assert.Throws<ArgumentException>(() => _engine.Capture(new CaptureOptions { Filter = "on dmz" }));
