@@ -30,7 +30,7 @@ internal sealed class PeerJudge(IdentitySnapshot identity, IReadOnlyList<SpiffeP
     {
         PeerTrust trust = side == RelaySide.Client ? identity.ForClients : identity.ForServers;
         (UInt128, UInt128) key = VouchedPeers.KeyOf(certificate, others);
-        SpiffeId? id = trust.Known.Find(key, DateTime.UtcNow);
+        SpiffeId? id = trust.Known.Find(key, TimeProvider.System.GetUtcNow().UtcDateTime);
         if (id is null)
         {
             using X509Chain chain = trust.NewChain(others);
