@@ -10,7 +10,12 @@ public sealed class PodmanLineTests
     {
         var service = new ComposeService("web")
         {
-            Image = "busy", Command = ["/bin/sh", "-c", "echo \"a\""], EntryPointWords = 2, WorkingDirectory = "/srv", HostName = "www", Environment = [KeyValuePair.Create("A", "b c")],
+            Image = "busy",
+            Command = ["/bin/sh", "-c", "echo \"a\""],
+            EntryPointWords = 2,
+            WorkingDirectory = "/srv",
+            HostName = "www",
+            Environment = [KeyValuePair.Create("A", "b c")],
         };
         string line = string.Join('|', ReplicaMaker.PodmanLine(new Replica("web", "p-web-1"), service, "/h", "/r"));
         Assert.Equal(
