@@ -111,7 +111,21 @@ internal sealed partial class ContainerNetworks : IAsyncDisposable
             LastRefusal = _links?.LastRefusal ?? "",
             Drops = _engine.ReadAccounting().DroppedByReason.Select((count, reason) => (Name: ((DropReason)reason).ToName(), Count: count))
                 .Where(drop => drop.Count > 0).ToDictionary(drop => drop.Name, drop => drop.Count),
+            Memif = [.. ReadMemif(state)],
         };
+    }
+
+    private IEnumerable<MemifStatus> ReadMemif(NetworkState state)
+    {
+        Dictionary<string, PortStatus> ports = _engine.ReadPorts().ToDictionary(port => port.Name);
+        foreach (NetworkView view in state.Networks)
+        {
+            foreach (EndpointRecord endpoint in view.Endpoints.Where(endpoint => !AttachKind.HasInterface(endpoint)))
+            {
+                PortStatus? port = ports.GetValueOrDefault(SpecComposer.PortName(view.Network, endpoint));
+                yield return new MemifStatus(view.Network.Name, endpoint.Container, endpoint.Interface, port?.Link == Ports.LinkState.Up, port?.LinkReason ?? "");
+            }
+        }
     }
 
     private IEnumerable<LinkStatus> ReadLinks(NetworkState state)

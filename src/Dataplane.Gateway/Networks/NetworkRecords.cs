@@ -223,8 +223,18 @@ internal sealed record ServiceStatus(bool Ready, string Detail, int Networks, in
 
     /// <summary>Packets that were dropped, by reason.</summary>
     public IReadOnlyDictionary<string, long> Drops { get; set; } = new Dictionary<string, long>();
+
+    /// <summary>The endpoints attached by memif.</summary>
+    public IReadOnlyList<MemifStatus> Memif { get; set; } = [];
 }
 
+/// <summary>Whether a program has connected to the socket of an endpoint.</summary>
+/// <param name="Network">The network of the endpoint.</param>
+/// <param name="Container">Its container.</param>
+/// <param name="Interface">Its name there.</param>
+/// <param name="Up">Whether one has.</param>
+/// <param name="Detail">Why none has.</param>
+internal sealed record MemifStatus(string Network, string Container, string Interface, bool Up, string Detail);
 
 /// <summary>How all of these are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

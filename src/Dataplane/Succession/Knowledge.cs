@@ -85,28 +85,30 @@ internal sealed class Knowledge
             }
 
             var read = new Knowledge { Seed = reader.ReadUInt64() };
-            for (int left = reader.ReadInt32(); left > 0; left--)
+            for (int left = ReadCount(reader); left > 0; left--)
             {
                 read.Routes.Add(ReadRoute(reader));
             }
 
-            for (int left = reader.ReadInt32(); left > 0; left--)
+            for (int left = ReadCount(reader); left > 0; left--)
             {
                 read.Down.Add((ReadIdentity(reader), reader.ReadString()));
             }
 
-            for (int left = reader.ReadInt32(); left > 0; left--)
+            for (int left = ReadCount(reader); left > 0; left--)
             {
                 read.Affinities.Add(ReadAffinity(reader));
             }
 
-            return read;
+            return reader.BaseStream.Position == end ? read : throw new FormatException();
         }
-        catch (Exception wrong) when (wrong is EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception wrong) when (wrong is IOException or FormatException or ArgumentException)
         {
             throw new SuccessionException("what it knows says what cannot be");
         }
     }
+
+    private static int ReadCount(BinaryReader reader) => reader.ReadInt32() is var count and >= 0 ? count : throw new FormatException();
 
     private static (BackendSlots.Identity Service, List<BackendSlots.Identity> Backends, List<AffinityEntry> Clients) ReadAffinity(BinaryReader reader)
     {
@@ -124,7 +126,7 @@ internal sealed class Knowledge
         }
 
         List<AffinityEntry> clients = [];
-        for (int left = reader.ReadInt32(); left > 0; left--)
+        for (int left = ReadCount(reader); left > 0; left--)
         {
             var client = new AffinityEntry(reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
             if ((uint)client.Slot >= (uint)backends || (uint)client.Place >= AffinityTable.Capacity || client.AgeSeconds < 0)
@@ -157,8 +159,13 @@ internal sealed class Knowledge
     {
         var to = new IpPrefix(ReadAddress(reader), reader.ReadByte());
         var reject = (RouteReject)reader.ReadByte();
+        if (!Enum.IsDefined(reject))
+        {
+            throw new FormatException();
+        }
+
         List<NextHopSpec> via = [];
-        for (int left = reader.ReadInt32(); left > 0; left--)
+        for (int left = ReadCount(reader); left > 0; left--)
         {
             IpAddress address = ReadAddress(reader);
             via.Add(new NextHopSpec { Address = address.IsNone ? null : address, Port = reader.ReadString(), Vlan = reader.ReadInt32(), Weight = reader.ReadInt32() });

@@ -50,11 +50,24 @@ public sealed class MemifAttachTests : IAsyncLifetime
             Assert.Equal(tap[family], Plain(await ContainerSockets.AskAsync(_tap, own[family], 7001)));
         }
 
+        // The network's own test asks it, by both addresses, and keeps it apart from a network that is not its own.
+        (await _host.CallAsync("network", "create", "other", "--subnet", "10.82.0.0/24", "--subnet", "fd82::/64")).MustSucceed();
+        string stranger = await _host.AddNamespaceAsync("c");
+        (await _host.CallAsync("network", "attach", "other", "--netns", stranger, "--container", "c")).MustSucceed();
+        ProgramResult test = (await _host.CallAsync("test", "web", "--throughput", "0")).MustSucceed();
+        Assert.Equal(2, test.Output.Split('\n').Count(line => line.EndsWith("  reached by echo", StringComparison.Ordinal)));
+        Assert.Contains("2 endpoints, 4 ways: 4 as they should be, 0 not reached, 0 leaks\nby memif, and asked by echo alone: a", test.Output, StringComparison.Ordinal);
+        test = (await _host.CallAsync("test", "other", "--throughput", "0")).MustSucceed();
+        Assert.Contains("1 endpoints, 4 ways: 4 as they should be", test.Output, StringComparison.Ordinal);
+
         // The service crashes: the next one listens at the same place, and the peer finds it. The peer goes and another comes.
         await _host.KillServiceAsync();
         await _host.StartServiceAsync(withUplink: false);
         await PingAsync(app, others[0]);
         await EndEngineAsync();
+        test = await _host.CallAsync("test", "web", "--throughput", "0");
+        Assert.Equal(1, test.ExitCode);
+        Assert.Equal(2, test.Output.Split('\n').Count(line => line.Contains("  NOT REACHED: nothing is connected to its memif socket: ", StringComparison.Ordinal)));
         await StartEngineAsync(app, made.GetProperty("mac").GetString()!, own);
         await PingAsync(_tap, own[1]);
 

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using Dataplane.Balancing;
+using Dataplane.Hashing;
 using Dataplane.Packets;
 using Dataplane.Ports;
 using Dataplane.Routing;
@@ -96,6 +98,51 @@ public sealed class KnowledgeTests
             damaged[at] ^= 4;
             Assert.Throws<SuccessionException>(() => Knowledge.FromBytes(damaged));
             Assert.Throws<SuccessionException>(() => Knowledge.FromBytes(bytes[..at]));
+        }
+    }
+
+    /// <summary>A predecessor that says what cannot be, with a checksum that is right: every byte changed in several ways, cut off anywhere, and with more behind it.</summary>
+    [Fact]
+    public void Bytes_WithARightChecksum_AreReadOrRefusedAndNothingElse()
+    {
+        var web = new BackendSlots.Identity(IpAddress.Parse("192.0.2.80"), 80, 6, IpAddress.Parse("10.1.0.11"), 8080, ServicePrefix: 32, ServiceLastPort: 80);
+        var known = new Knowledge { Seed = 77 };
+        known.Routes.Add(new RouteSpec { To = IpPrefix.Parse("2001:db8::/32"), Via = [new NextHopSpec { Port = "wan" }] });
+        known.Routes.Add(new RouteSpec { To = IpPrefix.Parse("10.0.0.0/8"), Reject = RouteReject.Blackhole });
+        known.Down.Add((web, "refused"));
+        known.Affinities.Add((Knowledge.ServiceOf(web), [web], [new AffinityEntry(1, 2, 0, 3)]));
+        byte[] bytes = known.ToBytes()[..^sizeof(uint)];
+        int read = 0, refused = 0;
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            foreach (byte change in new byte[] { 1, 2, 0x40, 0x80, 0xFF })
+            {
+                byte[] lie = [.. bytes];
+                lie[at] ^= change;
+                if (Record.Exception(() => Knowledge.FromBytes(Signed(lie))) is { } thrown)
+                {
+                    Assert.IsType<SuccessionException>(thrown);
+                    refused++;
+                }
+                else
+                {
+                    read++;
+                }
+            }
+
+            Assert.Throws<SuccessionException>(() => Knowledge.FromBytes(Signed(bytes[..at])));
+        }
+
+        Assert.InRange(read, 1, int.MaxValue);
+        Assert.InRange(refused, 1, int.MaxValue);
+        Assert.Equal(77ul, Knowledge.FromBytes(Signed(bytes)).Seed);
+        Assert.Throws<SuccessionException>(() => Knowledge.FromBytes(Signed([.. bytes, 0])));
+
+        static byte[] Signed(byte[] bytes)
+        {
+            byte[] all = [.. bytes, 0, 0, 0, 0];
+            BinaryPrimitives.WriteUInt32LittleEndian(all.AsSpan(bytes.Length), Crc32C.Checksum(bytes));
+            return all;
         }
     }
 

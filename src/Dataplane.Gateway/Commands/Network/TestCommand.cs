@@ -18,7 +18,8 @@ internal sealed class TestCommand : Command
 
     public override string Details => """
         Traffic goes from inside each endpoint's namespace to each other endpoint of the network, at each of its addresses, and to the endpoints of
-        other networks, which must not be reached unless the networks reach each other. Exit code 1 when anything is not as it should be.
+        other networks, which must not be reached unless the networks reach each other. Endpoints attached by memif have no socket to send from: the
+        others ask them by ICMP echo, which the program there answers. Exit code 1 when anything is not as it should be.
         """;
 
     public override IReadOnlyList<string> Positionals => ["NETWORK"];
@@ -28,7 +29,8 @@ internal sealed class TestCommand : Command
     public override async Task<int> RunAsync(Arguments arguments, Output output)
     {
         using var client = new ControlClient(NetworkOptions.SocketOf(arguments));
-        var tester = new NetworkTester(await client.ListAsync().ConfigureAwait(false), arguments.Positionals[0])
+        ServiceStatus status = await client.StatusAsync().ConfigureAwait(false);
+        var tester = new NetworkTester(await client.ListAsync().ConfigureAwait(false), arguments.Positionals[0], status.Memif)
         {
             Datagrams = (int)(arguments.GetNumber(s_datagrams, 1, 10_000) ?? 20),
             Throughput = TimeSpan.FromMilliseconds(arguments.GetNumber(s_throughput, 0, 60_000) ?? 300),
@@ -50,7 +52,9 @@ internal sealed class TestCommand : Command
         {
             string verdict = pair switch
             {
+                { Expected: true, Reached: true, By: { } by } => $"reached by {by}",
                 { Expected: true, Reached: true } => "reached",
+                { Expected: true, Detail: { } detail } => $"NOT REACHED: {detail}",
                 { Expected: true } => "NOT REACHED",
                 { Reached: true } => $"LEAK into {pair.Network}",
                 _ => $"kept apart ({pair.Network})",
@@ -62,5 +66,9 @@ internal sealed class TestCommand : Command
 
         yield return string.Create(CultureInfo.InvariantCulture,
             $"{report.Endpoints.Count} endpoints, {report.Pairs.Count} ways: {report.Pairs.Count(pair => pair.IsAsExpected)} as they should be, {report.Unreachable} not reached, {report.Leaks} leaks");
+        if (report.OnlyAsked.Count > 0)
+        {
+            yield return $"by memif, and asked by echo alone: {string.Join(", ", report.OnlyAsked)}";
+        }
     }
 }

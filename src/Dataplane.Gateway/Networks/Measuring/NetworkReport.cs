@@ -27,6 +27,12 @@ internal sealed record PairReport(string From, string To, string Network, string
     /// <summary>What one TCP connection carried, in megabits per second.</summary>
     public double? MegabitsPerSecond { get; init; }
 
+    /// <summary>How it was asked where that was not by datagrams: <c>echo</c>, of endpoints attached by memif.</summary>
+    public string? By { get; init; }
+
+    /// <summary>Why it was not reached, as far as that is known.</summary>
+    public string? Detail { get; init; }
+
     [JsonIgnore]
     public bool IsAsExpected => Expected == Reached;
 }
@@ -34,6 +40,9 @@ internal sealed record PairReport(string From, string To, string Network, string
 /// <summary>What was found of a network.</summary>
 internal sealed record NetworkReport(string Network, IReadOnlyList<string> Endpoints, IReadOnlyList<PairReport> Pairs)
 {
+    /// <summary>Names of the endpoints that were asked and could not ask themselves: those attached by memif.</summary>
+    public IReadOnlyList<string> OnlyAsked { get; init; } = [];
+
     /// <summary>Pairs that should reach each other and do not.</summary>
     public int Unreachable => Pairs.Count(pair => pair.Expected && !pair.Reached);
 

@@ -7,8 +7,8 @@ using Dataplane.Networks;
 namespace Dataplane.Gateway.Networks.Measuring;
 
 /// <summary>Sends real traffic between the endpoints of a network, from inside their namespaces, and looks whether what should be apart is.</summary>
-/// <remarks>Endpoints attached by memif have no socket of the kernel to send from or answer by: they are named, not tested.</remarks>
-internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string network)
+/// <remarks>Endpoints attached by memif have no socket of the kernel to send from or answer by: the others ask them by echo requests, which the program there answers, and they ask nobody.</remarks>
+internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string network, IReadOnlyList<MemifStatus> memif)
 {
     private const int SocketLevel = 1;
     private const int BindToDevice = 25;
@@ -26,23 +26,28 @@ internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string netwo
     public async Task<NetworkReport> RunAsync()
     {
         NetworkView own = all.FirstOrDefault(view => view.Network.Name == network) ?? throw new NetworkException(NetworkFault.NotFound, $"There is no network {network}.");
+        EndpointRecord[] askers = [.. own.Endpoints.Where(AttachKind.HasInterface)];
         var pairs = new List<PairReport>();
         foreach (NetworkView view in all)
         {
-            foreach (EndpointRecord target in view.Endpoints.Where(AttachKind.HasInterface))
+            foreach (EndpointRecord target in view.Endpoints)
             {
                 foreach (IPAddress address in target.Addresses.Select(IPAddress.Parse))
                 {
-                    using var responder = new Responder(target.Namespace, address);
-                    foreach (EndpointRecord source in own.Endpoints.Where(source => AttachKind.HasInterface(source) && source.Identity != target.Identity && Source(source, address) is not null))
+                    using Responder? responder = AttachKind.HasInterface(target) ? new Responder(target.Namespace, address) : null;
+                    foreach (EndpointRecord source in askers.Where(source => source.Identity != target.Identity && Source(source, address) is not null))
                     {
-                        pairs.Add(await MeasureAsync(source, view.Network, target, responder, IsExpected(own.Network, view.Network)).ConfigureAwait(false));
+                        var pair = new PairReport(NameOf(source), NameOf(target), view.Network.Name, address.ToString(), IsExpected(own.Network, view.Network), Reached: false);
+                        pairs.Add(responder is not null
+                            ? await MeasureAsync(pair, source, responder).ConfigureAwait(false)
+                            : await MeasureAsync(pair, source, address, memif.FirstOrDefault(status => status.Network == view.Network.Name && status.Container == target.Container && status.Interface == target.Interface))
+                                .ConfigureAwait(false));
                     }
                 }
             }
         }
 
-        return new NetworkReport(network, [.. own.Endpoints.Select(NameOf)], pairs);
+        return new NetworkReport(network, [.. own.Endpoints.Select(NameOf)], pairs) { OnlyAsked = [.. own.Endpoints.Except(askers).Select(NameOf)] };
     }
 
     private static string NameOf(EndpointRecord endpoint) => endpoint.Name.Length > 0 ? endpoint.Name : endpoint.Container;
@@ -68,53 +73,57 @@ internal sealed class NetworkTester(IReadOnlyList<NetworkView> all, string netwo
         }
     });
 
-    private async Task<PairReport> MeasureAsync(EndpointRecord source, NetworkRecord network, EndpointRecord target, Responder responder, bool expected)
+    private async Task<PairReport> MeasureAsync(PairReport pair, EndpointRecord source, Responder responder)
     {
-        (int sent, List<double> tripsUs) = await AskAsync(source, responder, expected ? Datagrams : 2, expected ? s_patience : s_isolationPatience).ConfigureAwait(false);
-        tripsUs.Sort();
-        var report = new PairReport(NameOf(source), NameOf(target), network.Name, responder.Address.ToString(), expected, tripsUs.Count > 0)
+        using var asker = new DatagramAsker(Open(source, responder.Address, SocketType.Dgram, ProtocolType.Udp), responder);
+        PairReport report = await AskAsync(pair, asker).ConfigureAwait(false);
+        return report.Reached && pair.Expected && Throughput > TimeSpan.Zero ? report with { MegabitsPerSecond = await CarryAsync(source, responder).ConfigureAwait(false) } : report;
+    }
+
+    /// <summary>Asks an endpoint attached by memif. Where no program has connected there is nobody to ask.</summary>
+    private async Task<PairReport> MeasureAsync(PairReport pair, EndpointRecord source, IPAddress address, MemifStatus? status)
+    {
+        pair = pair with { By = "echo" };
+        if (status is { Up: false })
         {
-            Sent = sent,
-            Lost = sent - tripsUs.Count,
-        };
-        if (tripsUs.Count == 0)
-        {
-            return report;
+            return pair with { Detail = $"nothing is connected to its memif socket: {status.Detail}" };
         }
 
-        return report with
+        ProtocolType protocol = address.AddressFamily == AddressFamily.InterNetworkV6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp;
+        using var asker = new EchoAsker(Open(source, address, SocketType.Raw, protocol), address);
+        PairReport report = await AskAsync(pair, asker).ConfigureAwait(false);
+        return report.Reached || !pair.Expected ? report : report with { Detail = "a program is connected to its memif socket, and answers no echo request" };
+    }
+
+    private async Task<PairReport> AskAsync(PairReport pair, IAsker asker)
+    {
+        (int sent, List<double> tripsUs) = await AskAsync(asker, pair.Expected ? Datagrams : 2, pair.Expected ? s_patience : s_isolationPatience).ConfigureAwait(false);
+        tripsUs.Sort();
+        PairReport report = pair with { Reached = tripsUs.Count > 0, Sent = sent, Lost = sent - tripsUs.Count };
+        return !report.Reached ? report : report with
         {
             MinUs = Math.Round(tripsUs[0], 1),
             MedianUs = Math.Round(tripsUs[tripsUs.Count / 2], 1),
             MaxUs = Math.Round(tripsUs[^1], 1),
-            MegabitsPerSecond = expected && Throughput > TimeSpan.Zero ? await CarryAsync(source, responder).ConfigureAwait(false) : null,
         };
     }
 
-    private static async Task<(int Sent, List<double> TripsUs)> AskAsync(EndpointRecord source, Responder responder, int count, TimeSpan patience)
+    private static async Task<(int Sent, List<double> TripsUs)> AskAsync(IAsker asker, int count, TimeSpan patience)
     {
         var tripsUs = new List<double>();
-        using Socket socket = Open(source, responder.Address, SocketType.Dgram, ProtocolType.Udp);
         int sent = 0;
         try
         {
-            await socket.ConnectAsync(responder.Address, responder.DatagramPort).ConfigureAwait(false);
-            byte[] answer = new byte[sizeof(int)];
-
             // The first is for ARP and neighbour discovery, and counts for nothing.
             for (int i = -1; i < count; i++)
             {
                 long start = Stopwatch.GetTimestamp();
                 sent += i < 0 ? 0 : 1;
-                await socket.SendAsync(BitConverter.GetBytes(i)).ConfigureAwait(false);
+                await asker.AskAsync(i).ConfigureAwait(false);
                 using var end = new CancellationTokenSource(patience);
                 try
                 {
-                    do
-                    {
-                        await socket.ReceiveAsync(answer, end.Token).ConfigureAwait(false);
-                    }
-                    while (BitConverter.ToInt32(answer) != i);
+                    await asker.HearAsync(i, end.Token).ConfigureAwait(false);
                     if (i >= 0)
                     {
                         tripsUs.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
