@@ -56,8 +56,9 @@ public sealed class LinkSettingsTests
         using var files = new ScratchDirectory();
         string script = files.Write("script", """
             #!/bin/sh
-            echo "$reason $new_ip_address $new_subnet_mask $new_routers $new_domain_name_servers $new_interface_mtu $new_rfc3442_classless_static_routes"
+            # First the address: a release needs it for its way, and whoever reads the line asks for one at once.
             [ "$reason" = BOUND ] && ip address add $new_ip_address/24 dev $interface
+            echo "$reason $new_ip_address $new_subnet_mask $new_routers $new_domain_name_servers $new_interface_mtu $new_rfc3442_classless_static_routes"
             exit 0
             """, isProgram: true);
         string configuration = files.Write("conf", """
